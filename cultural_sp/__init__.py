@@ -1,0 +1,1 @@
+"""Cultural alignment of frozen language models by evolved soft prompts."""

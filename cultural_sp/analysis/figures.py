@@ -1,0 +1,130 @@
+"""The two figures of a run, as PNG and PDF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cultural_sp.analysis.tables import LABELS
+from cultural_sp.results import Result
+
+# Okabe and Ito's palette: told apart by readers with any colour vision.
+COLOURS = {
+    "midpoint": "#999999",
+    "naive": "#000000",
+    "persona": "#D55E00",
+    "start": "#CC79A7",
+    "random_search": "#56B4E9",
+    "aligned": "#009E73",
+}
+DASHES = {"midpoint": ":", "naive": "--", "persona": "-.", "start": (0, (5, 1, 1, 1, 1, 1))}
+
+
+def save_figures(
+    folder: Path, result: Result, random_losses: NDArray[np.float64], losses: NDArray[np.float64], readout: str
+) -> None:
+    """Write ``convergence`` and ``dimensions`` into ``folder``.
+
+    Args:
+        folder: an existing folder.
+        result: the run.
+        random_losses: losses [budget] of random search, in order.
+        losses: losses [budget] of the search, in order.
+        readout: the searched readout.
+    """
+    figures = {
+        "convergence": convergence(result, random_losses, losses, readout),
+        "dimensions": dimensions(result, readout),
+    }
+    for name, figure in figures.items():
+        for ending in ("png", "pdf"):
+            figure.savefig(folder / f"{name}.{ending}", dpi=150, bbox_inches="tight")
+        plt.close(figure)
+
+
+def convergence(
+    result: Result, random_losses: NDArray[np.float64], losses: NDArray[np.float64], readout: str
+) -> Figure:
+    """Best loss so far against evaluations, single evaluations as dots, every baseline as a labelled line."""
+    figure, axes = plt.subplots(figsize=(7.5, 4.5))
+    ends: list[tuple[float, str]] = []
+    for method, series in (("random_search", random_losses), ("aligned", losses)):
+        steps = np.arange(1, len(series) + 1)
+        best = np.fmin.accumulate(series)
+        axes.plot(steps, series, ".", color=COLOURS[method], markersize=3, alpha=0.4)
+        axes.plot(steps, best, color=COLOURS[method], linewidth=2, drawstyle="steps-post")
+        ends.append((float(best[-1]), method))
+    for method, dash in DASHES.items():
+        loss = result.score(method, "tuned", readout).loss
+        if loss is not None:
+            axes.axhline(loss, color=COLOURS[method], linestyle=dash, linewidth=1.3)
+            ends.append((loss, method))
+    _label_ends(axes, ends)
+    axes.set_xlim(1, max(len(losses), 2))
+    axes.set_xlabel("evaluations")
+    axes.set_ylabel(f"loss (mean absolute difference, index points)\ntuned wording, {readout} readout")
+    axes.set_title(
+        f"{result.region['country']} ({result.region['vintage']}): best candidate so far", loc="left", fontsize=11
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _label_ends(axes: Axes, ends: list[tuple[float, str]]) -> None:
+    """Name every line at the right edge, moved apart where lines lie close together."""
+    low, high = axes.get_ylim()
+    gap = (high - low) * 0.055
+    position = -np.inf
+    for value, method in sorted(ends):
+        position = max(value, position + gap)
+        axes.annotate(
+            f"{LABELS[method]} {value:.1f}",
+            xy=(1, value),
+            xycoords=("axes fraction", "data"),
+            xytext=(1.03, position),
+            textcoords=("axes fraction", "data"),
+            color=COLOURS[method],
+            va="center",
+            fontsize=9,
+            arrowprops={"arrowstyle": "-", "color": COLOURS[method], "linewidth": 0.6},
+        )
+
+
+def dimensions(result: Result, readout: str) -> Figure:
+    """Scores before and after beside the target, tuned wording and held-out wordings."""
+    names = list(result.region["target"])
+    rows = np.arange(len(names))[::-1]
+    figure, axes = plt.subplots(figsize=(7.5, 0.62 * len(names) + 1.5))
+    axes.axvspan(0, 100, color="#f2f2f2", zorder=0)
+    held_out = sorted({r.wording for r in result.scores} - {"tuned"})
+    for method, offset in (("naive", 0.16), ("persona", 0.0), ("aligned", -0.16)):
+        tuned = _scores(result, method, "tuned", readout, names)
+        axes.plot(tuned, rows + offset, "o", color=COLOURS[method], markersize=7, label=LABELS[method], zorder=3)
+        for wording in held_out:
+            other = _scores(result, method, wording, "expected", names)
+            axes.plot(other, rows + offset, "o", color=COLOURS[method], markersize=5, markerfacecolor="none", zorder=2)
+    target = np.array([np.nan if result.region["target"][d] is None else result.region["target"][d] for d in names])
+    axes.plot(target, rows, "|", color="#0072B2", markersize=26, markeredgewidth=3, label="target", zorder=4)
+    axes.plot([], [], "o", color="#666666", markerfacecolor="none", markersize=5, label="held-out wordings")
+    axes.set_yticks(rows, names)
+    axes.set_xlabel(f"index points ({readout} readout; the published scale is shaded)")
+    axes.set_title(
+        f"{result.region['country']} ({result.region['vintage']}): dimension scores", loc="left", fontsize=11
+    )
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def _scores(result: Result, method: str, wording: str, readout: str, names: list[str]) -> NDArray[np.float64]:
+    scores = result.score(method, wording, readout).dimensions
+    return np.array([np.nan if scores[d] is None else scores[d] for d in names], dtype=float)

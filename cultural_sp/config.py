@@ -1,0 +1,256 @@
+"""Typed schema of every config group, registered in Hydra's ConfigStore; ranges are checked when objects are built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, OmegaConf
+
+DTYPES = ("float32", "bfloat16", "float16")
+PLACEMENTS = ("prefix", "system", "user")
+
+
+def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{key}={value!r} is not allowed; choose one of: {', '.join(allowed)}")
+
+
+def _in_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
+    if not low <= value <= high:
+        bound = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
+        raise ValueError(f"{key}={value} is out of range; give a number {bound}")
+
+
+@dataclass
+class ModelConfig:
+    """Which frozen causal language model answers, and how it is loaded."""
+
+    name_or_path: str = MISSING
+    """Hub id, local folder, .gguf file, or wheel:PACKAGE/FILE.gguf for a file inside an installed package."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub model."""
+    dtype: str = "float32"
+    device: str = "auto"
+    """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
+    attn_implementation: str = "sdpa"
+    """sdpa or eager: both honour the tree attention mask."""
+    chat_template_args: dict[str, Any] = field(default_factory=dict)
+    """Extra arguments of the chat template, such as enable_thinking: false."""
+    trust_remote_code: bool = False
+    """Runs code from the model's repository; leave off unless you have read it."""
+    batch_size: int = 4
+    """Candidates per forward pass."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _one_of("model.dtype", self.dtype, DTYPES)
+        _one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
+        _in_range("model.batch_size", self.batch_size, 1)
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
+            raise ValueError(f"model.device={self.device!r} is not allowed; choose auto, cpu, cuda, cuda:N or mps")
+        if not self.name_or_path.strip():
+            raise ValueError("model.name_or_path is empty; give a hub id, a folder or a .gguf file")
+
+    @property
+    def slug(self) -> str:
+        """Short name for folders and tables."""
+        name = Path(self.name_or_path).name.removesuffix(".gguf")
+        return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "model"
+
+
+@dataclass
+class RegionConfig:
+    """Whose scores to align to."""
+
+    code: str = MISSING
+    """ISO 3166 alpha-2 code."""
+    vintage: str | None = None
+    """Edition of the target table; null takes the survey's default. Never mixed within one target."""
+
+
+@dataclass
+class SurveyConfig:
+    """Which survey is asked, and how."""
+
+    instrument: str = MISSING
+    """Name of a shipped instrument or path of a .yaml file."""
+    questionnaire: str | None = None
+    """CSV or YAML file with a licensed questionnaire's texts for the tuned wording."""
+    scoring: str = "label"
+    """label: likelihood of an option's own text, no list shown; number: a numbered list is shown, its number is scored."""
+    calibrate: bool = True
+    """With label scoring: divide by the option's likelihood behind a content-free question."""
+    layout: str = "question_first"
+    """With number scoring: list before (legend_first) or after (question_first) the question."""
+    option_order: str = "both"
+    """With number scoring: ascending, descending, or both and averaged."""
+
+    def __post_init__(self) -> None:
+        """Check choices."""
+        _one_of("survey.scoring", self.scoring, ("number", "label"))
+        _one_of("survey.layout", self.layout, ("legend_first", "question_first"))
+        _one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
+
+
+@dataclass
+class ReadoutConfig:
+    """How option probabilities become the answer that the search scores."""
+
+    kind: str = MISSING
+    """expected, argmax, sample or generate."""
+    n_respondents: int = 20
+    """Respondents drawn by sample, and by generate when its temperature is above 0."""
+    temperature: float = 0.0
+    """Of generate; 0 is greedy."""
+    max_new_tokens: int = 8
+    """Of generate."""
+    report_generate: bool = True
+    """Also score generated text (tuned wording, every method) at the end; the other readouts are always reported."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _one_of("readout.kind", self.kind, ("expected", "argmax", "sample", "generate"))
+        _in_range("readout.n_respondents", self.n_respondents, 1)
+        _in_range("readout.temperature", self.temperature, 0)
+        _in_range("readout.max_new_tokens", self.max_new_tokens, 1)
+
+
+@dataclass
+class SoftPromptConfig:
+    """The virtual tokens, where they start and in which space they are searched."""
+
+    n_tokens: int = 10
+    """Number of virtual tokens P."""
+    init: str = "sampled_vocab"
+    """sampled_vocab, text, random or file."""
+    init_text: str = ""
+    """Text for init=text."""
+    path: str | None = None
+    """Folder for init=file."""
+    placement: str = "prefix"
+    """prefix (before everything, as PEFT does), system or user (at the start of that turn)."""
+    space: str = "projection"
+    """projection: z of dim numbers times a fixed random matrix; full: every coordinate of every virtual token."""
+    dim: int = 64
+    """Number of search coordinates of projection."""
+    scale: float = 1.0
+    """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
+        _one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file"))
+        _one_of("soft_prompt.placement", self.placement, PLACEMENTS)
+        _one_of("soft_prompt.space", self.space, ("projection", "full"))
+        _in_range("soft_prompt.dim", self.dim, 1)
+        if not self.scale > 0:
+            raise ValueError(f"soft_prompt.scale={self.scale} is out of range; give a number above 0")
+
+
+@dataclass
+class OptimizerConfig:
+    """Differential Evolution: donor = x + F1 (a - b) + F2 (best - x)."""
+
+    population: int = 30
+    f1: float = 0.8
+    f2: float = 0.8
+    crossover: str = "0.5"
+    """Probability that a coordinate comes from the donor, or twopoints."""
+    budget: int = 120
+    """Evaluations, the initial prompt included; random search gets the same number."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _in_range("optimizer.population", self.population, 4)
+        _in_range("optimizer.f1", self.f1, 0, 2)
+        _in_range("optimizer.f2", self.f2, 0, 2)
+        _in_range("optimizer.budget", self.budget, 1)
+        _in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
+        if self.crossover != "twopoints":
+            try:
+                _in_range("optimizer.crossover", float(self.crossover), 0, 1)
+            except ValueError:
+                raise ValueError(
+                    f"optimizer.crossover={self.crossover!r} is not allowed; give a number from 0 to 1 or twopoints"
+                ) from None
+
+
+@dataclass
+class ObjectiveConfig:
+    """Mean absolute difference between dimension scores and targets."""
+
+    constant: float = 50.0
+    """C of the index formulas: 50 puts a respondent who always answers 3 at 50."""
+
+
+@dataclass
+class AlignConfig:
+    """One run."""
+
+    model: ModelConfig = MISSING
+    region: RegionConfig = MISSING
+    survey: SurveyConfig = MISSING
+    readout: ReadoutConfig = MISSING
+    soft_prompt: SoftPromptConfig = MISSING
+    optimizer: OptimizerConfig = MISSING
+    objective: ObjectiveConfig = MISSING
+    name: str = "align"
+    """First folder of the run folder: output_dir/name/region/model/seed-N."""
+    seed: int = 0
+    """Seed of everything random; optimizer.seed follows it."""
+    output_dir: str = "outputs"
+    overwrite: bool = False
+    """Replace a run folder that holds another or an unfinished run."""
+    validity: bool = True
+    """Check first whether the model can take this survey at all."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _in_range("seed", self.seed, 0, 2**32 - 1)
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
+            raise ValueError(
+                f"name={self.name!r} is not allowed; use letters, digits, '.', '_' and '-', starting with a letter"
+            )
+
+
+GROUPS: dict[str, type] = {
+    "model": ModelConfig,
+    "region": RegionConfig,
+    "survey": SurveyConfig,
+    "readout": ReadoutConfig,
+    "soft_prompt": SoftPromptConfig,
+    "optimizer": OptimizerConfig,
+    "objective": ObjectiveConfig,
+}
+
+
+def register() -> None:
+    """Put the schema of the run and of every group into Hydra's ConfigStore."""
+    store = ConfigStore.instance()
+    store.store(name="base_config", node=AlignConfig)
+    for group, node in GROUPS.items():
+        store.store(group=group, name=f"base_{group}", node=node)
+
+
+def config_folder() -> Path:
+    """The conf folder: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def build(config: Any) -> AlignConfig:
+    """Typed, checked object of a composed Hydra config.
+
+    Raises:
+        ValueError: if a value is out of range; OmegaConf's own errors for types and missing values.
+    """
+    built = OmegaConf.to_object(config)
+    assert isinstance(built, AlignConfig)
+    return built

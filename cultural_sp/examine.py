@@ -1,0 +1,179 @@
+"""One model under examination: every method, wording, order and readout goes through here, so all are scored alike."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cultural_sp.analysis.validity import assess
+from cultural_sp.baselines import midpoint_item_means
+from cultural_sp.config import AlignConfig
+from cultural_sp.lm.generate import generate_answers
+from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.readout import make_readout
+from cultural_sp.lm.respond import Respondent
+from cultural_sp.objective import l1_loss
+from cultural_sp.results import ScoreRecord, Validity
+from cultural_sp.search.journal import jsonable
+from cultural_sp.search.loop import Evaluation, progress
+from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.regions import Region
+from cultural_sp.survey.render import orders_of
+from cultural_sp.survey.scoring import dimension_scores
+
+Array = NDArray[np.float64]
+READOUTS = ("expected", "argmax", "sample")
+
+
+class Examiner:
+    """Scores soft prompts and personas on a survey against a region's target."""
+
+    def __init__(self, lm: LanguageModel, survey: Survey, region: Region, config: AlignConfig) -> None:
+        """Examine ``lm``; surveys are rendered when first needed and kept."""
+        self.lm, self.survey, self.region, self.config = lm, survey, region, config
+        self.no_prompt = np.zeros((0, lm.hidden_size), dtype=np.float32)
+        self.wordings = {"tuned": 0} | {f"held_out_{i}": i for i in range(1, survey.n_wordings)}
+        self.tuning = cache(self._tuning)
+
+    def respondent(self, wording: str, persona: str = "", scoring: str | None = None) -> Respondent:
+        """The model taking one wording of the survey, plain or with a persona as system message."""
+        config = self.config.survey
+        if scoring is not None:
+            config = type(config)(**{**vars(config), "scoring": scoring})
+        return Respondent(
+            self.lm,
+            self.survey,
+            config,
+            wording=self.wordings[wording],
+            placement=self.config.soft_prompt.placement,
+            persona=persona,
+            batch_size=self.config.model.batch_size,
+        )
+
+    def _tuning(self) -> Respondent:
+        return self.respondent("tuned", scoring="number" if self.config.readout.kind == "generate" else None)
+
+    def fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
+        """Score candidates [N, P, H] on the tuned wording under the configured readout: what the search sees."""
+        config = self.config.readout
+        respondent = self.tuning()
+        if config.kind == "generate":
+            codes = [generate_answers(respondent, p, config, self.config.seed) for p in prompts]
+            means = np.stack([_mean_known(np.concatenate(list(c.values())), axis=0) for c in codes])
+            return self._evaluation(means, np.full(len(prompts), np.nan))
+        answers = respondent.answer(prompts)
+        readout = make_readout(config.kind, config.n_respondents, self.config.seed)
+        codes_by_order = [readout(x, self.survey.codes()) for x in answers.log_probs.values()]
+        mass = np.mean([x.mean(axis=1) for x in answers.valid_mass.values()], axis=0)
+        return self._evaluation(np.mean(codes_by_order, axis=0), mass)
+
+    def _evaluation(self, item_means: Array, valid_mass: Array) -> Evaluation:
+        scores = dimension_scores(self.survey, item_means, self.config.objective.constant)
+        return Evaluation(l1_loss(scores, self.region.target), scores, item_means, valid_mass)
+
+    def records(self, method: str, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[ScoreRecord]:
+        """Every record of a method: all wordings, orders and readouts; generated text for the tuned wording.
+
+        Args:
+            method: name in the records.
+            prompt: soft prompt [P, H]; None for none.
+            persona: system message; empty for none.
+        """
+        prompt = self.no_prompt if prompt is None else prompt
+        rows = []
+        for wording in self.wordings:
+            answers = self.respondent(wording, persona).answer(prompt[None])
+            for kind in READOUTS:
+                readout = make_readout(kind, self.config.readout.n_respondents, self.config.seed)
+                means = {order: readout(x, self.survey.codes())[0] for order, x in answers.log_probs.items()}
+                mass = {order: float(x.mean()) for order, x in answers.valid_mass.items()}
+                rows += self._rows(method, wording, kind, {o: m[None] for o, m in means.items()}, mass)
+        if self.config.readout.report_generate:
+            respondent = self.respondent("tuned", persona, scoring="number")
+            codes = generate_answers(respondent, prompt, self.config.readout, self.config.seed)
+            rows += self._rows(method, "tuned", "generate", codes, None)
+        return rows
+
+    def midpoint_records(self) -> list[ScoreRecord]:
+        """Records of the respondent who always picks the middle, for every condition the other methods have."""
+        means = midpoint_item_means(self.survey)[None]
+        rows = []
+        for wording in self.wordings:
+            for kind in (*READOUTS, "generate"):
+                if kind == "generate" and not (wording == "tuned" and self.config.readout.report_generate):
+                    continue
+                scoring = "number" if kind == "generate" else self.config.survey.scoring
+                orders = orders_of(scoring, self.config.survey.option_order)
+                rows += self._rows("midpoint", wording, kind, dict.fromkeys(orders, means), None)
+        return rows
+
+    def _rows(
+        self, method: str, wording: str, readout: str, codes: dict[str, Array], mass: dict[str, float] | None
+    ) -> list[ScoreRecord]:
+        """Records of one condition from answers ``codes`` (order -> [R, Q], NaN is missing), with both orders averaged."""
+        codes = dict(codes)
+        if len(codes) > 1:
+            codes["both"] = np.concatenate(list(codes.values()))
+            if mass is not None:
+                mass = {**mass, "both": float(np.mean(list(mass.values())))}
+        rows = []
+        for order, answers in codes.items():
+            scored = self._evaluation(_mean_known(answers, axis=0)[None], np.array([np.nan]))
+            rows.append(
+                ScoreRecord(
+                    method=method,
+                    wording=wording,
+                    option_order=order,
+                    readout=readout,
+                    loss=jsonable(scored.loss[0]),
+                    dimensions=jsonable(dict(zip(self.survey.dimension_names, scored.dimensions[0], strict=True))),
+                    item_means=jsonable(
+                        {i.id: m for i, m in zip(self.survey.items, scored.item_means[0], strict=True)}
+                    ),
+                    valid_mass=None if mass is None else mass[order],
+                    missing=float(np.isnan(answers).mean()),
+                )
+            )
+        return rows
+
+    def validity(self) -> Validity:
+        """Let the plain model and both pole personas of every dimension take every wording, and judge the answers.
+
+        Raises:
+            ValueError: if the instrument has no pole personas for one of its dimensions.
+        """
+        survey, readout = self.survey, make_readout("expected", 1, 0)
+        lacking = [d for d in survey.dimensions if set(survey.poles.get(d, {})) != {"high", "low"}]
+        if lacking:
+            raise ValueError(
+                f"survey.instrument={survey.name} has no high and low pole persona for {', '.join(lacking)}, which the "
+                "validity check needs; add them under poles: or set validity=false"
+            )
+        plain: dict[str, dict[str, Array]] = {}
+        poles: dict[str, dict[tuple[str, str], Array]] = {}
+        masses = []
+        personas = [(d, pole, text) for d in survey.dimensions for pole, text in survey.poles[d].items()]
+        with progress("validity", len(self.wordings) * (1 + len(personas))) as bar:
+            for wording in self.wordings:
+                answers = self.respondent(wording).answer(self.no_prompt[None])
+                plain[wording] = {o: readout(x, survey.codes())[0] for o, x in answers.log_probs.items()}
+                bar.update()
+                poles[wording] = {}
+                for dimension, pole, text in personas:
+                    answers = self.respondent(wording, text).answer(self.no_prompt[None])
+                    means = [readout(x, survey.codes())[0] for x in answers.log_probs.values()]
+                    poles[wording][dimension, pole] = np.mean(means, axis=0)
+                    masses += [float(x.mean()) for x in answers.valid_mass.values()]
+                    bar.update()
+        return assess(survey, plain, poles, float(np.mean(masses)))
+
+
+def _mean_known(answers: Array, axis: int) -> Array:
+    """Mean over the answers that are there; NaN where there is none."""
+    known = ~np.isnan(answers)
+    total = np.where(known, answers, 0.0).sum(axis=axis)
+    count = known.sum(axis=axis)
+    means: Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return means

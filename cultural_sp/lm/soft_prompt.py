@@ -1,0 +1,132 @@
+"""Soft prompts: P virtual tokens of width H; initialisers, and files in PEFT's prompt-tuning layout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from cultural_sp.config import SoftPromptConfig
+from cultural_sp.lm.load import LanguageModel
+
+WEIGHTS = "adapter_model.safetensors"
+TENSOR = "prompt_embeddings"
+Prompt = NDArray[np.float32]
+
+
+def sampled_vocab(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
+    """Embeddings [P, H] of P distinct ordinary tokens drawn at random (Lester et al. 2021, section 3.2)."""
+    ordinary = np.setdiff1d(np.arange(len(lm.embeddings)), lm.tokenizer.all_special_ids)
+    return _rows(lm, rng.choice(ordinary, size=config.n_tokens, replace=False))
+
+
+def text(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
+    """Embeddings [P, H] of ``init_text``, repeated or cut to P tokens as PEFT does."""
+    ids = lm.tokenizer(config.init_text, add_special_tokens=False)["input_ids"]
+    if not ids:
+        raise ValueError(
+            "soft_prompt.init_text is empty; give a text of at least one token or another soft_prompt.init"
+        )
+    return _rows(lm, np.resize(np.array(ids), config.n_tokens))
+
+
+def random(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
+    """Normal draws [P, H] with the embedding matrix's mean and standard deviation in every coordinate."""
+    table = lm.embeddings.float()
+    mean, std = table.mean(0).cpu().numpy(), table.std(0).cpu().numpy()
+    return (mean + std * rng.standard_normal((config.n_tokens, lm.hidden_size))).astype(np.float32)
+
+
+def from_file(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
+    """Soft prompt [P, H] saved by an earlier run or by PEFT."""
+    if not config.path:
+        raise ValueError(
+            "soft_prompt.init=file needs soft_prompt.path=FOLDER, the soft_prompt folder of an earlier run"
+        )
+    return load_soft_prompt(config.path, (config.n_tokens, lm.hidden_size), config.placement)
+
+
+INITIALISERS: dict[str, Callable[[SoftPromptConfig, LanguageModel, np.random.Generator], Prompt]] = {
+    "sampled_vocab": sampled_vocab,
+    "text": text,
+    "random": random,
+    "file": from_file,
+}
+
+
+def initial_prompt(config: SoftPromptConfig, lm: LanguageModel, seed: int) -> Prompt:
+    """The search's starting point [P, H], the same for the same seed."""
+    return INITIALISERS[config.init](config, lm, np.random.default_rng(seed))
+
+
+def embedding_rms(lm: LanguageModel) -> float:
+    """Root mean square of an embedding coordinate around the mean embedding: the unit of a search step."""
+    table = lm.embeddings.float()
+    return float((table - table.mean(0)).square().mean().sqrt())
+
+
+def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement: str) -> None:
+    """Write a soft prompt [P, H] as safetensors, and as a PEFT prompt-tuning adapter where PEFT can express it.
+
+    PEFT puts virtual tokens before everything, so only placement ``prefix`` gets an ``adapter_config.json``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {TENSOR: torch.from_numpy(np.ascontiguousarray(prompt, dtype=np.float32))}
+    save_file(tensors, folder / WEIGHTS, metadata={"placement": placement, "format": "pt"})
+    if placement == "prefix":
+        from peft import PromptTuningConfig, TaskType  # slow import, needed only here
+
+        PromptTuningConfig(
+            task_type=TaskType.CAUSAL_LM,
+            num_virtual_tokens=prompt.shape[0],
+            token_dim=prompt.shape[1],
+            num_transformer_submodules=1,
+            num_attention_heads=lm.model.config.num_attention_heads,
+            num_layers=lm.model.config.num_hidden_layers,
+            base_model_name_or_path=lm.path,
+            inference_mode=True,
+        ).save_pretrained(str(folder))
+
+
+def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> Prompt:
+    """Read a soft prompt [P, H].
+
+    Raises:
+        ValueError: in one line, if the file can't be read or its shape or placement isn't the expected one.
+    """
+    file = Path(path).expanduser() / WEIGHTS
+    try:
+        with safe_open(file, framework="pt") as handle:
+            if TENSOR not in handle.keys():  # noqa: SIM118 - the handle is no mapping
+                raise ValueError(
+                    f"soft_prompt.path={path}: {WEIGHTS} has no tensor {TENSOR!r}; give a prompt-tuning folder"
+                )
+            tensor = handle.get_tensor(TENSOR).float()
+            saved_placement = (handle.metadata() or {}).get("placement", "prefix")
+    except (OSError, SafetensorError) as error:
+        raise ValueError(
+            f"soft_prompt.path={path}: can't read {WEIGHTS} ({error}); give a soft_prompt folder"
+        ) from error
+    if tuple(tensor.shape) != shape:
+        raise ValueError(
+            f"soft_prompt.path={path} holds shape {tuple(tensor.shape)}, but soft_prompt.n_tokens and the model need {shape}; "
+            "set soft_prompt.n_tokens to the first number and use the model it was tuned on"
+        )
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"soft_prompt.path={path} holds numbers that are not finite; the file is damaged")
+    if saved_placement != placement:
+        raise ValueError(
+            f"soft_prompt.path={path} was tuned for soft_prompt.placement={saved_placement}, not {placement}; set it so"
+        )
+    prompt: Prompt = tensor.numpy()
+    return prompt
+
+
+def _rows(lm: LanguageModel, ids: NDArray[np.int_]) -> Prompt:
+    rows: Prompt = lm.embeddings[torch.from_numpy(ids).to(lm.embeddings.device)].float().cpu().numpy()
+    return rows

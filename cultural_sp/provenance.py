@@ -1,0 +1,71 @@
+"""Where a result came from: versions, commit, hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from cultural_sp.config import AlignConfig
+
+PACKAGES = (
+    "cultural-sp",
+    "torch",
+    "transformers",
+    "nevergrad",
+    "numpy",
+    "hydra-core",
+    "omegaconf",
+    "safetensors",
+    "peft",
+)
+NOT_CONTENT = ("output_dir", "overwrite")  # where a result lies doesn't change it
+
+
+def config_hash(config: AlignConfig) -> str:
+    """SHA-256 of everything in a config that can change the result."""
+    content = {k: v for k, v in asdict(config).items() if k not in NOT_CONTENT}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def versions() -> dict[str, str | None]:
+    """Installed versions of the packages that shape a result, and of Python."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout the package runs from, with ``-dirty`` if files differ; None outside a checkout."""
+    folder = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(folder), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        if git("ls-files", Path(__file__).name) == "":
+            return None  # installed into some other project's checkout
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def provenance(config: AlignConfig, **hashes: Any) -> dict[str, Any]:
+    """The provenance entry of a result; ``hashes`` are added as they are."""
+    return {
+        "packages": versions(),
+        "git_commit": git_commit(),
+        "seeds": {"seed": config.seed, "optimizer.seed": config.optimizer.seed},
+        "config_hash": config_hash(config),
+        **hashes,
+    }

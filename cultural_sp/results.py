@@ -1,0 +1,125 @@
+"""Schema of ``result.json``: what a run found and where it came from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cultural_sp.search.journal import jsonable
+
+METHODS = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ScoreRecord:
+    """One row of the tidy table ``scores``: a method under one wording, option order and readout."""
+
+    method: str
+    """midpoint, naive, persona, start, random_search or aligned."""
+    wording: str
+    """tuned, held_out_1 or held_out_2."""
+    option_order: str
+    """ascending, descending, both (averaged), or none where no list of options is shown."""
+    readout: str
+    """expected, argmax, sample or generate."""
+    loss: float | None
+    """Mean absolute difference to the target in index points; None if an item needed for it has no answer."""
+    dimensions: dict[str, float | None]
+    """Dimension -> score in index points."""
+    item_means: dict[str, float | None]
+    """Item -> mean code."""
+    valid_mass: float | None
+    """Mean probability given to all valid options together; None for generated text and the midpoint respondent."""
+    missing: float
+    """Share of answers that are missing: refusals and text that can't be read."""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """Whether the model can take the survey at all; see ``analysis/validity.py`` for each statistic."""
+
+    verdict: str
+    """measurable, weakly measurable or not measurable."""
+    sentence: str
+    """The verdict with its reasons."""
+    items_right: int
+    """Items that opposite personas move in the right direction, averaged over wordings."""
+    items_total: int
+    share_interval: tuple[float, float]
+    """95 % Wilson interval of the share of items right."""
+    items_right_by_wording: dict[str, int]
+    effects: dict[str, float]
+    """Dimension -> index under the high persona minus index under the low one, in index points, averaged over wordings."""
+    wording_agreement: float | None
+    """Mean correlation of item means between wordings, after taking out each scale's mean."""
+    order_agreement: float | None
+    """The same between ascending and descending order; None if only one order, or no list, is shown."""
+    content_share: float | None
+    """Share of the variance of item means within a scale that belongs to the item (one-way ICC over wordings and orders)."""
+    valid_mass: float
+    """Mean probability on valid options over the personas."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything a run reports."""
+
+    name: str
+    region: dict[str, Any]
+    """code, country, vintage, estimated, target (dimension -> score or None)."""
+    model: str
+    seed: int
+    evaluations: int
+    """Budget of the search, and again of random search."""
+    scores: list[ScoreRecord]
+    validity: Validity | None
+    """None if the check was switched off."""
+    provenance: dict[str, Any]
+    """Package versions, git commit, seeds, hashes of config, survey, chat template and weights before and after."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def score(
+        self, method: str, wording: str = "tuned", readout: str = "expected", order: str | None = None
+    ) -> ScoreRecord:
+        """The record of a method; without ``order`` the averaged or order-free one.
+
+        Raises:
+            KeyError: if there is no such record.
+        """
+        orders = ("both", "none") if order is None else (order,)
+        rows = [r for r in self.scores if (r.method, r.wording, r.readout) == (method, wording, readout)]
+        for record in rows:
+            if record.option_order in orders:
+                return record
+        if order is None and len({r.option_order for r in rows}) == 1:
+            return rows[0]
+        raise KeyError((method, wording, readout, order))
+
+    def save(self, path: Path) -> None:
+        """Write the result as JSON, in one step: a reader never sees half of it."""
+        scratch = path.with_suffix(".tmp")
+        scratch.write_text(json.dumps(jsonable(asdict(self)), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+        scratch.replace(path)
+
+
+def load_result(path: Path) -> Result:
+    """Read a ``result.json``.
+
+    Raises:
+        ValueError: in one line, if the file isn't a result of this schema version.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {raw['schema_version']}, this program reads {SCHEMA_VERSION}")
+        validity = raw["validity"]
+        if validity is not None:
+            validity["share_interval"] = tuple(validity["share_interval"])
+            validity = Validity(**validity)
+        return Result(**{**raw, "scores": [ScoreRecord(**r) for r in raw["scores"]], "validity": validity})
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no result.json of this program ({error})") from error

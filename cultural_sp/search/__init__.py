@@ -1,0 +1,1 @@
+"""Search spaces, optimizers and the ask-and-tell loop. Knows nothing of torch or surveys."""

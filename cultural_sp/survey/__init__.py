@@ -1,0 +1,1 @@
+"""Surveys, their rendering and scoring, and regional targets. Knows nothing of torch."""

@@ -1,0 +1,176 @@
+"""A survey as data: scales, items with their wordings, and dimensions as weighted sums of item means."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The answer options of an item; ``labels[i]`` has code ``i + 1``."""
+
+    name: str
+    labels: tuple[str, ...]
+    lead: str
+    """Words that open the answer when an option's own text is scored."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One survey item; ``wordings[0]`` is tuned on, the others are held out."""
+
+    id: str
+    construct: str
+    scale: Scale
+    wordings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """An instrument of Q items and K dimensions."""
+
+    name: str
+    title: str
+    items: tuple[Item, ...]
+    dimensions: dict[str, dict[str, float]]
+    """Dimension -> item id -> weight; an index is the weighted sum of item means plus a constant."""
+    targets: str
+    """CSV of regional targets, a file name in this package's data folder."""
+    default_vintage: str
+    poles: dict[str, dict[str, str]]
+    """Dimension -> ``high`` or ``low`` -> persona, for the validity check."""
+
+    @property
+    def dimension_names(self) -> tuple[str, ...]:
+        """Names of the K dimensions, in order."""
+        return tuple(self.dimensions)
+
+    @property
+    def n_wordings(self) -> int:
+        """Number of wordings that every item has."""
+        return len(self.items[0].wordings)
+
+    @property
+    def n_options(self) -> int:
+        """The largest number of options O over the items."""
+        return max(len(item.scale.labels) for item in self.items)
+
+    def weights(self) -> NDArray[np.float64]:
+        """Weights [K, Q] of every item mean in every index."""
+        return np.array([[w.get(item.id, 0.0) for item in self.items] for w in self.dimensions.values()])
+
+    def codes(self) -> NDArray[np.float64]:
+        """Answer codes [Q, O], NaN where an item has fewer options than others."""
+        codes = np.full((len(self.items), self.n_options), np.nan)
+        for row, item in zip(codes, self.items, strict=True):
+            row[: len(item.scale.labels)] = np.arange(1, len(item.scale.labels) + 1)
+        return codes
+
+    def fingerprint(self) -> str:
+        """SHA-256 of everything the model is shown and everything the scores depend on."""
+        content = [[i.id, i.scale.labels, i.scale.lead, i.wordings] for i in self.items]
+        text = json.dumps([content, self.dimensions, self.poles], sort_keys=True, ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def available() -> list[str]:
+    """Names of the instruments shipped with the package."""
+    return sorted(p.stem for p in DATA.glob("*.yaml") if "items" in p.read_text() or "extends" in p.read_text())
+
+
+def load_survey(name_or_path: str) -> Survey:
+    """Load an instrument by its name or from a YAML file.
+
+    Raises:
+        ValueError: in one line naming the file, what is wrong and what is allowed.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"}:
+        path = DATA / f"{name_or_path}.yaml"
+        if name_or_path not in available():
+            raise ValueError(
+                f"survey.instrument={name_or_path!r} is unknown; allowed: {', '.join(available())} or a .yaml file"
+            )
+    raw = _read_yaml(path)
+    if "extends" in raw:
+        base = load_survey(str(raw["extends"]))
+        weights = {**base.dimensions, **_weights(path, raw.get("dimensions", {}))}
+        return _checked(path, replace(base, name=str(raw["name"]), title=str(raw["title"]), dimensions=weights))
+    try:
+        scales = {
+            name: Scale(name, tuple(str(x) for x in spec["labels"]), str(spec.get("lead", "")))
+            for name, spec in raw["scales"].items()
+        }
+        items = []
+        for spec in raw["items"]:
+            if spec["scale"] not in scales:
+                raise ValueError(
+                    f"{path.name}: item {spec['id']} has the unknown scale {spec['scale']!r}; defined: {', '.join(scales)}"
+                )
+            wordings = tuple(str(x) for x in spec["wordings"])
+            items.append(Item(str(spec["id"]), str(spec.get("construct", "")), scales[spec["scale"]], wordings))
+        survey = Survey(
+            name=str(raw["name"]),
+            title=str(raw["title"]),
+            items=tuple(items),
+            dimensions=_weights(path, raw["dimensions"]),
+            targets=str(raw["targets"]),
+            default_vintage=str(raw["default_vintage"]),
+            poles=raw.get("poles", {}),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path.name}: incomplete or misshapen survey ({error}); compare with vsm13.yaml") from error
+    return _checked(path, survey)
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot read the survey file {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} is not UTF-8 YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise ValueError(f"{path.name}: expected a mapping with name, scales, items and dimensions at the top level")
+    return raw
+
+
+def _weights(path: Path, raw: dict[str, Any]) -> dict[str, dict[str, float]]:
+    try:
+        return {str(d): {str(i): float(w) for i, w in weights.items()} for d, weights in raw.items()}
+    except (AttributeError, ValueError, TypeError) as error:
+        raise ValueError(f"{path.name}: dimensions must map name -> item id -> number ({error})") from error
+
+
+def _checked(path: Path, survey: Survey) -> Survey:
+    ids = [item.id for item in survey.items]
+    if not ids or not survey.dimensions:
+        raise ValueError(f"{path.name}: a survey needs at least one item and one dimension")
+    twice = sorted({i for i in ids if ids.count(i) > 1})
+    if twice:
+        raise ValueError(f"{path.name}: item ids must be unique, repeated: {', '.join(twice)}")
+    for item in survey.items:
+        labels = item.scale.labels
+        if len(labels) < 2 or len(set(labels)) < len(labels):
+            raise ValueError(
+                f"{path.name}: scale {item.scale.name} needs at least two different labels, got {list(labels)}"
+            )
+        if len(item.wordings) != survey.n_wordings or not all(w.strip() for w in item.wordings):
+            raise ValueError(
+                f"{path.name}: item {item.id} needs {survey.n_wordings} non-empty wordings like the first item"
+            )
+    for dimension, weights in survey.dimensions.items():
+        unknown = sorted(set(weights) - set(ids))
+        if unknown:
+            raise ValueError(f"{path.name}: dimension {dimension} uses undefined items: {', '.join(unknown)}")
+    return survey

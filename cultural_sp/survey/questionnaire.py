@@ -1,0 +1,108 @@
+"""Loader for a user's own licensed questionnaire: its question and option texts replace the tuned wording.
+
+The published VSM questions are copyrighted and not part of this package. Whoever holds a copy writes it into a file:
+
+* CSV (UTF-8, comma): columns ``item``, ``text`` and, optionally, ``option_1`` ... ``option_O``; one row per item.
+* YAML: a list of mappings ``{item: m01, text: ..., options: [...]}``.
+
+Options are in the order of their codes (``option_1`` is code 1). Without options the instrument's own labels are used.
+The held-out wordings stay the instrument's own, so results remain comparable.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from cultural_sp.survey.instrument import Survey
+
+Row = tuple[str, str, tuple[str, ...]]
+
+
+def apply_questionnaire(survey: Survey, path: str) -> Survey:
+    """Return ``survey`` with the texts of the questionnaire file as the wording to tune on.
+
+    Raises:
+        ValueError: in one line, if the file can't be read, misses or repeats an item, or has the wrong number of options.
+    """
+    rows = _read(Path(path))
+    expected = [item.id for item in survey.items]
+    found = [item for item, _, _ in rows]
+    repeated = sorted({i for i in found if found.count(i) > 1})
+    for problem, ids in (
+        ("lacks", [i for i in expected if i not in found]),
+        ("repeats", repeated),
+        ("has unknown items", [i for i in found if i not in expected]),
+    ):
+        if ids:
+            raise ValueError(
+                f"survey.questionnaire={path} {problem}: {', '.join(ids)}; {survey.name} needs each of "
+                f"{expected[0]}..{expected[-1]} exactly once"
+            )
+    by_id = {item: (text, options) for item, text, options in rows}
+    items = []
+    for item in survey.items:
+        text, options = by_id[item.id]
+        allowed = len(item.scale.labels)
+        if not text:
+            raise ValueError(f"survey.questionnaire={path}: item {item.id} has an empty text; write its question there")
+        if options and (len(options) != allowed or not all(options) or len(set(options)) < allowed):
+            raise ValueError(
+                f"survey.questionnaire={path}: item {item.id} has {len(options)} options {list(options)}; {survey.name} "
+                f"allows exactly {allowed} different, non-empty ones (or none, to keep the instrument's labels)"
+            )
+        scale = replace(item.scale, name=f"{item.scale.name}@{item.id}", labels=options) if options else item.scale
+        items.append(replace(item, scale=scale, wordings=(text, *item.wordings[1:])))
+    return replace(survey, items=tuple(items), title=f"{survey.title}, tuned wording from {Path(path).name}")
+
+
+def _read(path: Path) -> list[Row]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ValueError(
+            f"survey.questionnaire={path} can't be read: {error.strerror}; give a CSV or YAML file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"survey.questionnaire={path} is not UTF-8 text; save it as UTF-8") from error
+    if path.suffix.lower() == ".csv":
+        return _from_csv(path, text)
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return _from_yaml(path, text)
+    raise ValueError(f"survey.questionnaire={path} has the ending {path.suffix!r}; allowed: .csv, .yaml, .yml")
+
+
+def _from_csv(path: Path, text: str) -> list[Row]:
+    reader = csv.DictReader(text.splitlines())
+    columns = [c.strip() for c in reader.fieldnames or []]
+    options = [c for c in columns if c.startswith("option_")]
+    if columns[:2] != ["item", "text"] or options != [f"option_{i + 1}" for i in range(len(options))]:
+        raise ValueError(
+            f"survey.questionnaire={path} has the columns {columns}; expected item,text or item,text,option_1,option_2,..."
+        )
+    rows = []
+    for line in reader:
+        if None in line or None in line.values():
+            raise ValueError(
+                f"survey.questionnaire={path}, line {reader.line_num}: {len(columns)} fields expected; quote commas"
+            )
+        labels = tuple(line[c].strip() for c in options)
+        rows.append((line["item"].strip(), line["text"].strip(), labels if any(labels) else ()))
+    return rows
+
+
+def _from_yaml(path: Path, text: str) -> list[Row]:
+    try:
+        raw = yaml.safe_load(text)
+        return [
+            (str(r["item"]).strip(), str(r["text"]).strip(), tuple(str(o).strip() for o in r.get("options", ())))
+            for r in raw
+        ]
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(
+            f"survey.questionnaire={path} is not a list of {{item, text, options}} ({reason}); see docs/surveys.md"
+        ) from error

@@ -1,0 +1,76 @@
+"""Target scores of regions, by vintage of the published table."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cultural_sp.survey.instrument import DATA, Survey
+
+
+@dataclass(frozen=True)
+class Region:
+    """A region's target vector [K] on the index scale; NaN where the vintage has no score."""
+
+    code: str
+    country: str
+    vintage: str
+    target: NDArray[np.float64]
+    estimated: bool
+    """Whether the source marks the scores as estimates."""
+
+
+@cache
+def _table(file: str) -> tuple[dict[str, str], ...]:
+    with (DATA / file).open(encoding="utf-8", newline="") as handle:
+        return tuple(csv.DictReader(handle))
+
+
+def vintages(survey: Survey) -> list[str]:
+    """Vintages of the survey's target table, oldest first."""
+    return list(dict.fromkeys(row["vintage"] for row in _table(survey.targets)))
+
+
+def region_codes(survey: Survey, vintage: str | None = None) -> list[str]:
+    """ISO alpha-2 codes, in lower case, of regions with a score for every dimension in the (or any) vintage."""
+    return sorted(
+        {
+            row["iso_alpha2"].lower()
+            for row in _table(survey.targets)
+            if (vintage is None or row["vintage"] == vintage) and all(row[d] for d in survey.dimensions)
+        }
+    )
+
+
+def load_region(survey: Survey, code: str, vintage: str | None = None) -> Region:
+    """Targets of one region in one vintage.
+
+    Args:
+        survey: decides the target table and the order of dimensions.
+        code: ISO alpha-2 code in either case.
+        vintage: a vintage of the table; the survey's default when None.
+
+    Raises:
+        ValueError: in one line, for an unknown code or vintage or a region without any score in it.
+    """
+    vintage = vintage or survey.default_vintage
+    if vintage not in vintages(survey):
+        raise ValueError(f"region.vintage={vintage!r} is unknown; allowed: {', '.join(vintages(survey))}")
+    rows = {r["vintage"]: r for r in _table(survey.targets) if r["iso_alpha2"].lower() == code.lower()}
+    if not rows:
+        raise ValueError(
+            f"region.code={code!r} is in no target table of {survey.name}; allowed: ISO alpha-2 codes such as "
+            f"{', '.join(region_codes(survey)[:6])}, ... (the whole table: survey/data/{survey.targets})"
+        )
+    row = rows.get(vintage)
+    if row is None or not any(row[d] for d in survey.dimensions):
+        known = [v for v, r in rows.items() if any(r[d] for d in survey.dimensions)]
+        raise ValueError(
+            f"region.code={code!r} has no score in region.vintage={vintage}; it has in: {', '.join(known) or 'none'}"
+        )
+    target = np.array([float(row[d]) if row[d] else np.nan for d in survey.dimensions])
+    return Region(row["iso_alpha2"].lower(), row["country"], vintage, target, row["estimated"] == "yes")

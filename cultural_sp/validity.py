@@ -1,0 +1,39 @@
+"""The validity check on its own: can this model take this survey at all?"""
+
+from __future__ import annotations
+
+from cultural_sp.align import open_survey
+from cultural_sp.config import AlignConfig
+from cultural_sp.examine import Examiner
+from cultural_sp.lm.load import load_model
+from cultural_sp.results import Validity
+from cultural_sp.survey.regions import load_region
+
+
+def check(config: AlignConfig) -> Validity:
+    """Check one model on one survey and print the statistics; nothing is written."""
+    survey = open_survey(config)
+    region = load_region(survey, config.region.code, config.region.vintage)
+    validity = Examiner(load_model(config.model), survey, region, config).validity()
+    print(report(validity))
+    return validity
+
+
+def report(validity: Validity) -> str:
+    """The statistics of a validity check as text."""
+    by_wording = ", ".join(f"{w} {n}" for w, n in validity.items_right_by_wording.items())
+    effects = ", ".join(f"{d} {e:+.1f}" for d, e in validity.effects.items())
+    lines = [
+        f"items that opposite personas move the right way: {validity.items_right} of {validity.items_total} ({by_wording})",
+        f"effect of opposite personas in index points: {effects}",
+        f"agreement between wordings: {_number(validity.wording_agreement)}",
+        f"agreement between option orders: {_number(validity.order_agreement)}",
+        f"share of variance due to content: {_number(validity.content_share)}",
+        f"probability on valid options: {validity.valid_mass:.4f}",
+        validity.sentence,
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "does not apply" if value is None else f"{value:.2f}"
