@@ -1,8 +1,10 @@
-"""Command line entry points: Hydra composes the config, errors a user can mend become one line and exit code 2."""
+"""Command line entry points: Hydra composes the config; what a user can mend becomes one line and exit code 2."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -11,51 +13,74 @@ import hydra
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from cultural_sp.config import AlignConfig, build, config_folder, register
+from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, register
+
+BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException)
 
 
 def main(job: Callable[[AlignConfig], object]) -> None:
-    """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination."""
+    """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
+
+    A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2.
+    """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
     register()
+    failed: list[str] = []
 
     def run(config: Any) -> None:
-        job(build(config))
+        try:
+            job(build(config))
+        except BAD_INPUT as error:  # kept from Hydra, which would add a line of its own
+            failed.append(one_line(error))
+            print(f"error: {failed[-1]}", file=sys.stderr, flush=True)
 
     entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(run)
     try:
         entry()
-    except (ValueError, HydraException, OmegaConfBaseException) as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
-        sys.exit(2)
+    except BAD_INPUT as error:
+        failed.append(one_line(error))
+        print(f"error: {failed[-1]}", file=sys.stderr)
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+        print("stopped by the user; the run folder is unfinished", file=sys.stderr)
         sys.exit(130)
+    if failed:
+        sys.exit(2)
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message without line breaks, with the cause that Hydra and OmegaConf hide behind it."""
+    """An error's message as one line, with the cause Hydra hides behind it and without the internals it shows."""
     text = str(error)
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException) and str(cause) not in text:
-        text = f"{text} {cause}"
-    lines = [line.strip() for line in text.splitlines()]
-    return " ".join(line for line in lines if line and not line.startswith("object_type="))
+        text = f"{text}: {cause}"
+    unknown = re.match(r"Could not override '([^']+)'", text)
+    if unknown:
+        parent, _, _ = unknown[1].rpartition(".")
+        schema = GROUPS.get(parent, AlignConfig)
+        allowed = ", ".join(f.name for f in dataclasses.fields(schema))
+        return f"unknown key {unknown[1]}; allowed{' in ' + parent if parent in GROUPS else ''}: {allowed}"
+    text = re.split(r"\s*Config search path:|\s+full_key:|\s+reference_type=|\s+object_type=", text)[0]
+    return " ".join(text.split())
 
 
 def align_main() -> None:
     """``cultural-sp-align``: the main job."""
-    from cultural_sp.align import align
 
     def job(config: AlignConfig) -> None:
+        from cultural_sp.align import align  # torch and transformers load only after the command line was understood
+
         _, folder = align(config)
-        print(f"run folder: {folder}")
+        print(f"run folder: {folder}", flush=True)
 
     main(job)
 
 
 def validity_main() -> None:
     """``cultural-sp-validity``: only the check whether a model can take a survey."""
-    from cultural_sp.validity import check
 
-    main(check)
+    def job(config: AlignConfig) -> None:
+        from cultural_sp.validity import check
+
+        check(config)
+
+    main(job)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
 
 def _in_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
     if not low <= value <= high:
-        bound = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
+        bound = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
         raise ValueError(f"{key}={value} is out of range; give a number {bound}")
 
 
@@ -138,7 +138,7 @@ class SoftPromptConfig:
     """projection: z of dim numbers times a fixed random matrix; full: every coordinate of every virtual token."""
     dim: int = 64
     """Number of search coordinates of projection."""
-    scale: float = 1.0
+    scale: float = 16.0
     """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate."""
 
     def __post_init__(self) -> None:
@@ -156,12 +156,12 @@ class SoftPromptConfig:
 class OptimizerConfig:
     """Differential Evolution: donor = x + F1 (a - b) + F2 (best - x)."""
 
-    population: int = 30
+    population: int = 20
     f1: float = 0.8
     f2: float = 0.8
     crossover: str = "0.5"
     """Probability that a coordinate comes from the donor, or twopoints."""
-    budget: int = 120
+    budget: int = 100
     """Evaluations, the initial prompt included; random search gets the same number."""
     seed: int = 0
 
@@ -249,8 +249,19 @@ def build(config: Any) -> AlignConfig:
     """Typed, checked object of a composed Hydra config.
 
     Raises:
-        ValueError: if a value is out of range; OmegaConf's own errors for types and missing values.
+        ValueError: if a key is unknown or a value out of range; OmegaConf's own errors for types and missing values.
     """
+    _no_unknown_keys(config, AlignConfig)
     built = OmegaConf.to_object(config)
     assert isinstance(built, AlignConfig)
     return built
+
+
+def _no_unknown_keys(config: Any, schema: type, prefix: str = "") -> None:
+    """Refuse keys that ``+key=value`` added: nothing would read them."""
+    allowed = [f.name for f in fields(schema)]
+    for key in config:
+        if key not in allowed:
+            raise ValueError(f"unknown key {prefix}{key}; allowed: {', '.join(allowed)}")
+        if not prefix and key in GROUPS:
+            _no_unknown_keys(config[key], GROUPS[key], f"{key}.")

@@ -59,6 +59,8 @@ def load_model(config: ModelConfig) -> LanguageModel:
     Raises:
         ValueError: in one line, if the model can't be found or isn't a causal language model.
     """
+    if config.device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"model.device={config.device} but torch sees no GPU; use model.device=auto or cpu")
     path = resolve(config.name_or_path)
     common: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
     if config.revision is not None:
