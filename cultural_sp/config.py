@@ -235,7 +235,7 @@ def register() -> None:
     store = ConfigStore.instance()
     store.store(name="base_config", node=AlignConfig)
     for group, node in GROUPS.items():
-        store.store(group=group, name=f"base_{group}", node=node)
+        store.store(group="schema", name=group, node=node)  # a group of its own keeps it out of region=glob(*)
 
 
 def config_folder() -> Path:
