@@ -1,0 +1,115 @@
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from cultural_sp.config import ModelConfig
+from cultural_sp.lm.load import load_model
+from cultural_sp.survey.instrument import DATA, load_survey
+
+torch.set_num_threads(1)
+
+SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+TOY = """
+name: toy
+title: Toy survey
+targets: hofstede.csv
+default_vintage: insights_2021
+scales:
+  five: {lead: "I say", labels: [first, second, third, fourth, fifth]}
+  three: {lead: "I think", labels: [much, some, none]}
+items:
+  - {id: a, construct: a, scale: five, wordings: ["Do you like apples?", "Are apples good?"]}
+  - {id: b, construct: b, scale: five, wordings: ["Do you like bread?", "Is bread good?"]}
+  - {id: c, construct: c, scale: three, wordings: ["How much cheese?", "How many cheeses?"]}
+  - {id: d, construct: d, scale: five, wordings: ["Do you like dates?", "Are dates good?"]}
+dimensions:
+  PDI: {a: 10, b: -10}
+  IDV: {c: 20, d: -5}
+poles:
+  PDI: {high: You like apples., low: You like bread.}
+  IDV: {high: You eat no cheese., low: You eat cheese.}
+"""
+
+
+def byte_tokenizer():
+    """Byte-level, with a few hundred merges learnt from the survey so that prompts stay short."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=800,
+        special_tokens=SPECIAL,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train([str(DATA / "vsm13.yaml")], trainer)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="</s>",
+        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
+    )
+    fast.chat_template = TEMPLATE
+    return fast
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """A random Llama with a byte tokenizer, saved as a model folder."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tokenizer = byte_tokenizer()
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=4096,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        model = LlamaForCausalLM(config)
+        for weight in model.parameters():
+            torch.nn.init.normal_(weight, std=0.3)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_lm(tiny_folder):
+    return load_model(ModelConfig(name_or_path=str(tiny_folder)))
+
+
+@pytest.fixture(scope="session")
+def survey():
+    return load_survey("vsm13")
+
+
+@pytest.fixture(scope="session")
+def toy_survey_file(tmp_path_factory):
+    """Two dimensions, four items, two wordings; one item has three options."""
+    path = tmp_path_factory.mktemp("surveys") / "toy.yaml"
+    path.write_text(TOY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def toy_survey(toy_survey_file):
+    return load_survey(str(toy_survey_file))

@@ -1,0 +1,252 @@
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from cultural_sp import cli
+from cultural_sp.results import METHODS, load_result
+from cultural_sp.search.journal import read_journal
+
+
+def call(monkeypatch, capsys, *overrides, entry=cli.align_main):
+    """Run an entry point in this process; returns exit code, stdout and stderr."""
+    monkeypatch.setattr(sys, "argv", ["align.py", *overrides])
+    code = 0
+    try:
+        entry()
+    except SystemExit as leaving:
+        code = leaving.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture
+def tiny_run(tiny_folder, toy_survey_file, tmp_path):
+    """Overrides of a quick run on the tiny random model and the toy survey."""
+    return [
+        f"model.name_or_path={tiny_folder}",
+        f"survey.instrument={toy_survey_file}",
+        f"output_dir={tmp_path / 'outputs'}",
+        "optimizer.budget=10",
+        "optimizer.population=5",
+        "soft_prompt.n_tokens=3",
+        "soft_prompt.dim=4",
+        "validity=false",
+        "readout.report_generate=false",
+    ]
+
+
+FULL = ["survey.instrument=vsm13", "validity=true", "readout.report_generate=true"]
+
+
+def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, tmp_path):
+    code, out, _ = call(monkeypatch, capsys, *tiny_run, *FULL, "region=jp", "seed=3")
+    assert code == 0
+    folder = tmp_path / "outputs" / "align" / "jp" / "tiny" / "seed-3"
+    assert out.splitlines()[-1] == f"run folder: {folder}"
+    names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    assert {
+        "config.yaml",
+        "evaluations.jsonl",
+        "result.json",
+        "soft_prompt/adapter_model.safetensors",
+        "soft_prompt/adapter_config.json",
+        "figures/convergence.png",
+        "figures/dimensions.png",
+    } <= names
+
+    result = load_result(folder / "result.json")
+    assert result.region["country"] == "Japan"
+    assert {r.method for r in result.scores} == set(METHODS)
+    assert {r.wording for r in result.scores} == {"tuned", "held_out_1", "held_out_2"}
+    # 6 methods x 3 wordings x 3 readouts without a list, and 6 generated ones in both orders and averaged
+    assert len(result.scores) == 6 * 3 * 3 + 6 * 3
+    assert result.score("midpoint").dimensions == dict.fromkeys(["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"], 50.0)
+    assert result.validity is not None
+    assert result.provenance["weights_hash_before"] == result.provenance["weights_hash_after"]
+
+    journal = read_journal(folder / "evaluations.jsonl")
+    assert [r["search"] for r in journal] == ["random_search"] * 10 + ["aligned"] * 10
+    best = min(r["loss"] for r in journal if r["search"] == "aligned")
+    assert result.score("aligned").loss == pytest.approx(best, abs=1e-3)
+    assert result.score("aligned").loss <= result.score("start").loss + 1e-3
+    assert journal[0]["loss"] == pytest.approx(result.score("start").loss, abs=1e-3)
+
+
+def test_the_same_command_gives_the_same_numbers(monkeypatch, capsys, tiny_run, tmp_path):
+    results = []
+    for name in ("one", "two"):
+        code, _, err = call(monkeypatch, capsys, *tiny_run, f"name={name}")
+        assert code == 0, err
+        results.append(load_result(next((tmp_path / "outputs" / name).rglob("result.json"))))
+    assert results[0].scores == results[1].scores
+
+
+def test_a_saved_prompt_scores_the_same_when_loaded_as_the_start(monkeypatch, capsys, tiny_run, tmp_path):
+    assert call(monkeypatch, capsys, *tiny_run, "name=first")[0] == 0
+    first = next((tmp_path / "outputs" / "first").rglob("result.json"))
+    again = [*tiny_run, "name=second", "soft_prompt.init=file", f"soft_prompt.path={first.parent / 'soft_prompt'}"]
+    assert call(monkeypatch, capsys, *again)[0] == 0
+    second = load_result(next((tmp_path / "outputs" / "second").rglob("result.json")))
+    for wording in ("tuned", "held_out_1"):
+        expected = load_result(first).score("aligned", wording)
+        assert second.score("start", wording).loss == pytest.approx(expected.loss, abs=1e-6)
+        assert second.score("start", wording).item_means == pytest.approx(expected.item_means, abs=1e-6)
+
+
+@pytest.mark.parametrize("readout", ["argmax", "sample", "generate"])
+def test_every_readout_can_be_searched_on(monkeypatch, capsys, tiny_run, readout):
+    code, _, err = call(monkeypatch, capsys, *tiny_run, f"readout={readout}", "optimizer.budget=5")
+    if readout == "generate":  # random weights write no answers: every loss is missing, and that is said
+        assert code == 2
+        assert "none of the 5 evaluations" in err
+    else:
+        assert code == 0
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending", "both"])
+def test_numbered_options_in_every_order(monkeypatch, capsys, tiny_run, tmp_path, order):
+    overrides = ["survey.scoring=number", f"survey.option_order={order}", "soft_prompt.placement=user"]
+    assert call(monkeypatch, capsys, *tiny_run, *overrides)[0] == 0
+    file = next((tmp_path / "outputs").rglob("result.json"))
+    orders = {r.option_order for r in load_result(file).scores}
+    assert orders == ({"ascending", "descending", "both"} if order == "both" else {order})
+    assert not (file.parent / "soft_prompt" / "adapter_config.json").exists()
+
+
+SA = ["region=sa", "region.vintage=matrix_2015", "optimizer.budget=5"]
+
+
+def test_missing_targets_are_left_out_and_said(monkeypatch, capsys, tiny_run, tmp_path):
+    code, out, _ = call(monkeypatch, capsys, *tiny_run, "survey.instrument=vsm13", *SA)
+    assert code == 0
+    assert "no target for PDI, IDV, MAS, UAI in matrix_2015: left out of the loss of every method" in out
+    result = load_result(next((tmp_path / "outputs").rglob("result.json")))
+    assert result.region["target"] == {"PDI": None, "IDV": None, "MAS": None, "UAI": None, "LTO": 36.0, "IVR": 52.0}
+    assert result.score("midpoint").loss == pytest.approx((14 + 2) / 2)
+
+
+def test_a_finished_run_is_skipped_and_another_refused(monkeypatch, capsys, tiny_run, tmp_path):
+    assert call(monkeypatch, capsys, *tiny_run)[0] == 0
+    file = next((tmp_path / "outputs").rglob("result.json"))
+    before = file.read_bytes()
+    code, out, _ = call(monkeypatch, capsys, *tiny_run)
+    assert code == 0
+    assert "already finished" in out
+    assert out.splitlines()[-1] == f"run folder: {file.parent}"
+    code, _, err = call(monkeypatch, capsys, *tiny_run, "optimizer.budget=11")
+    assert code == 2
+    assert "holds a run with another config; choose another name=, or replace it with overwrite=true" in err
+    assert file.read_bytes() == before
+    assert call(monkeypatch, capsys, *tiny_run, "optimizer.budget=11", "overwrite=true")[0] == 0
+    assert load_result(file).evaluations == 11
+    file.unlink()
+    code, _, err = call(monkeypatch, capsys, *tiny_run)
+    assert code == 2
+    assert "unfinished run" in err
+
+
+def test_a_sweep_runs_every_combination_and_names_bad_jobs(monkeypatch, capsys, tiny_run, tmp_path):
+    code, out, err = call(monkeypatch, capsys, "--multirun", *tiny_run, "region=no,in", "seed=0,1")
+    assert code == 0, err
+    assert len(list((tmp_path / "outputs").rglob("result.json"))) == 4
+    vintage = "region.vintage=insights_2021,nonsense"
+    code, out, err = call(monkeypatch, capsys, "--multirun", *tiny_run, "name=b", "region=us", vintage)
+    assert code == 2
+    assert "region.vintage='nonsense' is unknown" in err
+    assert len(list((tmp_path / "outputs" / "b").rglob("result.json"))) == 1
+
+
+BAD = {
+    "unknown region": (["region=atlantis"], "region/atlantis"),
+    "unknown region code": (["region.code=zz"], "region.code='zz'"),
+    "typo in a key": (["regoin=us"], "unknown key regoin; allowed: model, region"),
+    "typo in a group key": (["optimizer.budgett=3"], "unknown key optimizer.budgett; allowed in optimizer: population"),
+    "negative budget": (["optimizer.budget=-1"], "optimizer.budget=-1"),
+    "not a number": (["optimizer.budget=many"], "optimizer.budget=many"),
+    "not a model folder": (["model.name_or_path={tmp}"], "is not a model folder"),
+    "missing item": (["survey.questionnaire={tmp}/short.csv"], "lacks: m24"),
+    "sixth option": (["survey.questionnaire={tmp}/sixth.csv"], "has 6 options"),
+    "no such prompt": (["soft_prompt.init=file", "soft_prompt.path={tmp}"], "can't read adapter_model.safetensors"),
+    "broken override": (["region=[us"], "no viable alternative"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(monkeypatch, capsys, tiny_run, tmp_path, case):
+    overrides, message = BAD[case]
+    header = "item,text," + ",".join(f"option_{i}" for i in range(1, 7))
+    rows = [f"m{i:02},Question {i}?" for i in range(1, 25)]
+    (tmp_path / "short.csv").write_text("item,text\n" + "\n".join(rows[:-1]))
+    (tmp_path / "sixth.csv").write_text(header + "\n" + "\n".join(f"{r},a,b,c,d,e,f" for r in rows))
+    overrides = ["survey.instrument=vsm13", *(o.format(tmp=tmp_path) for o in overrides)]
+    code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
+    assert code == 2
+    assert err.count("\n") == 1
+    assert err.startswith("error: ")
+    assert message in err
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_soft_prompt_of_the_wrong_shape_is_refused(monkeypatch, capsys, tiny_run, tmp_path):
+    assert call(monkeypatch, capsys, *tiny_run, "name=first")[0] == 0
+    prompt = next((tmp_path / "outputs").rglob("soft_prompt"))
+    overrides = [
+        f"output_dir={tmp_path / 'more'}",
+        "soft_prompt.init=file",
+        f"soft_prompt.path={prompt}",
+        "soft_prompt.n_tokens=4",
+    ]
+    code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
+    assert code == 2
+    assert "holds shape (3, 32), but soft_prompt.n_tokens and the model need (4, 32)" in err
+    assert not (tmp_path / "more").exists()
+
+
+def test_a_licensed_questionnaire_becomes_the_tuned_wording(monkeypatch, capsys, tiny_run, tmp_path):
+    rows = "\n".join(f'm{i:02},"My licensed text, number {i}?"' for i in range(1, 25))
+    (tmp_path / "mine.csv").write_text("item,text\n" + rows)
+    tiny_run = [*tiny_run, "survey.instrument=vsm13", "optimizer.budget=5"]
+    results = []
+    for name, overrides in (("own", []), ("mine", [f"survey.questionnaire={tmp_path / 'mine.csv'}"])):
+        assert call(monkeypatch, capsys, *tiny_run, f"name={name}", *overrides)[0] == 0
+        results.append(load_result(next((tmp_path / "outputs" / name).rglob("result.json"))))
+    own, mine = results
+    assert own.score("naive").item_means != mine.score("naive").item_means
+    assert own.score("naive", "held_out_1") == mine.score("naive", "held_out_1")
+    assert own.provenance["survey_hash"] != mine.provenance["survey_hash"]
+
+
+def test_the_validity_command_prints_a_verdict(monkeypatch, capsys, tiny_run):
+    code, out, _ = call(monkeypatch, capsys, *tiny_run, entry=cli.validity_main)
+    assert code == 0
+    assert "agreement between option orders: does not apply" in out
+    assert "measurable: opposite personas move" in out.splitlines()[-1]
+
+
+def test_shell_completion_offers_regions():
+    line = "python experiments/align.py region=n"
+    done = subprocess.run(
+        [sys.executable, "experiments/align.py", "-sc", "query=bash"],
+        env={**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert {"region=ng", "region=nl", "region=no", "region=nz"} == set(done.stdout.split())
+
+
+def test_result_json_holds_no_nan(monkeypatch, capsys, tiny_run, tmp_path):
+    assert call(monkeypatch, capsys, *tiny_run)[0] == 0
+    text = next((tmp_path / "outputs").rglob("result.json")).read_text()
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    parsed = json.loads(text, parse_constant=refuse)
+    missing = [r for r in parsed["scores"] if r["loss"] is None]
+    assert all(r["missing"] > 0 for r in missing)
+    assert np.isfinite([r["loss"] for r in parsed["scores"] if r["loss"] is not None]).all()
