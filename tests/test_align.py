@@ -150,11 +150,11 @@ def test_a_finished_run_is_skipped_and_another_refused(monkeypatch, capsys, tiny
 
 
 def test_a_sweep_runs_every_combination_and_names_bad_jobs(monkeypatch, capsys, tiny_run, tmp_path):
-    code, out, err = call(monkeypatch, capsys, "--multirun", *tiny_run, "region=no,in", "seed=0,1")
+    code, _, err = call(monkeypatch, capsys, "--multirun", *tiny_run, "region=no,in", "seed=0,1")
     assert code == 0, err
     assert len(list((tmp_path / "outputs").rglob("result.json"))) == 4
     vintage = "region.vintage=insights_2021,nonsense"
-    code, out, err = call(monkeypatch, capsys, "--multirun", *tiny_run, "name=b", "region=us", vintage)
+    code, _, err = call(monkeypatch, capsys, "--multirun", *tiny_run, "name=b", "region=us", vintage)
     assert code == 2
     assert "region.vintage='nonsense' is unknown" in err
     assert len(list((tmp_path / "outputs" / "b").rglob("result.json"))) == 1

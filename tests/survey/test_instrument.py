@@ -1,0 +1,101 @@
+import dataclasses
+from collections import Counter
+
+import pytest
+
+from cultural_sp.survey.instrument import available, load_survey
+
+
+def test_every_item_counts_in_one_index_and_every_index_has_four(survey):
+    assert [item.id for item in survey.items] == [f"m{i:02}" for i in range(1, 25)]
+    used = Counter(item for weights in survey.dimensions.values() for item in weights)
+    assert set(used.values()) == {1}
+    assert len(used) == 24
+    assert {len(weights) for weights in survey.dimensions.values()} == {4}
+    assert all(sum(weights.values()) == 0 for weights in survey.dimensions.values())
+
+
+def test_three_wordings_of_each_construct_all_different(survey):
+    texts = [text for item in survey.items for text in item.wordings]
+    assert survey.n_wordings == 3
+    assert len(set(texts)) == 72
+
+
+def test_labels_of_a_scale_are_parallel_and_distinct(survey):
+    for scale in {item.scale for item in survey.items}:
+        assert len(set(scale.labels)) == 5
+        assert max(len(label.split()) for label in scale.labels) <= 2
+
+
+def test_scales_stand_where_the_manual_has_them(survey):
+    scales = [item.scale.name for item in survey.items]
+    assert scales == (
+        ["importance"] * 14 + ["frequency"] * 3 + ["health", "pride", "frequency_low_first"] + ["agreement"] * 4
+    )
+
+
+def test_every_dimension_has_two_poles(survey):
+    assert {d: set(p) for d, p in survey.poles.items()} == {d: {"high", "low"} for d in survey.dimensions}
+
+
+def test_codes_are_padded_for_items_with_fewer_options(toy_survey):
+    codes = toy_survey.codes()
+    assert codes.shape == (4, 5)
+    assert codes[0].tolist() == [1, 2, 3, 4, 5]
+    assert codes[2, :3].tolist() == [1, 2, 3]
+    assert (codes[2, 3:] != codes[2, 3:]).all()
+
+
+def test_the_fingerprint_sees_every_change(survey):
+    item = survey.items[4]
+    changed = [
+        dataclasses.replace(item, wordings=("Other?", *item.wordings[1:])),
+        dataclasses.replace(item, scale=dataclasses.replace(item.scale, lead="Well,")),
+    ]
+    prints = {survey.fingerprint(), load_survey("vsm13_cat").fingerprint()}
+    for other in changed:
+        prints.add(dataclasses.replace(survey, items=(*survey.items[:4], other, *survey.items[5:])).fingerprint())
+    assert len(prints) == 4
+    assert survey.fingerprint() == load_survey("vsm13").fingerprint()
+
+
+def test_shipped_instruments_are_listed():
+    assert available() == ["vsm13", "vsm13_cat"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("targets: hofstede.csv", "", "incomplete or misshapen survey ('targets')"),
+        ("id: b,", "id: a,", "item ids must be unique, repeated: a"),
+        ("scale: three", "scale: four", "item c has the unknown scale 'four'; defined: five, three"),
+        ("{a: 10, b: -10}", "{a: 10, x: -10}", "dimension PDI uses undefined items: x"),
+        ("{a: 10, b: -10}", "{a: ten}", "dimensions must map name -> item id -> number"),
+        ("[much, some, none]", "[much, much, none]", "scale three needs at least two different labels"),
+        ('"Is bread good?"', '" "', "item b needs 2 non-empty wordings"),
+        (', "Is bread good?"', "", "item b needs 2 non-empty wordings"),
+        ("name: toy", "name: [toy", "is not UTF-8 YAML"),
+    ],
+)
+def test_bad_survey_files_are_refused_in_one_line(toy_survey_file, tmp_path, old, new, message):
+    text = toy_survey_file.read_text()
+    assert old in text
+    path = tmp_path / "bad.yaml"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ValueError, match=r"^bad\.yaml[^\n]+$") as error:
+        load_survey(str(path))
+    assert message in str(error.value)
+
+
+def test_other_bad_input_is_refused_in_one_line(tmp_path):
+    (tmp_path / "list.yaml").write_text("- a\n")
+    (tmp_path / "latin.yaml").write_bytes("name: Zürich".encode("latin-1"))
+    for name, message in (
+        ("list.yaml", "expected a mapping"),
+        ("latin.yaml", "is not UTF-8 YAML"),
+        ("none.yaml", "cannot read the survey file"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            load_survey(str(tmp_path / name))
+    with pytest.raises(ValueError, match="allowed: vsm13, vsm13_cat or a .yaml file"):
+        load_survey("vsm14")

@@ -1,0 +1,87 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from cultural_sp.survey.instrument import DATA
+from cultural_sp.survey.regions import load_region, region_codes, vintages
+
+CONF = Path(__file__).parents[2] / "conf" / "region"
+NAN = float("nan")
+TARGETS = {
+    ("sa", "matrix_2015"): [NAN, NAN, NAN, NAN, 36, 52],
+    ("us", "matrix_2015"): [40, 91, 62, 46, 26, 68],
+    ("cn", "matrix_2015"): [80, 20, 66, 30, 87, 24],
+    ("in", "matrix_2015"): [77, 48, 56, 40, 51, 26],
+    ("sa", "insights_2021"): [95, 25, 60, 80, 36, 52],
+    ("us", "insights_2021"): [40, 91, 62, 46, 26, 68],
+    ("cn", "insights_2021"): [80, 20, 66, 30, 87, 24],
+    ("in", "insights_2021"): [77, 48, 56, 40, 51, 26],
+    ("sa", "insights_2022"): [72, 48, 43, 64, 27, 14],
+    ("sa", "culture_factor_2023"): [72, 48, 43, 64, 27, 14],
+    ("us", "culture_factor_2023"): [40, 60, 62, 46, 50, 68],
+    ("cn", "culture_factor_2023"): [80, 43, 66, 30, 77, 24],
+    ("in", "culture_factor_2023"): [77, 24, 56, 40, 51, 26],
+}
+
+
+@pytest.mark.parametrize(("code", "vintage"), TARGETS)
+def test_published_scores(survey, code, vintage):
+    region = load_region(survey, code, vintage)
+    np.testing.assert_array_equal(region.target, TARGETS[code, vintage])
+
+
+def test_the_order_of_china_and_india_on_individualism_depends_on_the_vintage(survey):
+    idv = {
+        v: [load_region(survey, c, v).target[1] for c in ("cn", "in")] for v in ("matrix_2015", "culture_factor_2023")
+    }
+    assert idv["matrix_2015"][0] < idv["matrix_2015"][1]
+    assert idv["culture_factor_2023"][0] > idv["culture_factor_2023"][1]
+
+
+@pytest.mark.parametrize(("code", "country"), [("no", "Norway"), ("in", "India"), ("na", "Namibia"), ("NO", "Norway")])
+def test_codes_that_trip_parsers(survey, code, country):
+    assert load_region(survey, code).country == country
+
+
+def test_estimates_are_marked(survey):
+    assert load_region(survey, "sa", "insights_2021").estimated
+    assert not load_region(survey, "us", "insights_2021").estimated
+
+
+@pytest.mark.parametrize(
+    ("code", "vintage", "message"),
+    [
+        ("zz", None, "region.code='zz' is in no target table of vsm13"),
+        ("us", "2015", "region.vintage='2015' is unknown; allowed: matrix_2015, insights_2021"),
+        ("mn", "insights_2021", "it has in: culture_factor_2023"),
+    ],
+)
+def test_unknown_regions_say_what_is_allowed(survey, code, vintage, message):
+    with pytest.raises(ValueError, match=r"^region\.[^\n]+$") as error:
+        load_region(survey, code, vintage)
+    assert message in str(error.value)
+
+
+def test_one_option_for_every_country_with_six_scores(survey):
+    files = {path.stem: yaml.safe_load(path.read_text()) for path in CONF.glob("*.yaml")}
+    assert sorted(files) == region_codes(survey)
+    assert len(files) == 99
+    for name, content in files.items():
+        assert content["code"] == name
+        if "vintage" in content:  # only where the default vintage is incomplete
+            assert name not in region_codes(survey, survey.default_vintage)
+        complete = load_region(survey, name, content.get("vintage"))
+        assert not np.isnan(complete.target).any(), name
+
+
+def test_table_is_clean(survey):
+    rows = list(csv.DictReader((DATA / survey.targets).open(encoding="utf-8")))
+    assert len({(r["vintage"], r["iso_alpha2"]) for r in rows}) == len(rows) == 456
+    assert vintages(survey) == ["matrix_2015", "insights_2021", "insights_2022", "culture_factor_2023"]
+    scores = [float(r[d]) for r in rows for d in survey.dimensions if r[d]]
+    assert min(scores) >= 0
+    assert max(scores) <= 120
+    assert {len(r["iso_alpha2"]) for r in rows} == {2}

@@ -1,0 +1,66 @@
+import pytest
+
+from cultural_sp.survey.render import orders_of, render
+
+
+def number(survey, order="ascending", layout="question_first", persona=""):
+    return render(survey, 0, scoring="number", layout=layout, order=order, calibrate=False, persona=persona)
+
+
+def test_ascending_shows_code_1_as_number_1(survey):
+    question = number(survey).questions[19]  # item 20: code 1 is never
+    assert "1 = never\n2 = seldom\n3 = sometimes\n4 = usually\n5 = always" in question.user
+    assert question.options == ("1", "2", "3", "4", "5")
+
+
+def test_descending_shows_code_5_as_number_1_and_scores_it_as_5(survey):
+    question = number(survey, "descending").questions[19]
+    assert "1 = always\n2 = usually\n3 = sometimes\n4 = seldom\n5 = never" in question.user
+    assert question.options == ("5", "4", "3", "2", "1")  # code 1 (never) is chosen by the number 5
+
+
+@pytest.mark.parametrize("layout", ["legend_first", "question_first"])
+def test_layouts_put_the_list_before_or_after_the_question(survey, layout):
+    question = number(survey, layout=layout).questions[0]
+    text = survey.items[0].wordings[0]
+    assert (question.user.index("1 = ") < question.user.index(text)) == (layout == "legend_first")
+    assert "Answer with one number from 1 to 5." in question.user
+
+
+def test_items_keep_their_own_number_of_options(toy_survey):
+    question = number(toy_survey, "descending").questions[2]
+    assert question.options == ("3", "2", "1")
+    assert "1 = none\n2 = some\n3 = much" in question.user
+    assert "from 1 to 3" in question.user
+
+
+def test_label_scoring_shows_no_list(survey):
+    asked = render(survey, 1, scoring="label", layout="legend_first", order="none", calibrate=False)
+    question = asked.questions[0]
+    assert question.user == survey.items[0].wordings[1]
+    assert question.lead == "To me, that is"
+    assert question.options[0] == " extremely important"
+    assert asked.content_free == ()
+
+
+def test_calibration_asks_one_content_free_question_per_scale(survey):
+    asked = render(survey, 0, scoring="label", layout="", order="none", calibrate=True)
+    assert len(asked.content_free) == 6
+    assert {q.user for q in asked.content_free} == {"N/A"}
+    for item, question, neutral in zip(survey.items, asked.questions, asked.content_free_of, strict=True):
+        assert asked.content_free[neutral].options == question.options, item.id
+        assert asked.content_free[neutral].lead == question.lead
+
+
+@pytest.mark.parametrize("scoring", ["number", "label"])
+def test_personas_are_the_system_message_everywhere(survey, scoring):
+    asked = render(
+        survey, 0, scoring=scoring, layout="legend_first", order="ascending", calibrate=True, persona="Be X."
+    )
+    assert {q.system for q in (*asked.questions, *asked.content_free)} == {"Be X."}
+
+
+def test_orders():
+    assert orders_of("number", "both") == ("ascending", "descending")
+    assert orders_of("number", "descending") == ("descending",)
+    assert orders_of("label", "both") == ("none",)
