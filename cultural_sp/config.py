@@ -161,7 +161,7 @@ class OptimizerConfig:
     f2: float = 0.8
     crossover: str = "0.5"
     """Probability that a coordinate comes from the donor, or twopoints."""
-    budget: int = 100
+    budget: int = 80
     """Evaluations, the initial prompt included; random search gets the same number."""
     seed: int = 0
 
