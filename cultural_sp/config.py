@@ -107,7 +107,7 @@ class ReadoutConfig:
     """Respondents drawn by sample, and by generate when its temperature is above 0."""
     temperature: float = 0.0
     """Of generate; 0 is greedy."""
-    max_new_tokens: int = 8
+    max_new_tokens: int = 4
     """Of generate."""
     report_generate: bool = True
     """Also score generated text (tuned wording, every method) at the end; the other readouts are always reported."""
