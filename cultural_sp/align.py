@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from cultural_sp.provenance import provenance
 from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import RESULT, create, is_finished, run_folder
 from cultural_sp.search.journal import Journal, jsonable
-from cultural_sp.search.loop import Evaluation, SearchResult, run_search
+from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
 from cultural_sp.search.optimizers import DifferentialEvolution, Optimizer, RandomSearch
 from cultural_sp.search.space import Space, make_space
 from cultural_sp.survey.instrument import Survey, load_survey
@@ -68,15 +69,18 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
     aligned = space.decode(best.z[None])[0]
     save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
 
-    with _timed(clock, "scores"):
-        scores = [
-            *examiner.midpoint_records(),
-            *examiner.records("naive"),
-            *examiner.records("persona", persona=persona(region)),
-            *examiner.records("start", start),
-            *examiner.records("random_search", space.decode(random_best.z[None])[0]),
-            *examiner.records("aligned", aligned),
-        ]
+    methods: dict[str, dict[str, Any]] = {
+        "naive": {},
+        "persona": {"persona": persona(region)},
+        "start": {"prompt": start},
+        "random_search": {"prompt": space.decode(random_best.z[None])[0]},
+        "aligned": {"prompt": aligned},
+    }
+    scores = examiner.midpoint_records()
+    with _timed(clock, "scores"), progress("scores", len(methods)) as bar:
+        for method, given in methods.items():
+            scores += examiner.records(method, **given)
+            bar.update()
     after = weights_hash(lm.model)
     assert after == before, "a weight of the frozen model changed"
     result = Result(

@@ -24,6 +24,9 @@ def main(job: Callable[[AlignConfig], object]) -> None:
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
+    os.environ.setdefault(
+        "OMP_WAIT_POLICY", "passive"
+    )  # threads that spin while waiting double the time on shared cores
     register()
     failed: list[str] = []
 

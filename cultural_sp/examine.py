@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -37,23 +38,39 @@ class Examiner:
         self.wordings = {"tuned": 0} | {f"held_out_{i}": i for i in range(1, survey.n_wordings)}
         self.tuning = cache(self._tuning)
 
-    def respondent(self, wording: str, persona: str = "", scoring: str | None = None) -> Respondent:
-        """The model taking one wording of the survey, plain or with a persona as system message."""
+    def respondent(
+        self, wording: str, persona: str = "", scoring: str | None = None, *, prompted: bool = False
+    ) -> Respondent:
+        """The model taking one wording of the survey.
+
+        Args:
+            wording: ``tuned``, ``held_out_1``, ...
+            persona: system message; empty for none.
+            scoring: another way of scoring than the configured one.
+            prompted: render with the configured slot. Without a soft prompt the slot must not show: placement ``system``
+                would put an empty system turn where the plain model has its own.
+        """
         config = self.config.survey
         if scoring is not None:
-            config = type(config)(**{**vars(config), "scoring": scoring})
+            config = replace(config, scoring=scoring)
         return Respondent(
             self.lm,
             self.survey,
             config,
             wording=self.wordings[wording],
-            placement=self.config.soft_prompt.placement,
+            placement=self.config.soft_prompt.placement if prompted else "prefix",
             persona=persona,
             batch_size=self.config.model.batch_size,
         )
 
+    @property
+    def generates(self) -> bool:
+        """Whether generated text is among the reported readouts."""
+        return self.config.readout.report_generate or self.config.readout.kind == "generate"
+
     def _tuning(self) -> Respondent:
-        return self.respondent("tuned", scoring="number" if self.config.readout.kind == "generate" else None)
+        scoring = "number" if self.config.readout.kind == "generate" else None
+        return self.respondent("tuned", scoring=scoring, prompted=True)
 
     def fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
         """Score candidates [N, P, H] on the tuned wording under the configured readout: what the search sees."""
@@ -81,17 +98,18 @@ class Examiner:
             prompt: soft prompt [P, H]; None for none.
             persona: system message; empty for none.
         """
+        prompted = prompt is not None
         prompt = self.no_prompt if prompt is None else prompt
         rows = []
         for wording in self.wordings:
-            answers = self.respondent(wording, persona).answer(prompt[None])
+            answers = self.respondent(wording, persona, prompted=prompted).answer(prompt[None])
             for kind in READOUTS:
                 readout = make_readout(kind, self.config.readout.n_respondents, self.config.seed)
                 means = {order: readout(x, self.survey.codes())[0] for order, x in answers.log_probs.items()}
                 mass = {order: float(x.mean()) for order, x in answers.valid_mass.items()}
                 rows += self._rows(method, wording, kind, {o: m[None] for o, m in means.items()}, mass)
-        if self.config.readout.report_generate:
-            respondent = self.respondent("tuned", persona, scoring="number")
+        if self.generates:
+            respondent = self.respondent("tuned", persona, scoring="number", prompted=prompted)
             codes = generate_answers(respondent, prompt, self.config.readout, self.config.seed)
             rows += self._rows(method, "tuned", "generate", codes, None)
         return rows
@@ -102,7 +120,7 @@ class Examiner:
         rows = []
         for wording in self.wordings:
             for kind in (*READOUTS, "generate"):
-                if kind == "generate" and not (wording == "tuned" and self.config.readout.report_generate):
+                if kind == "generate" and not (wording == "tuned" and self.generates):
                     continue
                 scoring = "number" if kind == "generate" else self.config.survey.scoring
                 orders = orders_of(scoring, self.config.survey.option_order)

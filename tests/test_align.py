@@ -120,6 +120,14 @@ def test_numbered_options_in_every_order(monkeypatch, capsys, tiny_run, tmp_path
 SA = ["region=sa", "region.vintage=matrix_2015", "optimizer.budget=5"]
 
 
+def test_without_a_soft_prompt_the_placement_does_not_show(monkeypatch, capsys, tiny_run, tmp_path):
+    naive = []
+    for placement in ("prefix", "system", "user"):
+        assert call(monkeypatch, capsys, *tiny_run, f"name={placement}", f"soft_prompt.placement={placement}")[0] == 0
+        naive.append(load_result(next((tmp_path / "outputs" / placement).rglob("result.json"))).score("naive"))
+    assert naive[0] == naive[1] == naive[2]
+
+
 def test_missing_targets_are_left_out_and_said(monkeypatch, capsys, tiny_run, tmp_path):
     code, out, _ = call(monkeypatch, capsys, *tiny_run, "survey.instrument=vsm13", *SA)
     assert code == 0

@@ -7,17 +7,21 @@ import re
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import GenerationConfig
 
 from cultural_sp.config import ReadoutConfig
 from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.respond import Respondent
+
+# What may not follow an answer: the rest of a longer word or number, or a second answer.
+NO_END = r"\w|[.,]\s?\d|\s*[-\u2013\u2014/]\s*\w*\d|\s*\(?(or|to|and|through)\s|\s*/"
 
 
 def parse(text: str, options: tuple[str, ...]) -> float:
     """Code of the option that ``text`` begins with, NaN if it begins with none.
 
     Only the start counts, and the option must end there as a word or number does: "3." and "3 = fair" are answers, "30",
-    "3.5", "3-4", "I would say 3" and "As an AI" are not. Among labels that begin alike the longest wins.
+    "3.5", "3-4", "3 or 4", "I would say 3" and "As an AI" are not. Among labels that begin alike the longest wins.
 
     Args:
         text: what the model wrote.
@@ -26,7 +30,7 @@ def parse(text: str, options: tuple[str, ...]) -> float:
     answer = " ".join(text.split()).casefold()
     for option in sorted(options, key=len, reverse=True):
         words = re.escape(" ".join(option.split()).casefold())
-        if re.match(rf"{words}(?!\w|[.,]\d|\s*-\s*\d|\s*(or|to)\s+\d)", answer):
+        if re.match(rf"{words}(?!{NO_END})", answer):
             return float(options.index(option) + 1)
     return float("nan")
 
@@ -49,6 +53,13 @@ def generate_answers(
     greedy = config.temperature == 0
     repeats = 1 if greedy else config.n_respondents
     lm = respondent.lm
+    sampling = {} if greedy else {"do_sample": True, "temperature": config.temperature, "top_k": 0, "top_p": 1.0}
+    settings = GenerationConfig(  # none of the model folder's own, which may truncate or penalise what is sampled
+        max_new_tokens=config.max_new_tokens,
+        eos_token_id=lm.model.generation_config.eos_token_id,
+        pad_token_id=lm.tokenizer.pad_token_id or lm.tokenizer.eos_token_id or 0,
+        **sampling,
+    )
     codes: dict[str, NDArray[np.float64]] = {}
     devices = [lm.embeddings.device] if lm.embeddings.device.type == "cuda" else []
     with torch.random.fork_rng(devices):
@@ -56,18 +67,9 @@ def generate_answers(
         for administration, tokenized in zip(respondent.administrations, respondent.tokenized, strict=True):
             questions = administration.questions
             embeddings, mask = _left_padded(respondent, tokenized[: len(questions)], prompt)
-            arguments = (
-                {"do_sample": False} if greedy else {"do_sample": True, "temperature": config.temperature, "top_k": 0}
-            )
             rows = []
             for _ in range(repeats):
-                written = lm.model.generate(
-                    inputs_embeds=embeddings,
-                    attention_mask=mask,
-                    max_new_tokens=config.max_new_tokens,
-                    pad_token_id=lm.tokenizer.pad_token_id or lm.tokenizer.eos_token_id or 0,
-                    **arguments,
-                )
+                written = lm.model.generate(inputs_embeds=embeddings, attention_mask=mask, generation_config=settings)
                 texts = lm.tokenizer.batch_decode(written, skip_special_tokens=True)
                 rows.append([parse(text, q.options) for text, q in zip(texts, questions, strict=True)])
             codes[administration.order] = np.array(rows)

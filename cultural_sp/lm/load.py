@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from filelock import FileLock
 from platformdirs import user_cache_path
+from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -59,8 +60,9 @@ def load_model(config: ModelConfig) -> LanguageModel:
     Raises:
         ValueError: in one line, if the model can't be found or isn't a causal language model.
     """
-    if config.device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"model.device={config.device} but torch sees no GPU; use model.device=auto or cpu")
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(config.device.split(":")[0], True):
+        raise ValueError(f"model.device={config.device} but torch sees no such device; use model.device=auto or cpu")
     path = resolve(config.name_or_path)
     common: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
     if config.revision is not None:
@@ -69,10 +71,18 @@ def load_model(config: ModelConfig) -> LanguageModel:
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(path, **common)
-            model = AutoModelForCausalLM.from_pretrained(
-                path, dtype=getattr(torch, config.dtype), attn_implementation=config.attn_implementation, **common
+            model, report = AutoModelForCausalLM.from_pretrained(
+                path,
+                dtype=getattr(torch, config.dtype),
+                attn_implementation=config.attn_implementation,
+                output_loading_info=True,
+                **common,
             )
-    except (OSError, ValueError, ImportError) as error:
+            if report["missing_keys"] or report["mismatched_keys"]:  # would be filled with random numbers
+                raise ValueError(
+                    f"its weights lack {sorted(map(str, report['missing_keys'] or report['mismatched_keys']))}"
+                )
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"model.name_or_path={config.name_or_path} can't be loaded as a causal language model; give a hub id you have "
@@ -120,7 +130,10 @@ def cache_folder() -> Path:
 
 def _in_wheel(name: str) -> Path:
     package, _, file = name.removeprefix("wheel:").partition("/")
-    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    try:
+        spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    except ValueError:  # a module without a spec, such as __main__
+        spec = None
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (Path(folder) / file).is_file():
             return Path(folder) / file
@@ -144,6 +157,11 @@ def _converted(gguf: Path) -> Path:
             try:
                 _convert(gguf, scratch)
                 scratch.rename(folder)
+            except Exception as error:  # whatever the parser of a damaged file stumbles over
+                reason = " ".join(str(error).split())[:300]
+                raise ValueError(
+                    f"model.name_or_path={gguf} can't be converted; give a GGUF file of a causal language model ({reason})"
+                ) from error
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
     return folder

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from cultural_sp.survey.render import Question
@@ -38,17 +39,29 @@ def chat_text(
     if tokenizer.chat_template is None:
         text = "\n\n".join(part for part in (system, user) if part) + "\n\n"
     else:
-        turns = [{"role": "user", "content": user}]
-        if system:
-            turns.insert(0, {"role": "system", "content": system})
-        try:
-            text = _template(tokenizer, turns, template_args)
-        except Exception:
-            if not system:
-                raise
-            text = _template(tokenizer, [{"role": "user", "content": f"{system}\n\n{user}"}], template_args)
+        text = _chat(tokenizer, system, user, template_args)
     text += question.lead
-    return SLOT + text if placement == "prefix" else text
+    text = SLOT + text if placement == "prefix" else text
+    if text.count(SLOT) != 1:
+        raise ValueError(
+            f"soft_prompt.placement={placement} does not survive this model's chat template, which shows it "
+            f"{text.count(SLOT)} times; use soft_prompt.placement=prefix"
+        )
+    return text
+
+
+def _chat(tokenizer: PreTrainedTokenizerBase, system: str, user: str, args: Mapping[str, Any]) -> str:
+    """The rendered turns; where the template refuses or drops the system role, its text opens the user's turn."""
+    turn = {"role": "user", "content": user}
+    if not system:
+        return _template(tokenizer, [turn], args)
+    try:
+        text = _template(tokenizer, [{"role": "system", "content": system}, turn], args)
+    except TemplateError:
+        text = ""
+    if system.strip() in text:
+        return text
+    return _template(tokenizer, [{"role": "user", "content": f"{system}\n\n{user}"}], args)
 
 
 def _template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], args: Mapping[str, Any]) -> str:

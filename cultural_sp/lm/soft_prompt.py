@@ -21,7 +21,13 @@ Prompt = NDArray[np.float32]
 
 def sampled_vocab(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
     """Embeddings [P, H] of P distinct ordinary tokens drawn at random (Lester et al. 2021, section 3.2)."""
-    ordinary = np.setdiff1d(np.arange(len(lm.embeddings)), lm.tokenizer.all_special_ids)
+    special = [i for i, token in lm.tokenizer.added_tokens_decoder.items() if token.special]
+    known = min(len(lm.embeddings), len(lm.tokenizer))  # rows beyond the vocabulary were never trained
+    ordinary = np.setdiff1d(np.arange(known), special)
+    if config.n_tokens > len(ordinary):
+        raise ValueError(
+            f"soft_prompt.n_tokens={config.n_tokens} but the model has only {len(ordinary)} ordinary tokens"
+        )
     return _rows(lm, rng.choice(ordinary, size=config.n_tokens, replace=False))
 
 

@@ -102,14 +102,13 @@ def load_survey(name_or_path: str) -> Survey:
                 f"survey.instrument={name_or_path!r} is unknown; allowed: {', '.join(available())} or a .yaml file"
             )
     raw = _read_yaml(path)
-    if "extends" in raw:
+    if "extends" in raw and {"name", "title"} <= raw.keys():
         base = load_survey(str(raw["extends"]))
         weights = {**base.dimensions, **_weights(path, raw.get("dimensions", {}))}
         return _checked(path, replace(base, name=str(raw["name"]), title=str(raw["title"]), dimensions=weights))
     try:
         scales = {
-            name: Scale(name, tuple(str(x) for x in spec["labels"]), str(spec.get("lead", "")))
-            for name, spec in raw["scales"].items()
+            name: Scale(name, _texts(spec["labels"]), str(spec.get("lead", ""))) for name, spec in raw["scales"].items()
         }
         items = []
         for spec in raw["items"]:
@@ -117,7 +116,7 @@ def load_survey(name_or_path: str) -> Survey:
                 raise ValueError(
                     f"{path.name}: item {spec['id']} has the unknown scale {spec['scale']!r}; defined: {', '.join(scales)}"
                 )
-            wordings = tuple(str(x) for x in spec["wordings"])
+            wordings = _texts(spec["wordings"])
             items.append(Item(str(spec["id"]), str(spec.get("construct", "")), scales[spec["scale"]], wordings))
         survey = Survey(
             name=str(raw["name"]),
@@ -126,7 +125,7 @@ def load_survey(name_or_path: str) -> Survey:
             dimensions=_weights(path, raw["dimensions"]),
             targets=str(raw["targets"]),
             default_vintage=str(raw["default_vintage"]),
-            poles=raw.get("poles", {}),
+            poles=dict(raw.get("poles") or {}),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name}: incomplete or misshapen survey ({error}); compare with vsm13.yaml") from error
@@ -145,9 +144,19 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return raw
 
 
+def _texts(values: Any) -> tuple[str, ...]:
+    """A list of texts; YAML turns an unquoted yes, no or 1 into something else."""
+    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+        raise TypeError(f"expected a list of texts, in quotes where YAML reads something else, got {values!r}")
+    return tuple(values)
+
+
 def _weights(path: Path, raw: dict[str, Any]) -> dict[str, dict[str, float]]:
     try:
-        return {str(d): {str(i): float(w) for i, w in weights.items()} for d, weights in raw.items()}
+        parsed = {str(d): {str(i): float(w) for i, w in weights.items()} for d, weights in raw.items()}
+        if not all(weights and np.isfinite(list(weights.values())).all() for weights in parsed.values()):
+            raise ValueError("every dimension needs at least one item, and weights must be finite")
+        return parsed
     except (AttributeError, ValueError, TypeError) as error:
         raise ValueError(f"{path.name}: dimensions must map name -> item id -> number ({error})") from error
 

@@ -12,6 +12,7 @@ The held-out wordings stay the instrument's own, so results remain comparable.
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,8 +77,16 @@ def _read(path: Path) -> list[Row]:
 
 
 def _from_csv(path: Path, text: str) -> list[Row]:
-    reader = csv.DictReader(text.splitlines())
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        return _csv_rows(path, reader)
+    except csv.Error as error:
+        raise ValueError(f"survey.questionnaire={path}, line {reader.line_num}: {error}; check the quotes") from error
+
+
+def _csv_rows(path: Path, reader: csv.DictReader[str]) -> list[Row]:
     columns = [c.strip() for c in reader.fieldnames or []]
+    reader.fieldnames = columns
     options = [c for c in columns if c.startswith("option_")]
     if columns[:2] != ["item", "text"] or options != [f"option_{i + 1}" for i in range(len(options))]:
         raise ValueError(
@@ -96,13 +105,17 @@ def _from_csv(path: Path, text: str) -> list[Row]:
 
 def _from_yaml(path: Path, text: str) -> list[Row]:
     try:
-        raw = yaml.safe_load(text)
-        return [
-            (str(r["item"]).strip(), str(r["text"]).strip(), tuple(str(o).strip() for o in r.get("options", ())))
-            for r in raw
-        ]
+        return [_yaml_row(**row) for row in yaml.safe_load(text)]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(
             f"survey.questionnaire={path} is not a list of {{item, text, options}} ({reason}); see docs/surveys.md"
         ) from error
+
+
+def _yaml_row(item: str, text: str, options: list[str] | None = None) -> Row:
+    """One checked row; YAML turns an unquoted yes, no or 1 into something that isn't text."""
+    options = [] if options is None else options
+    if not isinstance(options, list) or not all(isinstance(value, str) for value in (item, text, *options)):
+        raise TypeError(f"item {item}: text and options must be text, put them in quotes")
+    return item.strip(), text.strip(), tuple(option.strip() for option in options)

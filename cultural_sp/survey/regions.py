@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,12 @@ class Region:
 
 @cache
 def _table(file: str) -> tuple[dict[str, str], ...]:
-    with (DATA / file).open(encoding="utf-8", newline="") as handle:
+    path = DATA / Path(file).name
+    if not path.is_file():
+        raise ValueError(
+            f"survey file: targets={file!r} is unknown; allowed: {', '.join(p.name for p in DATA.glob('*.csv'))}"
+        )
+    with path.open(encoding="utf-8", newline="") as handle:
         return tuple(csv.DictReader(handle))
 
 
@@ -60,6 +66,11 @@ def load_region(survey: Survey, code: str, vintage: str | None = None) -> Region
     vintage = vintage or survey.default_vintage
     if vintage not in vintages(survey):
         raise ValueError(f"region.vintage={vintage!r} is unknown; allowed: {', '.join(vintages(survey))}")
+    unknown = [d for d in survey.dimensions if d not in _table(survey.targets)[0]]
+    if unknown:
+        raise ValueError(
+            f"survey {survey.name}: dimensions {', '.join(unknown)} are no columns of targets={survey.targets}"
+        )
     rows = {r["vintage"]: r for r in _table(survey.targets) if r["iso_alpha2"].lower() == code.lower()}
     if not rows:
         raise ValueError(

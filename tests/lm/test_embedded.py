@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -84,6 +85,14 @@ def test_answering_leaves_every_weight_as_it_was(lm, survey):
     before = weights_hash(lm.model)
     Respondent(lm, survey, SurveyConfig(instrument="vsm13")).answer(initial_prompt(SoftPromptConfig(), lm, 0)[None])
     assert weights_hash(lm.model) == before
+
+
+def test_a_converted_model_loads_without_conversion(lm):
+    start = time.perf_counter()
+    again = load_model(ModelConfig(name_or_path=NAME))
+    assert time.perf_counter() - start < 10
+    assert again.path == lm.path
+    assert weights_hash(again.model) == weights_hash(lm.model)
 
 
 def test_two_processes_may_convert_at_once(tmp_path):

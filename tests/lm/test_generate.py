@@ -64,6 +64,15 @@ def respondent(lm, survey):
     return Respondent(lm, survey, SurveyConfig(instrument="toy", scoring="number", option_order="both"))
 
 
+@pytest.fixture
+def written(tiny_lm, monkeypatch):
+    """Every [Q, T] of tokens that the model writes."""
+    tokens = []
+    decode = tiny_lm.tokenizer.batch_decode
+    monkeypatch.setattr(tiny_lm.tokenizer, "batch_decode", lambda ids, **kw: tokens.append(ids) or decode(ids, **kw))
+    return tokens
+
+
 def test_greedy_answers_are_one_respondent_and_repeatable(tiny_lm, toy_survey):
     prompt = np.zeros((2, 32), dtype=np.float32)
     answers = [
@@ -74,12 +83,7 @@ def test_greedy_answers_are_one_respondent_and_repeatable(tiny_lm, toy_survey):
         np.testing.assert_array_equal(answers[0][order], answers[1][order])
 
 
-def test_sampling_follows_its_seed_and_leaves_the_global_generator_alone(tiny_lm, toy_survey, monkeypatch):
-    written = []
-    decode = tiny_lm.tokenizer.batch_decode
-    monkeypatch.setattr(
-        tiny_lm.tokenizer, "batch_decode", lambda ids, **kw: written.append(ids.tolist()) or decode(ids, **kw)
-    )
+def test_sampling_follows_its_seed_and_leaves_the_global_generator_alone(tiny_lm, toy_survey, written):
     config = ReadoutConfig(kind="generate", temperature=1.0, n_respondents=3, max_new_tokens=4)
     state = torch.random.get_rng_state()
     shapes = []
@@ -88,21 +92,24 @@ def test_sampling_follows_its_seed_and_leaves_the_global_generator_alone(tiny_lm
         shapes += [codes.shape for codes in answers.values()]
     assert torch.equal(torch.random.get_rng_state(), state)
     assert set(shapes) == {(3, 4)}
-    assert written[:6] == written[6:12]
-    assert written[:6] != written[12:]
-    assert written[0] != written[1]  # respondents of one seed differ too
+    texts = [tokens.tolist() for tokens in written]
+    assert texts[:6] == texts[6:12]
+    assert texts[:6] != texts[12:]
+    assert texts[0] != texts[1]  # respondents of one seed differ too
 
 
-def test_what_is_generated_continues_the_rendered_prompt(tiny_lm, toy_survey, monkeypatch):
-    """Padding and virtual tokens must not change the text: compare with one unpadded greedy decoding."""
-    written = []
-    decode = tiny_lm.tokenizer.batch_decode
-    monkeypatch.setattr(tiny_lm.tokenizer, "batch_decode", lambda ids, **kw: written.append(ids) or decode(ids, **kw))
-    model = respondent(tiny_lm, toy_survey)
+@pytest.mark.parametrize("scoring", ["number", "label"])
+@pytest.mark.parametrize("placement", ["prefix", "system", "user"])
+def test_what_is_generated_continues_the_rendered_prompt(tiny_lm, toy_survey, written, scoring, placement):
+    """Padding, batch and calibration questions must not change the text: compare with one unpadded greedy decoding."""
+    model = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy", scoring=scoring), placement=placement)
     soft = (0.5 * np.random.default_rng(0).standard_normal((3, 32))).astype(np.float32)
     generate_answers(model, soft, ReadoutConfig(kind="generate", max_new_tokens=5), 0)
-    for row, question in zip(written[0], model.tokenized[0], strict=True):
-        vectors = [torch.from_numpy(soft), tiny_lm.embeddings[torch.tensor(question.after)]]
+    for row, question in zip(written[0], model.tokenized[0][:4], strict=True):
+        before, after = (
+            tiny_lm.embeddings[torch.tensor(x, dtype=torch.long)] for x in (question.before, question.after)
+        )
+        vectors = [before, torch.from_numpy(soft), after]
         tokens = []
         with torch.inference_mode():
             for _ in range(5):
@@ -112,3 +119,37 @@ def test_what_is_generated_continues_the_rendered_prompt(tiny_lm, toy_survey, mo
                 if token == tiny_lm.tokenizer.eos_token_id:
                     break
         assert row.tolist()[: len(tokens)] == tokens
+
+
+@pytest.mark.parametrize("length", [1, 7])
+def test_answers_are_as_long_as_configured(tiny_lm, toy_survey, written, length):
+    config = ReadoutConfig(kind="generate", max_new_tokens=length)
+    generate_answers(respondent(tiny_lm, toy_survey), np.zeros((0, 32), np.float32), config, 0)
+    assert {row.shape[1] for row in written} == {length}
+
+
+def test_sampling_near_temperature_zero_is_greedy(tiny_lm, toy_survey, written):
+    for temperature in (0.0, 1e-4):
+        config = ReadoutConfig(kind="generate", temperature=temperature, n_respondents=1, max_new_tokens=3)
+        generate_answers(respondent(tiny_lm, toy_survey), np.zeros((0, 32), np.float32), config, 0)
+    assert torch.equal(written[0], written[2])
+    assert torch.equal(written[1], written[3])
+
+
+@pytest.mark.parametrize(
+    "text", ["3\u20134", "3 and 4", "3 (or 4)", "3/5", "3 / 4", "3, 4", "3 or four", "3 through 5"]
+)
+def test_two_answers_are_none(text):
+    assert math.isnan(parse(text, NUMBERS))
+
+
+def test_the_model_folders_own_truncation_does_not_reach_the_samples(tiny_lm, toy_survey, monkeypatch):
+    monkeypatch.setattr(tiny_lm.model.generation_config, "top_p", 1e-6)
+    written = []
+    decode = tiny_lm.tokenizer.batch_decode
+    monkeypatch.setattr(
+        tiny_lm.tokenizer, "batch_decode", lambda ids, **kw: written.append(ids.tolist()) or decode(ids, **kw)
+    )
+    config = ReadoutConfig(kind="generate", temperature=1.0, n_respondents=2)
+    generate_answers(respondent(tiny_lm, toy_survey), np.zeros((0, 32), np.float32), config, 0)
+    assert written[0] != written[1]

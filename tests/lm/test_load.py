@@ -1,5 +1,8 @@
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from cultural_sp.config import ModelConfig
 from cultural_sp.lm.load import load_model, resolve, weights_hash
@@ -51,3 +54,32 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path, name, message):
 def test_hub_ids_and_folders_are_told_apart(tiny_folder):
     assert resolve("some/model") == "some/model"
     assert resolve(str(tiny_folder)) == str(tiny_folder)
+
+
+def test_settings_reach_the_model(tiny_folder):
+    name = str(tiny_folder)
+    lm = load_model(ModelConfig(name_or_path=name, attn_implementation="eager", chat_template_args={"mood": "calm"}))
+    assert lm.model.config._attn_implementation == "eager"
+    assert lm.template_args == {"mood": "calm"}
+    assert load_model(ModelConfig(name_or_path=name)).model.config._attn_implementation == "sdpa"
+
+
+def test_weights_that_are_not_in_the_checkpoint_are_never_invented(tiny_folder, tmp_path):
+    folder = shutil.copytree(tiny_folder, tmp_path / "incomplete")
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ValueError, match=r"its weights lack \['model.layers.1.mlp.up_proj.weight'\]"):
+        load_model(ModelConfig(name_or_path=str(folder)))
+
+
+@pytest.mark.parametrize("content", [b"", b"GGUF", b"no model at all" * 100])
+def test_damaged_files_are_one_line(tiny_folder, tmp_path, monkeypatch, content):
+    monkeypatch.setenv("CULTURAL_SP_CACHE", str(tmp_path / "cache"))
+    folder = shutil.copytree(tiny_folder, tmp_path / "damaged")
+    (folder / "model.safetensors").write_bytes(content)
+    (tmp_path / "damaged.gguf").write_bytes(content)
+    for name in (folder, tmp_path / "damaged.gguf"):
+        with pytest.raises(ValueError, match="^model.name_or_path=[^\n]+$"):
+            load_model(ModelConfig(name_or_path=str(name)))
+    assert not [p for p in (tmp_path / "cache" / "models").iterdir() if not p.name.endswith(".lock")]

@@ -45,7 +45,7 @@ def test_a_broken_template_is_not_hidden(tokenizer):
 
 def test_template_arguments_reach_the_template(tokenizer):
     tokenizer.chat_template = "{{ mood }}:{{ messages[-1]['content'] }}"
-    assert chat_text(QUESTION, tokenizer, "prefix", {"mood": "calm"}) == f"{SLOT}calm:How much?I say"
+    assert chat_text(QUESTION, tokenizer, "prefix", {"mood": "calm"}) == f"{SLOT}calm:You like bread.\n\nHow much?I say"
 
 
 @pytest.mark.parametrize("placement", ["prefix", "system", "user"])
@@ -76,3 +76,14 @@ def test_a_merge_across_the_border_moves_the_border(tokenizer):
     assert question.options[0][-1] == whole[-1]
     assert tokenizer.decode([*question.after, *question.options[0]]).endswith("It is important")
     assert tokenizer.decode([*question.after, *question.options[1]]).endswith("It is imported")
+
+
+def test_a_template_that_silently_drops_the_system_role_loses_nothing(tokenizer):
+    tokenizer.chat_template = "{% for m in messages if m['role'] == 'user' %}[{{ m['content'] }}]{% endfor %}"
+    assert chat_text(QUESTION, tokenizer, "system", {}) == f"[{SLOT}You like bread.\n\nHow much?]I say"
+
+
+def test_a_template_that_repeats_the_slot_is_refused(tokenizer):
+    tokenizer.chat_template = "{{ messages[0]['content'] }}{{ messages[0]['content'] }}"
+    with pytest.raises(ValueError, match="shows it 2 times; use soft_prompt.placement=prefix"):
+        chat_text(Question("", "How?", "", ("1", "2")), tokenizer, "user", {})

@@ -48,3 +48,25 @@ def test_candidates_with_equal_probabilities_get_equal_samples():
 @pytest.mark.parametrize("readout", [expected, argmax, sampler(5, 0)])
 def test_batches_keep_their_shape(readout):
     assert readout(np.zeros((3, 2, 5)), CODES).shape == (3, 2)
+
+
+@pytest.mark.parametrize("n_options", [5, 3])
+def test_a_draw_above_the_rounded_sum_of_probabilities_is_the_last_option(monkeypatch, n_options):
+    """Probabilities may add up to a hair below 1; the largest uniform draw must still be a valid code."""
+    highest = np.nextafter(1.0, 0.0)
+    log_probs = np.full((1, 1, 5), -np.inf)
+    for seed in range(1000):
+        log_probs[0, 0, :n_options] = np.random.default_rng(seed).standard_normal(n_options)
+        if option_probabilities(log_probs).cumsum(axis=-1)[0, 0, -1] <= highest:
+            break
+    else:
+        pytest.fail("found no probabilities whose sum is rounded down")
+    codes = np.full((1, 5), np.nan)
+    codes[0, :n_options] = np.arange(1, n_options + 1)
+
+    class Highest:
+        def random(self, shape):
+            return np.full(shape, highest)
+
+    monkeypatch.setattr(np.random, "default_rng", lambda seed: Highest())
+    np.testing.assert_array_equal(sampler(2, 0)(log_probs, codes), [[n_options]])

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from cultural_sp.config import SurveyConfig
-from cultural_sp.lm.load import weights_hash
+from cultural_sp.config import ModelConfig, SurveyConfig
+from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.respond import Respondent
 
 NO_PROMPT = np.zeros((1, 0, 32), dtype=np.float32)
@@ -17,6 +17,47 @@ def next_token_log_probs(lm, text):
     ids = torch.tensor([lm.tokenizer(text, add_special_tokens=False)["input_ids"]])
     with torch.inference_mode():
         return lm.model(ids).logits[0, -1].log_softmax(-1)
+
+
+PERSONA_CHAT = (
+    "<|im_start|>system\n{0}You like bread.<|im_end|>\n<|im_start|>user\n{1}{q}<|im_end|>\n<|im_start|>assistant\n"
+)
+
+
+@pytest.mark.parametrize("scoring", ["number", "label"])
+@pytest.mark.parametrize("placement", ["prefix", "system", "user"])
+def test_answers_are_those_of_a_text_written_by_hand(tiny_lm, toy_survey, scoring, placement):
+    config = SurveyConfig(instrument="toy", scoring=scoring, option_order="ascending", calibrate=False)
+    respondent = Respondent(tiny_lm, toy_survey, config, placement=placement, persona="You like bread.")
+    soft = (0.5 * np.random.default_rng(1).standard_normal((3, 32))).astype(np.float32)
+    found = next(iter(respondent.answer(soft[None]).log_probs.values()))[0, 2]
+    question = "How much cheese?"
+    if scoring == "number":
+        question += "\n\n1 = much\n2 = some\n3 = none\n\nAnswer with one number from 1 to 3."
+    marks = {"prefix": ("", ""), "system": ("@", ""), "user": ("", "@")}[placement]
+    text = PERSONA_CHAT.format(*marks, q=question)
+    front, _, back = text.rpartition("@")
+    back += "I think" if scoring == "label" else ""
+
+    def vectors(part):
+        ids = tiny_lm.tokenizer(part, add_special_tokens=False)["input_ids"]
+        return ids, tiny_lm.embeddings[torch.tensor(ids, dtype=torch.long)]
+
+    for index, option in enumerate(["1", "2", "3"] if scoring == "number" else [" much", " some", " none"]):
+        ids, behind = vectors(back + option)
+        n_option = len(ids) - len(vectors(back)[0])
+        inputs = torch.cat([vectors(front)[1], torch.from_numpy(soft), behind])[None]
+        with torch.inference_mode():
+            log_probs = tiny_lm.model(inputs_embeds=inputs).logits[0].log_softmax(-1)
+        by_hand = sum(float(log_probs[-1 - k, ids[-k]]) for k in range(1, n_option + 1))
+        assert found[index] == pytest.approx(by_hand, abs=1e-4)
+    assert (found[3:] == -np.inf).all()
+
+
+def test_both_attention_implementations_give_the_same_answers(tiny_lm, tiny_folder, toy_survey):
+    eager = load_model(ModelConfig(name_or_path=str(tiny_folder), attn_implementation="eager"))
+    ours, theirs = (asked(lm, toy_survey).log_probs["none"] for lm in (tiny_lm, eager))
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
 def test_descending_numbers_come_back_in_code_order(tiny_lm, toy_survey):

@@ -1,3 +1,6 @@
+import copy
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -46,6 +49,15 @@ def test_random_prompts_have_the_embeddings_spread(tiny_lm):
     prompt = initial_prompt(config(init="random", n_tokens=1000), tiny_lm, 0)
     assert prompt.std() == pytest.approx(tiny_lm.embeddings.std().item(), rel=0.05)
     assert embedding_rms(tiny_lm) == pytest.approx(tiny_lm.embeddings.std().item(), rel=0.05)
+
+
+def test_embeddings_off_centre_shift_random_prompts_but_not_the_unit_of_a_step(tiny_lm):
+    model = copy.deepcopy(tiny_lm.model)
+    model.get_input_embeddings().weight.data += 5
+    shifted = dataclasses.replace(tiny_lm, model=model)
+    start = config(init="random", n_tokens=1000)
+    np.testing.assert_allclose(initial_prompt(start, shifted, 0), initial_prompt(start, tiny_lm, 0) + 5, atol=1e-3)
+    assert embedding_rms(shifted) == pytest.approx(embedding_rms(tiny_lm), rel=1e-3)
 
 
 def test_a_saved_prompt_reads_back_to_the_bit(tiny_lm, tmp_path):
@@ -105,3 +117,13 @@ def test_damaged_files_are_refused_in_one_line(tiny_lm, tmp_path, damage):
         load_soft_prompt(str(tmp_path), (3, 32), "prefix")
     with pytest.raises(ValueError, match="needs soft_prompt.path=FOLDER"):
         initial_prompt(config(init="file"), tiny_lm, 0)
+
+
+def test_special_tokens_are_never_sampled_even_if_they_have_no_role(tiny_lm, monkeypatch):
+    """Only tokens the vocabulary marks as special are excluded by name; roles such as bos are not needed for it."""
+    monkeypatch.setattr(type(tiny_lm.tokenizer), "all_special_ids", property(lambda self: []))
+    with pytest.raises(ValueError, match="has only 796 ordinary tokens"):
+        initial_prompt(config(n_tokens=797), tiny_lm, 0)
+    table = tiny_lm.embeddings.numpy()
+    prompt = initial_prompt(config(n_tokens=796), tiny_lm, 0)
+    assert not any((row == table[:4]).all(axis=1).any() for row in prompt)

@@ -26,14 +26,14 @@ def prompt(n, width, seed=0):
 
 CASES = [
     {"scoring": "number", "layout": "legend_first", "option_order": "both"},
-    {"scoring": "number", "layout": "question_first", "option_order": "descending"},
+    {"scoring": "number", "layout": "question_first", "option_order": "both"},
     {"scoring": "label", "calibrate": True},
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: "-".join(map(str, c.values())))
 @pytest.mark.parametrize("placement", ["prefix", "system", "user"])
-@pytest.mark.parametrize(("n_tokens", "persona"), [(0, ""), (3, ""), (3, "You like bread.")])
+@pytest.mark.parametrize(("n_tokens", "persona"), [(0, ""), (3, ""), (0, "You like bread."), (3, "You like bread.")])
 def test_the_tree_equals_separate_forward_passes(tiny_lm, toy_survey, case, placement, n_tokens, persona):
     config = SurveyConfig(instrument="toy", **case)
     respondent = Respondent(tiny_lm, toy_survey, config, placement=placement, persona=persona)

@@ -34,6 +34,25 @@ def test_scales_stand_where_the_manual_has_them(survey):
     )
 
 
+@pytest.mark.parametrize(
+    ("item", "code_1", "code_5"),
+    [
+        ("m01", "extremely important", "not important"),
+        ("m14", "extremely important", "not important"),
+        ("m15", "always", "never"),
+        ("m17", "always", "never"),
+        ("m18", "very good", "very bad"),
+        ("m19", "extremely proud", "not proud"),
+        ("m20", "never", "always"),
+        ("m21", "completely agree", "completely disagree"),
+        ("m24", "completely agree", "completely disagree"),
+    ],
+)
+def test_scales_run_in_the_manuals_direction(survey, item, code_1, code_5):
+    labels = {i.id: i.scale.labels for i in survey.items}[item]
+    assert (labels[0], labels[-1]) == (code_1, code_5)
+
+
 def test_every_dimension_has_two_poles(survey):
     assert {d: set(p) for d, p in survey.poles.items()} == {d: {"high", "low"} for d in survey.dimensions}
 
@@ -51,11 +70,13 @@ def test_the_fingerprint_sees_every_change(survey):
     changed = [
         dataclasses.replace(item, wordings=("Other?", *item.wordings[1:])),
         dataclasses.replace(item, scale=dataclasses.replace(item.scale, lead="Well,")),
+        dataclasses.replace(item, scale=dataclasses.replace(item.scale, labels=item.scale.labels[::-1])),
     ]
     prints = {survey.fingerprint(), load_survey("vsm13_cat").fingerprint()}
+    prints.add(dataclasses.replace(survey, poles={}).fingerprint())
     for other in changed:
         prints.add(dataclasses.replace(survey, items=(*survey.items[:4], other, *survey.items[5:])).fingerprint())
-    assert len(prints) == 4
+    assert len(prints) == 6
     assert survey.fingerprint() == load_survey("vsm13").fingerprint()
 
 
@@ -75,6 +96,10 @@ def test_shipped_instruments_are_listed():
         ('"Is bread good?"', '" "', "item b needs 2 non-empty wordings"),
         (', "Is bread good?"', "", "item b needs 2 non-empty wordings"),
         ("name: toy", "name: [toy", "is not UTF-8 YAML"),
+        ("name: toy", "extends: vsm13", "incomplete or misshapen survey ('name')"),
+        ("[much, some, none]", "[yes, some, no]", "expected a list of texts, in quotes"),
+        ("{a: 10, b: -10}", "{}", "every dimension needs at least one item"),
+        ("{a: 10, b: -10}", "{a: .nan}", "weights must be finite"),
     ],
 )
 def test_bad_survey_files_are_refused_in_one_line(toy_survey_file, tmp_path, old, new, message):

@@ -43,7 +43,20 @@ def test_yaml_works_like_csv(toy_survey, tmp_path):
     assert loaded.items[2].scale.labels == ("lots", "bit", "nil")
 
 
+def test_windows_line_ends_and_blank_lines_do_not_matter(toy_survey, tmp_path):
+    text = "\r\n".join(["item,text", "", *ROWS, "", ""])
+    loaded = apply_questionnaire(toy_survey, write(tmp_path / "mine.csv", text))
+    assert [item.wordings[0] for item in loaded.items] == [f"Text {letter}?" for letter in LETTERS]
+
+
+def test_another_questionnaire_is_another_fingerprint(toy_survey, tmp_path):
+    loaded = apply_questionnaire(toy_survey, write(tmp_path / "mine.csv", "item,text\n" + "\n".join(ROWS)))
+    assert loaded.fingerprint() != toy_survey.fingerprint()
+
+
 HEAD = "item,text\n"
+FIVE = "item,text," + ",".join(f"option_{i}" for i in range(1, 6)) + "\n"
+REST = "".join(f"{row},,,,,\n" for row in ROWS[1:])
 OPTIONS = "item,text," + ",".join(f"option_{i}" for i in range(1, 7)) + "\n"
 
 
@@ -61,6 +74,8 @@ OPTIONS = "item,text," + ",".join(f"option_{i}" for i in range(1, 7)) + "\n"
         ("q.csv", OPTIONS + "\n".join(f"{row},1,2,3,4,5,6" for row in ROWS), "item a has 6 options"),
         ("q.csv", OPTIONS + "\n".join(f"{row},1,2,3,4,5," for row in ROWS), "item a has 6 options"),
         ("q.csv", "item,text,option_1,option_2\n" + "\n".join(f"{r},1,2" for r in ROWS), "item a has 2 options"),
+        ("q.csv", FIVE + "a,Text a?,1,,3,4,5\n" + REST, "item a has 5 options"),
+        ("q.csv", FIVE + "a,Text a?,1,2,3,4,4\n" + REST, "item a has 5 options"),
         ("q.csv", "item,text,option_2\n", "expected item,text"),
         ("q.csv", b"item,text\na,\xff\xfe", "is not UTF-8 text"),
         ("q.xlsx", "PK", "has the ending '.xlsx'; allowed: .csv, .yaml, .yml"),
@@ -81,3 +96,25 @@ def test_bad_questionnaires_are_refused_in_one_line(toy_survey, tmp_path, name, 
 def test_a_missing_file_is_named(toy_survey, tmp_path):
     with pytest.raises(ValueError, match="none.csv can't be read: No such file"):
         apply_questionnaire(toy_survey, str(tmp_path / "none.csv"))
+
+
+def test_a_quoted_cell_may_hold_line_breaks_and_the_header_spaces(toy_survey, tmp_path):
+    text = 'item, text\na,"How much\nbread?"\n' + "\n".join(ROWS[1:])
+    loaded = apply_questionnaire(toy_survey, write(tmp_path / "mine.csv", text))
+    assert loaded.items[0].wordings[0] == "How much\nbread?"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("q.csv", HEAD + "\n".join([*ROWS[:3], 'd,"unclosed'])),
+        ("q.csv", HEAD + "a," + "x" * 200_000),
+        ("q.yaml", "- {item: a, text: }"),
+        ("q.yaml", "- {item: a, text: A?, options: [yes, no, a, b, c]}"),
+        ("q.yaml", "- {item: a, text: 'A?', options: abcde}"),
+        ("q.yaml", "- {item: a, text: 'A?', option: [a, b, c, d, e]}"),
+    ],
+)
+def test_what_only_looks_like_text_is_refused_in_one_line(toy_survey, tmp_path, name, text):
+    with pytest.raises(ValueError, match=r"^survey\.questionnaire=[^\n]+$"):
+        apply_questionnaire(toy_survey, write(tmp_path / name, text))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import yaml
 
-from cultural_sp.survey.instrument import DATA
+from cultural_sp.survey.instrument import DATA, load_survey
 from cultural_sp.survey.regions import load_region, region_codes, vintages
 
 CONF = Path(__file__).parents[2] / "conf" / "region"
@@ -20,6 +20,9 @@ TARGETS = {
     ("cn", "insights_2021"): [80, 20, 66, 30, 87, 24],
     ("in", "insights_2021"): [77, 48, 56, 40, 51, 26],
     ("sa", "insights_2022"): [72, 48, 43, 64, 27, 14],
+    ("us", "insights_2022"): [40, 91, 62, 46, 26, 68],
+    ("cn", "insights_2022"): [80, 20, 66, 30, 87, 24],
+    ("in", "insights_2022"): [77, 48, 56, 40, 51, 26],
     ("sa", "culture_factor_2023"): [72, 48, 43, 64, 27, 14],
     ("us", "culture_factor_2023"): [40, 60, 62, 46, 50, 68],
     ("cn", "culture_factor_2023"): [80, 43, 66, 30, 77, 24],
@@ -85,3 +88,13 @@ def test_table_is_clean(survey):
     assert min(scores) >= 0
     assert max(scores) <= 120
     assert {len(r["iso_alpha2"]) for r in rows} == {2}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [("hofstede.csv", "none.csv", "targets='none.csv' is unknown"), ("IDV:", "XYZ:", "dimensions XYZ are no columns")],
+)
+def test_surveys_whose_targets_do_not_fit_are_refused(toy_survey_file, tmp_path, old, new, message):
+    (tmp_path / "misfit.yaml").write_text(toy_survey_file.read_text().replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        load_region(load_survey(str(tmp_path / "misfit.yaml")), "us")

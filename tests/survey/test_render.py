@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from cultural_sp.survey.render import orders_of, render
@@ -64,3 +66,22 @@ def test_orders():
     assert orders_of("number", "both") == ("ascending", "descending")
     assert orders_of("number", "descending") == ("descending",)
     assert orders_of("label", "both") == ("none",)
+
+
+@pytest.mark.parametrize("scoring", ["number", "label"])
+def test_every_wording_can_be_asked(survey, scoring):
+    for wording in range(survey.n_wordings):
+        asked = render(
+            survey, wording, scoring=scoring, layout="question_first", order="ascending", calibrate=False, persona=""
+        )
+        for item, question in zip(survey.items, asked.questions, strict=True):
+            shown = [text for text in item.wordings if text in question.user]
+            assert shown == [item.wordings[wording]]
+
+
+def test_labels_without_opening_words_start_the_answer_with_a_capital(toy_survey):
+    item = toy_survey.items[2]
+    bare = dataclasses.replace(item, scale=dataclasses.replace(item.scale, lead=""))
+    one_item = dataclasses.replace(toy_survey, items=(bare,))
+    question = render(one_item, 0, scoring="label", layout="", order="none", calibrate=False).questions[0]
+    assert (question.lead, question.options) == ("", ("Much", "Some", "None"))
