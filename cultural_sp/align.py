@@ -43,7 +43,7 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
     if is_finished(config):
         folder = run_folder(config)
         result = load_result(folder / RESULT)
-        print(f"already finished with this config\n{summary(result)}")
+        print(f"already finished with this config\n{summary(result, config.readout.kind)}")
         return result, folder
     clock: dict[str, float] = {}
     with _timed(clock, "load"):
@@ -53,6 +53,8 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
         space = search_space(config, lm, start)
         examiner = Examiner(lm, survey, region, config)
         examiner.tuning()
+        if config.validity:
+            examiner.pole_personas()
     folder = create(config)
     print(_announcement(config, survey, region, lm), flush=True)
 

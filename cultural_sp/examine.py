@@ -156,23 +156,28 @@ class Examiner:
             )
         return rows
 
-    def validity(self) -> Validity:
-        """Let the plain model and both pole personas of every dimension take every wording, and judge the answers.
+    def pole_personas(self) -> list[tuple[str, str, str]]:
+        """Dimension, ``high`` or ``low``, and text of every pole persona.
 
         Raises:
-            ValueError: if the instrument has no pole personas for one of its dimensions.
+            ValueError: if the instrument lacks one for one of its dimensions.
         """
-        survey, readout = self.survey, make_readout("expected", 1, 0)
-        lacking = [d for d in survey.dimensions if set(survey.poles.get(d, {})) != {"high", "low"}]
+        survey = self.survey
+        lacking = [d for d in survey.dimensions if set(survey.poles.get(d) or {}) != {"high", "low"}]
         if lacking:
             raise ValueError(
                 f"survey.instrument={survey.name} has no high and low pole persona for {', '.join(lacking)}, which the "
                 "validity check needs; add them under poles: or set validity=false"
             )
+        return [(d, pole, text) for d in survey.dimensions for pole, text in survey.poles[d].items()]
+
+    def validity(self) -> Validity:
+        """Let the plain model and both pole personas of every dimension take every wording, and judge the answers."""
+        survey, readout = self.survey, make_readout("expected", 1, 0)
+        personas = self.pole_personas()
         plain: dict[str, dict[str, Array]] = {}
         poles: dict[str, dict[tuple[str, str], Array]] = {}
         masses = []
-        personas = [(d, pole, text) for d in survey.dimensions for pole, text in survey.poles[d].items()]
         with progress("validity", len(self.wordings) * (1 + len(personas))) as bar:
             for wording in self.wordings:
                 answers = self.respondent(wording).answer(self.no_prompt[None])

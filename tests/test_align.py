@@ -175,6 +175,10 @@ BAD = {
     "typo in a group key": (["optimizer.budgett=3"], "unknown key optimizer.budgett; allowed in optimizer: population"),
     "negative budget": (["optimizer.budget=-1"], "optimizer.budget=-1"),
     "not a number": (["optimizer.budget=many"], "optimizer.budget=many"),
+    "no poles": (
+        ["survey.instrument={tmp}/nopoles.yaml", "validity=true"],
+        "no high and low pole persona for PDI, IDV",
+    ),
     "not a model folder": (["model.name_or_path={tmp}"], "is not a model folder"),
     "missing item": (["survey.questionnaire={tmp}/short.csv"], "lacks: m24"),
     "sixth option": (["survey.questionnaire={tmp}/sixth.csv"], "has 6 options"),
@@ -184,8 +188,11 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(monkeypatch, capsys, tiny_run, tmp_path, case):
+def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(
+    monkeypatch, capsys, tiny_run, tmp_path, case, toy_survey_file
+):
     overrides, message = BAD[case]
+    (tmp_path / "nopoles.yaml").write_text(toy_survey_file.read_text().split("poles:")[0])
     header = "item,text," + ",".join(f"option_{i}" for i in range(1, 7))
     rows = [f"m{i:02},Question {i}?" for i in range(1, 25)]
     (tmp_path / "short.csv").write_text("item,text\n" + "\n".join(rows[:-1]))
