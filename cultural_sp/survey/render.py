@@ -57,8 +57,17 @@ def render(
         order: with ``number``, ``ascending`` lists code 1 first, ``descending`` lists it last.
         calibrate: add content-free questions (only with ``label``).
         persona: system message; empty for the plain model.
+
+    Raises:
+        ValueError: with ``number``, if an item has more than nine options.
     """
     if scoring == "number":
+        long = [item.id for item in survey.items if len(item.scale.labels) > 9]
+        if long:
+            raise ValueError(
+                f"survey.scoring=number takes at most 9 options, because 10 begins like 1; {survey.name} has more in "
+                f"{', '.join(long)}; use survey.scoring=label"
+            )
         questions = [_numbered(item, item.wordings[wording], layout, order, persona) for item in survey.items]
         return Administration(order, tuple(questions), (), ())
     questions = [_labelled(item.scale, item.wordings[wording], persona) for item in survey.items]

@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import pytest
 
@@ -85,3 +86,11 @@ def test_labels_without_opening_words_start_the_answer_with_a_capital(toy_survey
     one_item = dataclasses.replace(toy_survey, items=(bare,))
     question = render(one_item, 0, scoring="label", layout="", order="none", calibrate=False).questions[0]
     assert (question.lead, question.options) == ("", ("Much", "Some", "None"))
+
+
+def test_numbers_of_two_digits_are_refused(toy_survey):
+    ten = replace(toy_survey.items[0].scale, labels=tuple("abcdefghij"))
+    survey = replace(toy_survey, items=(replace(toy_survey.items[0], scale=ten), *toy_survey.items[1:]))
+    with pytest.raises(ValueError, match=r"at most 9 options, because 10 begins like 1; toy has more in a; use survey"):
+        number(survey)
+    assert render(survey, 0, scoring="label", layout="", order="none", calibrate=False).questions[0].options[9] == " j"
