@@ -14,7 +14,7 @@ from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.respond import Respondent
 
 # What may not follow an answer: the rest of a longer word or number, or a second answer.
-NO_END = r"\w|[.,]\s?\d|\s*[-\u2013\u2014/]\s*\w*\d|\s*\(?(or|to|and|through)\s|\s*/"
+NO_END = r"\w|[.,]\s?\d|\s*[-\u2013\u2014/;&+~]\s*\w*\d|\s+\d|,?\s*\(?(or|to|and|through|vs|versus)\b|\s*/"
 
 
 def parse(text: str, options: tuple[str, ...]) -> float:
@@ -30,8 +30,9 @@ def parse(text: str, options: tuple[str, ...]) -> float:
     answer = " ".join(text.split()).casefold()
     for option in sorted(options, key=len, reverse=True):
         words = re.escape(" ".join(option.split()).casefold())
-        if re.match(rf"{words}(?!{NO_END})", answer):
-            return float(options.index(option) + 1)
+        if re.match(rf"{words}\b", answer):
+            ends = re.match(rf"{words}(?!{NO_END})", answer)
+            return float(options.index(option) + 1) if ends else float("nan")
     return float("nan")
 
 
@@ -61,8 +62,7 @@ def generate_answers(
         **sampling,
     )
     codes: dict[str, NDArray[np.float64]] = {}
-    devices = [lm.embeddings.device] if lm.embeddings.device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         for administration, tokenized in zip(respondent.administrations, respondent.tokenized, strict=True):
             questions = administration.questions

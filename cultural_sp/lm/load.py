@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from filelock import FileLock
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
@@ -44,9 +46,17 @@ class LanguageModel:
 
     @property
     def embeddings(self) -> torch.Tensor:
-        """Input embedding matrix [V, H]."""
+        """Input embedding matrix [V, H] as stored; see :meth:`embed` for what the model makes of it."""
         weight: torch.Tensor = self.model.get_input_embeddings().weight
         return weight
+
+    @torch.inference_mode()
+    def embed(self, ids: NDArray[np.int_] | None = None) -> NDArray[np.float32]:
+        """Embeddings [n, H] of token ids [n] (default: all) as the first layer sees them; Gemma models scale them."""
+        wanted = torch.arange(len(self.embeddings)) if ids is None else torch.from_numpy(ids)
+        vectors = self.model.get_input_embeddings()(wanted.to(self.embeddings.device))
+        rows: NDArray[np.float32] = vectors.float().cpu().numpy()
+        return rows
 
     @property
     def chat_template_hash(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from transformers import PreTrainedModel
 
 from cultural_sp.config import SurveyConfig
 from cultural_sp.lm.load import LanguageModel
@@ -156,9 +157,10 @@ def option_log_probs(lm: LanguageModel, tree: TokenTree, prompts: torch.Tensor) 
     return result
 
 
-def _check_window(model: torch.nn.Module, needed: int) -> None:
-    window = getattr(model.config, "sliding_window", None)
-    used = getattr(model.config, "use_sliding_window", True)
+def _check_window(model: PreTrainedModel, needed: int) -> None:
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    used = getattr(config, "use_sliding_window", True)
     if window and used and needed > window:
         raise ValueError(
             f"the survey needs {needed} tokens in sequence, more than the model's attention window of {window}; "

@@ -28,7 +28,7 @@ def sampled_vocab(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Ge
         raise ValueError(
             f"soft_prompt.n_tokens={config.n_tokens} but the model has only {len(ordinary)} ordinary tokens"
         )
-    return _rows(lm, rng.choice(ordinary, size=config.n_tokens, replace=False))
+    return lm.embed(rng.choice(ordinary, size=config.n_tokens, replace=False))
 
 
 def text(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
@@ -38,14 +38,15 @@ def text(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) 
         raise ValueError(
             "soft_prompt.init_text is empty; give a text of at least one token or another soft_prompt.init"
         )
-    return _rows(lm, np.resize(np.array(ids), config.n_tokens))
+    return lm.embed(np.resize(np.array(ids), config.n_tokens))
 
 
 def random(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
     """Normal draws [P, H] with the embedding matrix's mean and standard deviation in every coordinate."""
-    table = lm.embeddings.float()
-    mean, std = table.mean(0).cpu().numpy(), table.std(0).cpu().numpy()
-    return (mean + std * rng.standard_normal((config.n_tokens, lm.hidden_size))).astype(np.float32)
+    table = lm.embed()
+    mean, std = table.mean(axis=0), table.std(axis=0)
+    prompt: Prompt = (mean + std * rng.standard_normal((config.n_tokens, lm.hidden_size))).astype(np.float32)
+    return prompt
 
 
 def from_file(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
@@ -72,8 +73,8 @@ def initial_prompt(config: SoftPromptConfig, lm: LanguageModel, seed: int) -> Pr
 
 def embedding_rms(lm: LanguageModel) -> float:
     """Root mean square of an embedding coordinate around the mean embedding: the unit of a search step."""
-    table = lm.embeddings.float()
-    return float((table - table.mean(0)).square().mean().sqrt())
+    table = lm.embed()
+    return float(np.sqrt(np.square(table - table.mean(axis=0)).mean()))
 
 
 def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement: str) -> None:
@@ -84,16 +85,19 @@ def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement:
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {TENSOR: torch.from_numpy(np.ascontiguousarray(prompt, dtype=np.float32))}
     save_file(tensors, folder / WEIGHTS, metadata={"placement": placement, "format": "pt"})
-    if placement == "prefix":
+    if placement != "prefix":
+        (folder / "adapter_config.json").unlink(missing_ok=True)
+    else:
         from peft import PromptTuningConfig, TaskType  # slow import, needed only here
 
+        model = lm.model.config.get_text_config()
         PromptTuningConfig(
             task_type=TaskType.CAUSAL_LM,
             num_virtual_tokens=prompt.shape[0],
             token_dim=prompt.shape[1],
             num_transformer_submodules=1,
-            num_attention_heads=lm.model.config.num_attention_heads,
-            num_layers=lm.model.config.num_hidden_layers,
+            num_attention_heads=model.num_attention_heads,
+            num_layers=model.num_hidden_layers,
             base_model_name_or_path=lm.path,
             inference_mode=True,
         ).save_pretrained(str(folder))
@@ -131,8 +135,3 @@ def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> Promp
         )
     prompt: Prompt = tensor.numpy()
     return prompt
-
-
-def _rows(lm: LanguageModel, ids: NDArray[np.int_]) -> Prompt:
-    rows: Prompt = lm.embeddings[torch.from_numpy(ids).to(lm.embeddings.device)].float().cpu().numpy()
-    return rows

@@ -137,7 +137,23 @@ def test_sampling_near_temperature_zero_is_greedy(tiny_lm, toy_survey, written):
 
 
 @pytest.mark.parametrize(
-    "text", ["3\u20134", "3 and 4", "3 (or 4)", "3/5", "3 / 4", "3, 4", "3 or four", "3 through 5"]
+    "text",
+    [
+        "3\u20134",
+        "3 and 4",
+        "3 (or 4)",
+        "3/5",
+        "3 / 4",
+        "3, 4",
+        "3 or four",
+        "3 through 5",
+        "3 4",
+        "3; 4",
+        "3, or 4",
+        "3 & 4",
+        "3 vs 4",
+        "3 or",
+    ],
 )
 def test_two_answers_are_none(text):
     assert math.isnan(parse(text, NUMBERS))
@@ -153,3 +169,7 @@ def test_the_model_folders_own_truncation_does_not_reach_the_samples(tiny_lm, to
     config = ReadoutConfig(kind="generate", temperature=1.0, n_respondents=2)
     generate_answers(respondent(tiny_lm, toy_survey), np.zeros((0, 32), np.float32), config, 0)
     assert written[0] != written[1]
+
+
+def test_a_doubtful_long_label_does_not_fall_back_to_a_shorter_one():
+    assert math.isnan(parse("important enough or not important", LABELS))

@@ -6,9 +6,10 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GemmaConfig, GemmaForCausalLM
 
 from cultural_sp.config import SoftPromptConfig
+from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import embedding_rms, initial_prompt, load_soft_prompt, save_soft_prompt
 
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
@@ -127,3 +128,27 @@ def test_special_tokens_are_never_sampled_even_if_they_have_no_role(tiny_lm, mon
     table = tiny_lm.embeddings.numpy()
     prompt = initial_prompt(config(n_tokens=796), tiny_lm, 0)
     assert not any((row == table[:4]).all(axis=1).any() for row in prompt)
+
+
+def test_prompts_start_from_embeddings_as_the_first_layer_sees_them():
+    """Gemma models multiply their embeddings by the root of the hidden size."""
+    config_ = GemmaConfig(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+    )
+    model = GemmaForCausalLM(config_)
+    lm = LanguageModel(model, None, {}, "gemma", "gemma")
+    ids = np.array([3, 7])
+    np.testing.assert_allclose(lm.embed(ids), 4 * model.get_input_embeddings().weight[ids].detach().numpy(), rtol=1e-5)
+    scaled = 4 * model.get_input_embeddings().weight.detach().numpy()
+    assert embedding_rms(lm) == pytest.approx(scaled.std(axis=0).mean(), rel=0.05)
+
+
+def test_an_older_adapter_config_does_not_survive_another_placement(tiny_lm, tmp_path):
+    save_soft_prompt(tmp_path, PROMPT, tiny_lm, "prefix")
+    save_soft_prompt(tmp_path, PROMPT, tiny_lm, "user")
+    assert not (tmp_path / "adapter_config.json").exists()
