@@ -137,7 +137,7 @@ def _search(
         optimizer,
         evaluate,
         budget=config.optimizer.budget,
-        batch_size=config.model.batch_size,
+        batch_size=examiner.batch_size(space.decode(np.zeros((1, space.dim)))[0]),
         dimension_names=examiner.survey.dimension_names,
         journal=Journal(folder / "evaluations.jsonl"),
     )

@@ -43,14 +43,19 @@ class ModelConfig:
     """Extra arguments of the chat template, such as enable_thinking: false."""
     trust_remote_code: bool = False
     """Runs code from the model's repository; leave off unless you have read it."""
-    batch_size: int = 4
-    """Candidates per forward pass."""
+    batch_size: int | None = None
+    """Candidates per forward pass; null fills the memory budget of a GPU, and on a CPU measures once what is fastest."""
+    memory_gib: float | None = None
+    """Memory for the activations of a forward pass; null takes four fifths of what is free on a GPU, a quarter on a CPU."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         _one_of("model.dtype", self.dtype, DTYPES)
         _one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
-        _in_range("model.batch_size", self.batch_size, 1)
+        if self.batch_size is not None:
+            _in_range("model.batch_size", self.batch_size, 1)
+        if self.memory_gib is not None and not self.memory_gib > 0:
+            raise ValueError(f"model.memory_gib={self.memory_gib} is out of range; give a number above 0, or null")
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise ValueError(f"model.device={self.device!r} is not allowed; choose auto, cpu, cuda, cuda:N or mps")
         if not self.name_or_path.strip():

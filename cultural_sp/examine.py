@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cultural_sp.analysis.validity import assess
 from cultural_sp.baselines import midpoint_item_means
 from cultural_sp.config import AlignConfig
+from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.generate import generate_answers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.readout import make_readout
@@ -37,6 +38,7 @@ class Examiner:
         self.no_prompt = np.zeros((0, lm.hidden_size), dtype=np.float32)
         self.wordings = {"tuned": 0} | {f"held_out_{i}": i for i in range(1, survey.n_wordings)}
         self.tuning = cache(self._tuning)
+        self.batching = Batching(lm, config.model.batch_size, config.model.memory_gib)
 
     def respondent(
         self, wording: str, persona: str = "", scoring: str | None = None, *, prompted: bool = False
@@ -60,7 +62,7 @@ class Examiner:
             wording=self.wordings[wording],
             placement=self.config.soft_prompt.placement if prompted else "prefix",
             persona=persona,
-            batch_size=self.config.model.batch_size,
+            batching=self.batching,
         )
 
     @property
@@ -71,6 +73,12 @@ class Examiner:
     def _tuning(self) -> Respondent:
         scoring = "number" if self.config.readout.kind == "generate" else None
         return self.respondent("tuned", scoring=scoring, prompted=True)
+
+    def batch_size(self, prompt: NDArray[np.float32]) -> int:
+        """Candidates that the search scores at a time, found with a soft prompt [P, H]."""
+        if self.config.readout.kind == "generate":
+            return 1
+        return self.tuning().batch_size(prompt[None])
 
     def fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
         """Score candidates [N, P, H] on the tuned wording under the configured readout: what the search sees."""

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from cultural_sp.config import ModelConfig
+from cultural_sp.lm import batching
 from cultural_sp.lm.load import load_model
 from cultural_sp.survey.instrument import DATA, load_survey
 
@@ -63,6 +64,12 @@ def byte_tokenizer():
     )
     fast.chat_template = TEMPLATE
     return fast
+
+
+@pytest.fixture(autouse=True)
+def no_measurements_kept(monkeypatch, tmp_path):
+    """Batch sizes measured in tests don't go into the user's cache; the converted embedded model may come from there."""
+    monkeypatch.setattr(batching, "cache_folder", lambda: tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import PreTrainedModel
 
 from cultural_sp.config import SurveyConfig
+from cultural_sp.lm.batching import Batching
+from cultural_sp.lm.forward import Forward, make_forward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import tokenize
-from cultural_sp.lm.token_tree import TokenTree, build_tree
+from cultural_sp.lm.token_tree import TokenTree, build_trees
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.render import Administration, orders_of, render
 
@@ -46,9 +47,9 @@ class Respondent:
         wording: int = 0,
         placement: str = "prefix",
         persona: str = "",
-        batch_size: int = 1,
+        batching: Batching | None = None,
     ) -> None:
-        """Render and tokenize the survey and pack it into one token tree.
+        """Render and tokenize the survey and pack it into a token tree.
 
         Args:
             lm: the frozen model.
@@ -57,9 +58,10 @@ class Respondent:
             wording: index of the wording.
             placement: where the soft prompt goes.
             persona: system message, empty for the plain model.
-            batch_size: soft prompts per forward pass.
+            batching: how candidates share forward passes; chosen by itself if None.
         """
-        self.lm, self.survey, self.batch_size, self.placement = lm, survey, batch_size, placement
+        self.lm, self.survey, self.placement = lm, survey, placement
+        self.batching = batching or Batching(lm)
         self.administrations: list[Administration] = [
             render(
                 survey,
@@ -76,21 +78,38 @@ class Respondent:
             [tokenize(q, lm.tokenizer, placement, lm.template_args) for q in (*a.questions, *a.content_free)]
             for a in self.administrations
         ]
-        self.tree = build_tree([question for part in self.tokenized for question in part])
+        questions = [question for part in self.tokenized for question in part]
+        self.trees = build_trees(questions, self.batching.max_nodes)
+        self._forwards: dict[int, list[Forward]] = {}
+
+    def forwards(self, n_virtual: int) -> list[Forward]:
+        """The forward pass of each tree behind P virtual tokens."""
+        if n_virtual not in self._forwards:
+            self._forwards[n_virtual] = [make_forward(self.lm, tree, n_virtual) for tree in self.trees]
+        return self._forwards[n_virtual]
+
+    def batch_size(self, prompts: NDArray[np.float32]) -> int:
+        """Candidates per forward pass for soft prompts [N, P, H]; may run a few to find out."""
+        n_virtual = prompts.shape[1]
+        tree = max(self.trees, key=lambda tree: tree.n_nodes)
+        forward = self.forwards(n_virtual)[self.trees.index(tree)]
+        return self.batching.size(forward, torch.from_numpy(prompts), n_virtual + tree.n_nodes, len(tree.sources))
 
     def answer(self, prompts: NDArray[np.float32]) -> Answers:
         """Answers to the whole survey under soft prompts [N, P, H]; P = 0 is the plain model.
 
         Raises:
-            ValueError: if the prompts' width isn't the model's hidden size.
+            ValueError: if the prompts' width isn't the model's hidden size, or if one candidate doesn't fit into memory.
         """
         if prompts.ndim != 3 or prompts.shape[2] != self.lm.hidden_size:
             raise ValueError(f"soft prompts need shape [N, P, {self.lm.hidden_size}], got {list(prompts.shape)}")
-        scores = [
-            option_log_probs(self.lm, self.tree, torch.from_numpy(prompts[i : i + self.batch_size]))
-            for i in range(0, len(prompts), self.batch_size)
-        ]
-        return self._split(np.concatenate(scores))
+        n_virtual = prompts.shape[1]
+        parts = []
+        for tree, forward in zip(self.trees, self.forwards(n_virtual), strict=True):
+            values = self.batching.run(forward, torch.from_numpy(prompts), n_virtual + tree.n_nodes, len(tree.sources))
+            parts.append(option_log_probs(tree, values.numpy()))
+        width = max(part.shape[2] for part in parts)
+        return self._split(np.concatenate([_widened(part, width) for part in parts], axis=1))
 
     def _split(self, scores: NDArray[np.float64]) -> Answers:
         """Sort the tree's rows [N, rows, O] into administrations and calibrate them."""
@@ -109,60 +128,22 @@ class Respondent:
         return Answers(log_probs, mass)
 
 
-@torch.inference_mode()
-def option_log_probs(lm: LanguageModel, tree: TokenTree, prompts: torch.Tensor) -> NDArray[np.float64]:
-    """Log-probability [N, rows, O] of every option of every question of the tree, in one forward pass.
+def option_log_probs(tree: TokenTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log-probability [N, rows, O] of every option of every question of a tree.
 
     Args:
-        lm: the frozen model.
         tree: the packed questions.
-        prompts: soft prompts [N, P, H].
+        values: log-probabilities [N, C] of what the tree reads.
 
     Returns:
         Sums over an option's tokens of log P(token | soft prompt and path); ``-inf`` pads questions with fewer options.
-
-    Raises:
-        ValueError: if a model with sliding-window attention would need more tokens than its window.
     """
-    model, device = lm.model, lm.embeddings.device
-    n, n_virtual, _ = prompts.shape
-    embed = model.get_input_embeddings()
-    dtype = lm.embeddings.dtype
-
-    def expand(ids: torch.Tensor) -> torch.Tensor:
-        vectors: torch.Tensor = embed(ids.to(device))
-        return vectors[None].expand(n, -1, -1)
-
-    positions = tree.positions(n_virtual)
-    _check_window(model, int(positions.max()) + 1)
-    inputs = torch.cat([expand(tree.before), prompts.to(device, dtype), expand(tree.tokens)], dim=1)
-    trunk = len(tree.before) + n_virtual
-    scored = sorted({node for question in tree.options for option in question for node in option})
-    sources, row = torch.unique(tree.parents[scored], return_inverse=True)
-    logits = model(
-        inputs_embeds=inputs,
-        attention_mask=tree.mask(n_virtual, dtype).to(device),
-        position_ids=positions.to(device),
-        logits_to_keep=(sources + trunk).to(device),
-        use_cache=False,
-    ).logits
-    conditional = logits.float().log_softmax(-1)[:, row.to(device), tree.tokens[scored].to(device)]
-    values = conditional.double().cpu().numpy()  # [N, scored]
-    place = {node: i for i, node in enumerate(scored)}
-    width = max(len(question) for question in tree.options)
-    result = np.full((n, len(tree.options), width), -np.inf)
+    result = np.full((len(values), len(tree.options), max(map(len, tree.options))), -np.inf)
     for q, question in enumerate(tree.options):
-        for o, option in enumerate(question):
-            result[:, q, o] = values[:, [place[node] for node in option]].sum(axis=1)
+        for o, reads in enumerate(question):
+            result[:, q, o] = values[:, list(reads)].sum(axis=1)
     return result
 
 
-def _check_window(model: PreTrainedModel, needed: int) -> None:
-    config = model.config.get_text_config()
-    window = getattr(config, "sliding_window", None)
-    used = getattr(config, "use_sliding_window", True)
-    if window and used and needed > window:
-        raise ValueError(
-            f"the survey needs {needed} tokens in sequence, more than the model's attention window of {window}; "
-            "use fewer virtual tokens or a model without sliding-window attention"
-        )
+def _widened(scores: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    return np.pad(scores, ((0, 0), (0, 0), (0, width - scores.shape[2])), constant_values=-np.inf)

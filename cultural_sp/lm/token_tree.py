@@ -1,8 +1,8 @@
 """Prefix tree over all rendered questions and their options, so that shared tokens are computed once.
 
-Layout of one forward pass: ``[before | soft prompt | tree]``. ``before`` holds the tokens in front of the soft prompt's
-slot (empty for placement ``prefix``), the tree holds everything after it. A tree node sees ``before``, the soft prompt, its
-ancestors and itself, which is exactly what it would see in a separate forward pass over its own path.
+A forward pass over the tree sees ``[before | soft prompt | tree]``: ``before`` holds the tokens in front of the soft prompt's
+slot (none for placement ``prefix``), the tree everything after it. An option's last token is never computed: its probability
+is read off the node in front of it.
 """
 
 from __future__ import annotations
@@ -14,64 +14,66 @@ import torch
 
 from cultural_sp.lm.prompt import TokenizedQuestion
 
+Path = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class TokenTree:
-    """Q questions merged into one tree of T nodes; parent indices refer to nodes, -1 is the soft prompt's last token."""
+    """Questions merged into one tree of T nodes in depth-first order; node -1 is the last token in front of the tree."""
 
     before: torch.Tensor
     """[B] token ids in front of the slot, the same for every question."""
     tokens: torch.Tensor
-    """[T] token ids of the nodes, every parent before its children."""
-    depth: torch.Tensor
-    """[T] number of ancestors of each node."""
-    visible: torch.Tensor
-    """[T, T] bool, row i marks the nodes that node i attends to: its ancestors and itself."""
-    options: tuple[tuple[tuple[int, ...], ...], ...]
-    """Per question and option, the nodes whose conditional log-probabilities add up to the option's."""
+    """[T] token ids of the nodes."""
     parents: torch.Tensor
-    """[T] parent of each node."""
+    """[T] parent of each node, always an earlier one; the descendants of a node follow it without a gap."""
+    depth: torch.Tensor
+    """[T] number of nodes above each node."""
+    sources: torch.Tensor
+    """[R] nodes whose next-token distribution is read."""
+    reads: torch.Tensor
+    """[C, 2] what is read: row in ``sources`` and token id."""
+    options: tuple[tuple[Path, ...], ...]
+    """Per question and option, the reads whose log-probabilities add up to the option's."""
 
     @property
     def n_nodes(self) -> int:
         """Number of nodes T."""
         return len(self.tokens)
 
-    def mask(self, n_virtual: int, dtype: torch.dtype) -> torch.Tensor:
-        """Additive attention mask [1, 1, B+P+T, B+P+T]: causal over the trunk, tree-shaped behind it."""
-        trunk = len(self.before) + n_virtual
-        size = trunk + self.n_nodes
-        allowed = torch.zeros(size, size, dtype=torch.bool)
-        allowed[:trunk, :trunk] = torch.ones(trunk, trunk, dtype=torch.bool).tril()
-        allowed[trunk:, :trunk] = True
-        allowed[trunk:, trunk:] = self.visible
-        mask = torch.zeros(size, size, dtype=dtype)
-        return mask.masked_fill_(~allowed, torch.finfo(dtype).min)[None, None]
-
-    def positions(self, n_virtual: int) -> torch.Tensor:
-        """Position ids [1, B+P+T]: a node's position is its place in its own sequence."""
-        trunk = len(self.before) + n_virtual
-        return torch.cat([torch.arange(trunk), trunk + self.depth])[None]
+    @property
+    def longest(self) -> int:
+        """Most tokens in sequence, without the soft prompt."""
+        return len(self.before) + (int(self.depth.max()) + 1 if self.n_nodes else 0)
 
 
 @dataclass
 class _Builder:
     tokens: list[int] = field(default_factory=list)
     parents: list[int] = field(default_factory=list)
-    children: dict[tuple[int, int], int] = field(default_factory=dict)
+    children: list[dict[int, int]] = field(default_factory=lambda: [{}])  # of node -1, 0, 1, ...
 
-    def walk(self, parent: int, tokens: Sequence[int]) -> list[int]:
-        """Nodes along ``tokens`` below ``parent``, created where they are missing."""
-        path = []
+    def walk(self, node: int, tokens: Sequence[int]) -> int:
+        """The node at the end of ``tokens`` below ``node``; nodes are created where they are missing."""
         for token in tokens:
-            key = (parent, token)
-            if key not in self.children:
-                self.children[key] = len(self.tokens)
+            below = self.children[node + 1]
+            if token not in below:
+                below[token] = len(self.tokens)
                 self.tokens.append(token)
-                self.parents.append(parent)
-            parent = self.children[key]
-            path.append(parent)
-        return path
+                self.parents.append(node)
+                self.children.append({})
+            node = below[token]
+        return node
+
+    def depth_first(self) -> list[int]:
+        """Nodes in depth-first order, children in the order of their creation."""
+        order, stack = [], [-1]
+        while stack:
+            node = stack.pop()
+            if node >= 0:
+                order.append(node)
+            stack.extend(reversed(self.children[node + 1].values()))
+        return order
 
 
 def build_tree(questions: Sequence[TokenizedQuestion]) -> TokenTree:
@@ -84,27 +86,50 @@ def build_tree(questions: Sequence[TokenizedQuestion]) -> TokenTree:
         raise ValueError("a token tree needs at least one question, got none")
     before = questions[0].before
     builder = _Builder()
-    options = []
+    reads: dict[tuple[int, int], int] = {}
+    options: list[tuple[Path, ...]] = []
     for question in questions:
         if question.before != before:
             raise ValueError("all questions of a tree must share the tokens before the soft prompt's slot")
         if not before and not question.after:
             raise ValueError("a question must have at least one token besides the soft prompt")
         stem = builder.walk(-1, question.after)
-        last = stem[-1] if stem else -1
-        options.append(tuple(tuple(builder.walk(last, option)) for option in question.options))
-    size = len(builder.tokens)
-    visible = torch.eye(size, dtype=torch.bool)
-    depth = torch.zeros(size, dtype=torch.long)
-    for node, parent in enumerate(builder.parents):
-        if parent >= 0:
-            visible[node] |= visible[parent]
-            depth[node] = depth[parent] + 1
+        paths = []
+        for option in question.options:
+            node, path = stem, []
+            for i, token in enumerate(option):
+                path.append(reads.setdefault((node, token), len(reads)))
+                if i + 1 < len(option):
+                    node = builder.walk(node, [token])
+            paths.append(tuple(path))
+        options.append(tuple(paths))
+    order = builder.depth_first()
+    place = {-1: -1} | {node: i for i, node in enumerate(order)}
+    parents = [place[builder.parents[node]] for node in order]
+    depth: list[int] = []
+    for parent in parents:
+        depth.append(depth[parent] + 1 if parent >= 0 else 0)
+    sources = sorted({place[node] for node, _ in reads})
+    row = {node: i for i, node in enumerate(sources)}
     return TokenTree(
         before=torch.tensor(before, dtype=torch.long),
-        tokens=torch.tensor(builder.tokens, dtype=torch.long),
-        depth=depth,
-        visible=visible,
+        tokens=torch.tensor([builder.tokens[node] for node in order], dtype=torch.long),
+        parents=torch.tensor(parents, dtype=torch.long),
+        depth=torch.tensor(depth, dtype=torch.long),
+        sources=torch.tensor(sources, dtype=torch.long),
+        reads=torch.tensor([[row[place[node]], token] for node, token in reads], dtype=torch.long),
         options=tuple(options),
-        parents=torch.tensor(builder.parents, dtype=torch.long),
     )
+
+
+def build_trees(questions: Sequence[TokenizedQuestion], max_nodes: int) -> list[TokenTree]:
+    """As few trees as can hold the questions, in their order, with at most ``max_nodes`` nodes each.
+
+    A question that alone needs more gets a tree of its own. Tokens that two trees share are computed twice, so one tree is
+    best wherever its forward pass fits into memory.
+    """
+    whole = build_tree(questions)
+    if whole.n_nodes <= max_nodes or len(questions) == 1:
+        return [whole]
+    middle = len(questions) // 2
+    return build_trees(questions[:middle], max_nodes) + build_trees(questions[middle:], max_nodes)

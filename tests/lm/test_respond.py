@@ -1,8 +1,11 @@
+from weakref import WeakKeyDictionary
+
 import numpy as np
 import pytest
 import torch
 
 from cultural_sp.config import ModelConfig, SurveyConfig
+from cultural_sp.lm import forward
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.respond import Respondent
 
@@ -109,10 +112,13 @@ def test_prompts_of_another_width_are_refused(tiny_lm, toy_survey):
         respondent.answer(np.zeros((1, 3, 16), dtype=np.float32))
 
 
-def test_a_window_shorter_than_the_survey_is_refused(tiny_lm, toy_survey, monkeypatch):
+def test_a_window_shorter_than_the_survey_takes_padded_batches(tiny_lm, toy_survey, monkeypatch, caplog):
+    expected = asked(tiny_lm, toy_survey).log_probs["none"]
+    monkeypatch.setattr(forward, "_warned", WeakKeyDictionary())
     monkeypatch.setattr(tiny_lm.model.config, "sliding_window", 16, raising=False)
-    with pytest.raises(ValueError, match="attention window of 16"):
-        asked(tiny_lm, toy_survey)
+    found = [asked(tiny_lm, toy_survey).log_probs["none"] for _ in range(2)]
+    assert [r.message.count("attention window of 16") for r in caplog.records] == [1]
+    np.testing.assert_allclose(found[0], expected, atol=1e-4)
 
 
 def test_answering_changes_no_weight(tiny_lm, toy_survey):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cultural_sp.config import SurveyConfig
+from cultural_sp.lm.forward import PaddedForward, TreeForward, make_forward
 from cultural_sp.lm.respond import Respondent
 from cultural_sp.survey.render import CONTENT_FREE
 
@@ -87,11 +88,13 @@ def test_prompts_of_another_shape_are_refused_in_one_line(tiny_lm, toy_survey, s
 
 def test_the_window_may_be_just_as_long_as_the_survey(tiny_lm, toy_survey, monkeypatch):
     respondent = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
-    needed = int(respondent.tree.positions(3).max()) + 1
-    monkeypatch.setattr(tiny_lm.model.config, "sliding_window", needed, raising=False)
-    respondent.answer(SOFT)
-    monkeypatch.setattr(tiny_lm.model.config, "sliding_window", needed - 1, raising=False)
-    with pytest.raises(ValueError, match=f"needs {needed} tokens in sequence, more than .* window of {needed - 1}"):
-        respondent.answer(SOFT)
-    monkeypatch.setattr(tiny_lm.model.config, "use_sliding_window", False, raising=False)
-    respondent.answer(SOFT)  # the window is configured, but switched off
+    needed = respondent.trees[0].longest + SOFT.shape[1]
+
+    def kind(window, **more):
+        for key, value in {"sliding_window": window, **more}.items():
+            monkeypatch.setattr(tiny_lm.model.config, key, value, raising=False)
+        return type(make_forward(tiny_lm, respondent.trees[0], SOFT.shape[1]))
+
+    assert kind(needed) is TreeForward
+    assert kind(needed - 1) is PaddedForward
+    assert kind(needed - 1, use_sliding_window=False) is TreeForward, "the window is configured, but switched off"

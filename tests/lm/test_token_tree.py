@@ -3,9 +3,12 @@ import pytest
 import torch
 
 from cultural_sp.config import SurveyConfig
+from cultural_sp.lm.batching import Batching
+from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.respond import Respondent, option_log_probs
-from cultural_sp.lm.token_tree import build_tree
+from cultural_sp.lm.token_tree import build_tree, build_trees
+from cultural_sp.lm.tree_attention import block_size, make_blocks
 
 
 def plain_log_prob(lm, question, option, prompt):
@@ -38,45 +41,102 @@ def test_the_tree_equals_separate_forward_passes(tiny_lm, toy_survey, case, plac
     config = SurveyConfig(instrument="toy", **case)
     respondent = Respondent(tiny_lm, toy_survey, config, placement=placement, persona=persona)
     soft = prompt(n_tokens, tiny_lm.hidden_size)
-    found = option_log_probs(tiny_lm, respondent.tree, torch.from_numpy(soft[None]))[0]
     questions = [q for part in respondent.tokenized for q in part]
-    for row, question in zip(found, questions, strict=True):
-        expected = [plain_log_prob(tiny_lm, question, option, soft) for option in question.options]
-        np.testing.assert_allclose(row[: len(expected)], expected, atol=1e-4)
-        assert (row[len(expected) :] == -np.inf).all()
+    (tree,) = respondent.trees
+    for forward in (TreeForward(tiny_lm, tree, n_tokens), PaddedForward(tiny_lm, tree)):
+        found = option_log_probs(tree, forward(torch.from_numpy(soft[None])).numpy())[0]
+        for row, question in zip(found, questions, strict=True):
+            expected = [plain_log_prob(tiny_lm, question, option, soft) for option in question.options]
+            np.testing.assert_allclose(row[: len(expected)], expected, atol=1e-4)
+            assert (row[len(expected) :] == -np.inf).all()
 
 
 def test_the_neighbours_in_a_batch_do_not_matter(tiny_lm, toy_survey):
     config = SurveyConfig(instrument="toy")
     prompts = np.stack([prompt(3, 32, seed) for seed in range(5)])
-    alone = Respondent(tiny_lm, toy_survey, config, batch_size=1).answer(prompts)
-    together = Respondent(tiny_lm, toy_survey, config, batch_size=4).answer(prompts)
+    alone, together = (
+        Respondent(tiny_lm, toy_survey, config, placement="user", batching=Batching(tiny_lm, size)).answer(prompts)
+        for size in (1, 4)
+    )
     np.testing.assert_allclose(alone.log_probs["none"], together.log_probs["none"], atol=1e-5)
     assert not np.allclose(alone.log_probs["none"][0], alone.log_probs["none"][1])
 
 
-def test_shared_tokens_become_one_node():
-    questions = [
-        TokenizedQuestion((), (1, 2, 3), ((4,), (5, 6))),
-        TokenizedQuestion((), (1, 2, 7), ((4,), (5, 6))),
+QUESTIONS = [
+    TokenizedQuestion((), (1, 2, 3), ((4,), (5, 6))),
+    TokenizedQuestion((), (1, 8), ((4,), (5, 6, 7))),
+    TokenizedQuestion((), (1, 2, 9), ((4,), (5, 6))),
+]
+
+
+def test_shared_tokens_become_one_node_and_last_tokens_none():
+    tree = build_tree(QUESTIONS)
+    # 1 | 2 | 3 5, 9 5 | 8 5 6: in depth-first order, although 8 was met before 9
+    assert tree.tokens.tolist() == [1, 2, 3, 5, 9, 5, 8, 5, 6]
+    assert tree.parents.tolist() == [-1, 0, 1, 2, 1, 4, 0, 6, 7]
+    assert tree.depth.tolist() == [0, 1, 2, 3, 2, 3, 1, 2, 3]
+    read = [(int(tree.sources[row]), int(token)) for row, token in tree.reads]
+    paths = [[[read[i] for i in option] for option in question] for question in tree.options]
+    assert paths == [
+        [[(2, 4)], [(2, 5), (3, 6)]],
+        [[(6, 4)], [(6, 5), (7, 6), (8, 7)]],
+        [[(4, 4)], [(4, 5), (5, 6)]],
     ]
-    tree = build_tree(questions)
-    # 1 2 | 3 4 5 6 | 7 4 5 6: ten nodes for two questions of five and six tokens an option
-    assert tree.tokens.tolist() == [1, 2, 3, 4, 5, 6, 7, 4, 5, 6]
-    assert tree.parents.tolist() == [-1, 0, 1, 2, 2, 4, 1, 6, 6, 8]
-    assert tree.depth.tolist() == [0, 1, 2, 3, 3, 4, 2, 3, 3, 4]
-    assert tree.options == (((3,), (4, 5)), ((7,), (8, 9)))
-    assert tree.visible[9].nonzero().flatten().tolist() == [0, 1, 6, 8, 9]
+    assert tree.longest == 4
 
 
-def test_mask_and_positions_put_the_prompt_between_trunk_and_tree():
-    tree = build_tree([TokenizedQuestion((9, 9), (1,), ((2,), (3,)))])
-    assert tree.positions(2).tolist() == [[0, 1, 2, 3, 4, 5, 5]]
-    allowed = (tree.mask(2, torch.float32)[0, 0] == 0).int().tolist()
-    assert allowed[1] == [1, 1, 0, 0, 0, 0, 0]
-    assert allowed[3] == [1, 1, 1, 1, 0, 0, 0]
-    assert allowed[5] == [1, 1, 1, 1, 1, 1, 0]
-    assert allowed[6] == [1, 1, 1, 1, 1, 0, 1]
+def test_the_same_question_asked_twice_costs_nothing():
+    once, twice = build_tree(QUESTIONS), build_tree(QUESTIONS * 2)
+    assert twice.n_nodes == once.n_nodes
+    assert twice.options == once.options * 2
+
+
+@pytest.mark.parametrize("n_cached", [0, 3])
+@pytest.mark.parametrize("size", [1, 2, 4, 7, 16])
+def test_blocks_show_every_token_its_ancestors_and_itself(size, n_cached):
+    tree = build_tree(QUESTIONS)
+    cache = ((torch.zeros(1, 1, n_cached, 2),) * 2,) if n_cached else ()
+    blocks = make_blocks(tree.parents, tree.depth, cache, torch.float32, size)
+    assert blocks.n_queries >= tree.n_nodes
+    for node in range(tree.n_nodes):
+        group, row = divmod(node, size)
+        seen = blocks.keys[group][blocks.mask[group, 0, row] == 0].tolist()
+        expected, above = [n_cached + node], int(tree.parents[node])
+        while above >= 0:
+            expected.append(n_cached + above)
+            above = int(tree.parents[above])
+        assert sorted(seen) == sorted([*range(n_cached), *expected])
+
+
+def test_blocks_keep_the_cost_linear_in_the_number_of_questions():
+    def cells(n):
+        shared = tuple(range(40))
+        tree = build_tree([TokenizedQuestion((), (*shared, 100 + i, *range(30)), ((1,), (2,))) for i in range(n)])
+        return make_blocks(tree.parents, tree.depth, (), torch.float32).mask.numel()
+
+    assert cells(400) < 11 * cells(40)
+    assert block_size(torch.arange(8), 0) == 16
+
+
+@pytest.mark.parametrize("placement", ["prefix", "user"])
+def test_a_survey_cut_into_several_trees_answers_the_same(tiny_lm, toy_survey, placement):
+    config = SurveyConfig(instrument="toy")
+    prompts = np.stack([prompt(3, 32, seed) for seed in range(2)])
+    whole = Respondent(tiny_lm, toy_survey, config, placement=placement)
+    assert len(whole.trees) == 1
+    small = Batching(tiny_lm, memory_gib=30 * whole.batching.bytes_needed(1, 0) / 2**30)
+    cut = Respondent(tiny_lm, toy_survey, config, placement=placement, batching=small)
+    assert len(cut.trees) > 2
+    expected, found = whole.answer(prompts), cut.answer(prompts)
+    np.testing.assert_allclose(found.log_probs["none"], expected.log_probs["none"], atol=1e-4)
+    np.testing.assert_allclose(found.valid_mass["none"], expected.valid_mass["none"], rtol=1e-4)
+
+
+def test_trees_are_cut_only_as_far_as_needed():
+    whole = build_tree(QUESTIONS).n_nodes
+    assert len(build_trees(QUESTIONS, whole)) == 1
+    assert [t.n_nodes for t in build_trees(QUESTIONS, whole - 1)] == [4, 7]
+    assert len(build_trees(QUESTIONS, 1)) == 3
 
 
 def test_impossible_trees_are_refused():
