@@ -18,7 +18,7 @@ from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, regist
 BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException)
 
 
-def main(job: Callable[[AlignConfig], object]) -> None:
+def main(job: Callable[[Any], object], config_name: str = "config", schema: type = AlignConfig) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2.
@@ -32,16 +32,16 @@ def main(job: Callable[[AlignConfig], object]) -> None:
 
     def run(config: Any) -> None:
         try:
-            job(build(config))
+            job(build(config, schema))
         except BAD_INPUT as error:  # kept from Hydra, which would add a line of its own
-            failed.append(one_line(error))
+            failed.append(one_line(error, schema))
             print(f"error: {failed[-1]}", file=sys.stderr, flush=True)
 
-    entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(run)
+    entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(run)
     try:
         entry()
     except BAD_INPUT as error:
-        failed.append(one_line(error))
+        failed.append(one_line(error, schema))
         print(f"error: {failed[-1]}", file=sys.stderr)
     except KeyboardInterrupt:
         print("stopped by the user; the run folder is unfinished", file=sys.stderr)
@@ -50,7 +50,7 @@ def main(job: Callable[[AlignConfig], object]) -> None:
         sys.exit(2)
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException, root: type = AlignConfig) -> str:
     """An error's message as one line, with the cause Hydra hides behind it and without the internals it shows."""
     text = str(error)
     cause = error.__cause__
@@ -59,7 +59,7 @@ def one_line(error: BaseException) -> str:
     unknown = re.match(r"Could not override '([^']+)'", text)
     if unknown:
         parent, _, _ = unknown[1].rpartition(".")
-        schema = GROUPS.get(parent, AlignConfig)
+        schema = GROUPS.get(parent, root)
         allowed = ", ".join(f.name for f in dataclasses.fields(schema))
         return f"unknown key {unknown[1]}; allowed{' in ' + parent if parent in GROUPS else ''}: {allowed}"
     text = re.split(r"\s*Config search path:|\s+full_key:|\s+reference_type=|\s+object_type=", text)[0]
@@ -87,3 +87,16 @@ def validity_main() -> None:
         check(config)
 
     main(job)
+
+
+def benchmark_main() -> None:
+    """``cultural-sp-benchmark``: what an evaluation costs on this machine."""
+    from cultural_sp.benchmark.config import BenchmarkConfig, register_benchmark
+
+    def job(config: BenchmarkConfig) -> None:
+        from cultural_sp.benchmark.run import benchmark
+
+        print(f"benchmark folder: {benchmark(config)}", flush=True)
+
+    register_benchmark()
+    main(job, "benchmark", BenchmarkConfig)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
@@ -20,7 +20,8 @@ def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
         raise ValueError(f"{key}={value!r} is not allowed; choose one of: {', '.join(allowed)}")
 
 
-def _in_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
+def check_in_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
+    """Raise a ValueError that names ``key``, ``value`` and the legal range if the value lies outside it."""
     if not low <= value <= high:
         bound = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
         raise ValueError(f"{key}={value} is out of range; give a number {bound}")
@@ -47,13 +48,15 @@ class ModelConfig:
     """Candidates per forward pass; null fills the memory budget of a GPU, and on a CPU measures once what is fastest."""
     memory_gib: float | None = None
     """Memory for the activations of a forward pass; null takes four fifths of what is free on a GPU, a quarter on a CPU."""
+    compile: bool = False
+    """Compile the layers for the search; needs a C++ compiler, see docs/performance.md for what it is worth."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         _one_of("model.dtype", self.dtype, DTYPES)
         _one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
         if self.batch_size is not None:
-            _in_range("model.batch_size", self.batch_size, 1)
+            check_in_range("model.batch_size", self.batch_size, 1)
         if self.memory_gib is not None and not self.memory_gib > 0:
             raise ValueError(f"model.memory_gib={self.memory_gib} is out of range; give a number above 0, or null")
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
@@ -120,9 +123,9 @@ class ReadoutConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         _one_of("readout.kind", self.kind, ("expected", "argmax", "sample", "generate"))
-        _in_range("readout.n_respondents", self.n_respondents, 1)
-        _in_range("readout.temperature", self.temperature, 0)
-        _in_range("readout.max_new_tokens", self.max_new_tokens, 1)
+        check_in_range("readout.n_respondents", self.n_respondents, 1)
+        check_in_range("readout.temperature", self.temperature, 0)
+        check_in_range("readout.max_new_tokens", self.max_new_tokens, 1)
 
 
 @dataclass
@@ -148,11 +151,11 @@ class SoftPromptConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
+        check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
         _one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file"))
         _one_of("soft_prompt.placement", self.placement, PLACEMENTS)
         _one_of("soft_prompt.space", self.space, ("projection", "full"))
-        _in_range("soft_prompt.dim", self.dim, 1)
+        check_in_range("soft_prompt.dim", self.dim, 1)
         if not self.scale > 0:
             raise ValueError(f"soft_prompt.scale={self.scale} is out of range; give a number above 0")
 
@@ -172,14 +175,14 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _in_range("optimizer.population", self.population, 4)
-        _in_range("optimizer.f1", self.f1, 0, 2)
-        _in_range("optimizer.f2", self.f2, 0, 2)
-        _in_range("optimizer.budget", self.budget, 1)
-        _in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
+        check_in_range("optimizer.population", self.population, 4)
+        check_in_range("optimizer.f1", self.f1, 0, 2)
+        check_in_range("optimizer.f2", self.f2, 0, 2)
+        check_in_range("optimizer.budget", self.budget, 1)
+        check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
         if self.crossover != "twopoints":
             try:
-                _in_range("optimizer.crossover", float(self.crossover), 0, 1)
+                check_in_range("optimizer.crossover", float(self.crossover), 0, 1)
             except ValueError:
                 raise ValueError(
                     f"optimizer.crossover={self.crossover!r} is not allowed; give a number from 0 to 1 or twopoints"
@@ -217,7 +220,7 @@ class AlignConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _in_range("seed", self.seed, 0, 2**32 - 1)
+        check_in_range("seed", self.seed, 0, 2**32 - 1)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(
                 f"name={self.name!r} is not allowed; use letters, digits, '.', '_' and '-', starting with a letter"
@@ -250,19 +253,22 @@ def config_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "conf"
 
 
-def build(config: Any) -> AlignConfig:
-    """Typed, checked object of a composed Hydra config.
+Schema = TypeVar("Schema")
+
+
+def build(config: Any, schema: type[Schema]) -> Schema:
+    """Typed, checked object of a composed Hydra config, such as :class:`AlignConfig`.
 
     Raises:
         ValueError: if a key is unknown or a value out of range; OmegaConf's own errors for types and missing values.
     """
-    _no_unknown_keys(config, AlignConfig)
+    _no_unknown_keys(config, schema)
     built = OmegaConf.to_object(config)
-    assert isinstance(built, AlignConfig)
+    assert isinstance(built, schema)
     return built
 
 
-def _no_unknown_keys(config: Any, schema: type, prefix: str = "") -> None:
+def _no_unknown_keys(config: Any, schema: Any, prefix: str = "") -> None:
     """Refuse keys that ``+key=value`` added: nothing would read them."""
     allowed = [f.name for f in fields(schema)]
     for key in config:

@@ -41,7 +41,13 @@ class Examiner:
         self.batching = Batching(lm, config.model.batch_size, config.model.memory_gib)
 
     def respondent(
-        self, wording: str, persona: str = "", scoring: str | None = None, *, prompted: bool = False
+        self,
+        wording: str,
+        persona: str = "",
+        scoring: str | None = None,
+        *,
+        prompted: bool = False,
+        often: bool = False,
     ) -> Respondent:
         """The model taking one wording of the survey.
 
@@ -51,6 +57,7 @@ class Examiner:
             scoring: another way of scoring than the configured one.
             prompted: render with the configured slot. Without a soft prompt the slot must not show: placement ``system``
                 would put an empty system turn where the plain model has its own.
+            often: it will answer so often that compiling for it pays, where the config allows that.
         """
         config = self.config.survey
         if scoring is not None:
@@ -63,6 +70,7 @@ class Examiner:
             placement=self.config.soft_prompt.placement if prompted else "prefix",
             persona=persona,
             batching=self.batching,
+            compiled=often and self.config.model.compile,
         )
 
     @property
@@ -72,7 +80,7 @@ class Examiner:
 
     def _tuning(self) -> Respondent:
         scoring = "number" if self.config.readout.kind == "generate" else None
-        return self.respondent("tuned", scoring=scoring, prompted=True)
+        return self.respondent("tuned", scoring=scoring, prompted=True, often=True)
 
     def batch_size(self, prompt: NDArray[np.float32]) -> int:
         """Candidates that the search scores at a time, found with a soft prompt [P, H]."""

@@ -15,7 +15,7 @@ def composed(*overrides):
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-        return build(compose("config", overrides=list(overrides)))
+        return build(compose("config", overrides=list(overrides)), AlignConfig)
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o[0] != "region"], ids="=".join)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import torch
 from transformers import PreTrainedModel
 
+from cultural_sp.lm.compiled import compiled_layers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.token_tree import TokenTree, build_tree
@@ -30,9 +32,9 @@ class Forward(Protocol):
 class TreeForward:
     """Every token of the tree once per candidate; tokens in front of the soft prompt once for all candidates."""
 
-    def __init__(self, lm: LanguageModel, tree: TokenTree, n_virtual: int) -> None:
-        """Lay out the tree behind ``n_virtual`` virtual tokens."""
-        self.lm, self.tree, self.n_virtual = lm, tree, n_virtual
+    def __init__(self, lm: LanguageModel, tree: TokenTree, n_virtual: int, *, compiled: bool = False) -> None:
+        """Lay out the tree behind ``n_virtual`` virtual tokens; ``compiled`` fuses each layer's element-wise operations."""
+        self.lm, self.compiled = lm, compiled
         n_cached = len(tree.before) if n_virtual else 0  # without a soft prompt, nothing of it varies: one pass is all
         front = tree.before[n_cached:]
         n_front = len(front) + n_virtual
@@ -67,7 +69,8 @@ class TreeForward:
         n = len(prompts)
         soft = prompts.to(self.nodes.device, self.nodes.dtype)
         inputs = torch.cat([self.front.expand(n, -1, -1), soft, self.nodes.expand(n, -1, -1)], dim=1)
-        with using_tree_attention(self.lm.model):
+        layers = compiled_layers(self.lm.model) if self.compiled else nullcontext()
+        with using_tree_attention(self.lm.model), layers:
             logits = self.lm.model(inputs_embeds=inputs, use_cache=False, **self.arguments).logits
         return _read_off(logits, self.rows, self.wanted)
 
@@ -142,11 +145,11 @@ _problems: WeakKeyDictionary[PreTrainedModel, dict[bool, str | None]] = WeakKeyD
 _warned: WeakKeyDictionary[PreTrainedModel, set[str]] = WeakKeyDictionary()
 
 
-def make_forward(lm: LanguageModel, tree: TokenTree, n_virtual: int) -> Forward:
+def make_forward(lm: LanguageModel, tree: TokenTree, n_virtual: int, *, compiled: bool = False) -> Forward:
     """The tree's forward pass, or, with a warning, padded sequences where the model can't take the tree."""
     reason = _obstacle(lm, tree, n_virtual)
     if reason is None:
-        return TreeForward(lm, tree, n_virtual)
+        return TreeForward(lm, tree, n_virtual, compiled=compiled)
     warned = _warned.setdefault(lm.model, set())
     if not warned:
         log.warning("%s: %s; falling back to padded batches, which are several times slower", lm.name, reason)

@@ -70,14 +70,11 @@ def load_model(config: ModelConfig) -> LanguageModel:
     Raises:
         ValueError: in one line, if the model can't be found or isn't a causal language model.
     """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available.get(config.device.split(":")[0], True):
-        raise ValueError(f"model.device={config.device} but torch sees no such device; use model.device=auto or cpu")
+    device = find_device(config.device)
     path = resolve(config.name_or_path)
     common: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
     if config.revision is not None:
         common["revision"] = config.revision
-    device = config.device if config.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(path, **common)
@@ -101,6 +98,18 @@ def load_model(config: ModelConfig) -> LanguageModel:
     model.requires_grad_(False)
     model.eval().to(device)
     return LanguageModel(model, tokenizer, dict(config.chat_template_args), config.name_or_path, path)
+
+
+def find_device(wanted: str) -> torch.device:
+    """The device that ``model.device`` names; ``auto`` is the first GPU if there is one.
+
+    Raises:
+        ValueError: in one line, if there is no such device.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available.get(wanted.split(":")[0], True):
+        raise ValueError(f"model.device={wanted} but torch sees no such device; use model.device=auto or cpu")
+    return torch.device(("cuda" if available["cuda"] else "cpu") if wanted == "auto" else wanted)
 
 
 def weights_hash(model: torch.nn.Module) -> str:

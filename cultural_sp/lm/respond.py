@@ -48,6 +48,7 @@ class Respondent:
         placement: str = "prefix",
         persona: str = "",
         batching: Batching | None = None,
+        compiled: bool = False,
     ) -> None:
         """Render and tokenize the survey and pack it into a token tree.
 
@@ -59,8 +60,9 @@ class Respondent:
             placement: where the soft prompt goes.
             persona: system message, empty for the plain model.
             batching: how candidates share forward passes; chosen by itself if None.
+            compiled: compile the model's layers for this survey, which pays after a hundred candidates or two.
         """
-        self.lm, self.survey, self.placement = lm, survey, placement
+        self.lm, self.survey, self.placement, self.compiled = lm, survey, placement, compiled
         self.batching = batching or Batching(lm)
         self.administrations: list[Administration] = [
             render(
@@ -85,14 +87,16 @@ class Respondent:
     def forwards(self, n_virtual: int) -> list[Forward]:
         """The forward pass of each tree behind P virtual tokens."""
         if n_virtual not in self._forwards:
-            self._forwards[n_virtual] = [make_forward(self.lm, tree, n_virtual) for tree in self.trees]
+            self._forwards[n_virtual] = [
+                make_forward(self.lm, tree, n_virtual, compiled=self.compiled) for tree in self.trees
+            ]
         return self._forwards[n_virtual]
 
     def batch_size(self, prompts: NDArray[np.float32]) -> int:
         """Candidates per forward pass for soft prompts [N, P, H]; may run a few to find out."""
         n_virtual = prompts.shape[1]
         tree = max(self.trees, key=lambda tree: tree.n_nodes)
-        forward = self.forwards(n_virtual)[self.trees.index(tree)]
+        forward = make_forward(self.lm, tree, n_virtual)  # compiling for every size that is tried would take minutes
         return self.batching.size(forward, torch.from_numpy(prompts), n_virtual + tree.n_nodes, len(tree.sources))
 
     def answer(self, prompts: NDArray[np.float32]) -> Answers:

@@ -18,7 +18,7 @@ from transformers import AttentionInterface, PreTrainedModel
 
 NAME = "token_tree"
 BLOCK_SIZES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
-KEY_COST = 32  # fetching one key and value costs about as much as this many query-key products
+KEY_COST = 12  # fetching one key and value costs about as much as this many query-key products
 CacheEntry = tuple[torch.Tensor, torch.Tensor]
 
 

@@ -1,0 +1,1 @@
+"""What an evaluation costs, measured against how people usually write it."""
