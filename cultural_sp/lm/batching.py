@@ -100,7 +100,7 @@ class Batching:
                 self._asked = None if self._asked is None else batch_size
             return result
 
-        size = 1 if len(prompts) == 1 else self.size(evaluate, prompts, n_tokens, n_rows)
+        size = 1 if len(prompts) == 1 else min(len(prompts), self.size(evaluate, prompts, n_tokens, n_rows))
         try:
             return attempt(size)
         except RuntimeError as error:
@@ -127,7 +127,8 @@ class Batching:
             taken = (time.perf_counter() - started) / size
             if taken < best_time * WORTH:
                 best, best_time = size, taken
-        _remember(self._key(n_tokens), best)
+        if limit >= TRIED_ON_CPU[-1]:  # what little memory allows today says nothing about the fastest
+            _remember(self._key(n_tokens), best)
         return best
 
     def _key(self, n_tokens: int) -> str:

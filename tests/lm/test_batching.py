@@ -47,6 +47,12 @@ def test_too_large_a_batch_backs_off_once_and_for_all(tiny_lm):
     assert fake.sizes[4:] == [2, 2, 1]
 
 
+def test_backing_off_starts_from_the_candidates_there_are(tiny_lm):
+    fake = Fake(fits=2)
+    Batching(tiny_lm, 1000).run(fake, PROMPTS, 10, 1)
+    assert fake.sizes == [5, 2, 2, 1]
+
+
 def test_one_candidate_too_many_is_one_line(tiny_lm):
     with pytest.raises(ValueError, match=r"out of memory with one candidate of 10 tokens; set model.memory_gib"):
         Batching(tiny_lm, 4).run(Fake(fits=0), PROMPTS, 10, 1)
@@ -85,6 +91,7 @@ def test_the_budget_bounds_the_batch(tiny_lm, cache):
     batching.size(fake, PROMPTS, 10, 1)
     assert max(fake.sizes) == 2
     assert batching.max_nodes >= 20
+    assert not cache.exists(), "with more memory another size may be the fastest"
 
 
 class Peak(TorchDispatchMode):
