@@ -1,8 +1,10 @@
+import dataclasses
 import json
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import MixtralConfig, MixtralForCausalLM
 
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.forward import TreeForward
@@ -135,3 +137,13 @@ def test_memory_grows_with_the_tree_and_no_faster(tiny_lm):
 def test_the_estimate_covers_what_a_pass_takes(tiny_lm, n_questions):
     peak, estimate = peak_bytes(tiny_lm, n_questions, 2)
     assert 0.3 * estimate < peak < 1.1 * estimate
+
+
+def test_the_estimate_counts_the_experts_of_a_token(tiny_lm):
+    config = MixtralConfig(
+        vocab_size=len(tiny_lm.embeddings), hidden_size=32, intermediate_size=64, num_hidden_layers=1, head_dim=8,
+        num_attention_heads=4, num_key_value_heads=2, num_local_experts=8, num_experts_per_tok=4,
+    )  # fmt: skip
+    model = MixtralForCausalLM(config).eval().requires_grad_(False)
+    peak, estimate = peak_bytes(dataclasses.replace(tiny_lm, model=model), 240, 2)
+    assert 0.5 * estimate < peak < 1.1 * estimate
