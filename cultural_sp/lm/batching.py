@@ -49,8 +49,8 @@ class Batching:
     def bytes_needed(self, n_tokens: int, n_rows: int) -> int:
         """Estimated peak of the activations of one candidate: the larger of a layer's and the output's.
 
-        A layer holds at most the residual stream, its normed copy and the four tensors of the gated product; the output the
-        logits, their float32 copy and its exponentials.
+        A layer holds at most the residual stream, its normed copy and the four tensors of the gated product, all of them once
+        per expert that a token is sent to; the output the logits, their float32 copy and its exponentials.
 
         Args:
             n_tokens: tokens of the candidate, soft prompt included.
@@ -59,7 +59,9 @@ class Batching:
         config = self.lm.model.config.get_text_config()
         hidden, size = self.lm.hidden_size, self.lm.embeddings.element_size()
         inner = max(getattr(config, "intermediate_size", None) or 4 * hidden, 2 * hidden)
-        layer = n_tokens * (4 * hidden + 4 * inner) * size
+        experts = getattr(config, "num_experts_per_tok", None) or 1
+        routed = experts * (hidden + (getattr(config, "moe_intermediate_size", None) or inner)) if experts > 1 else 0
+        layer = n_tokens * 4 * max(hidden + inner, routed) * size
         return int(max(layer, n_rows * len(self.lm.embeddings) * (size + 8)))
 
     @property
@@ -100,7 +102,7 @@ class Batching:
                 self._asked = None if self._asked is None else batch_size
             return result
 
-        size = 1 if len(prompts) == 1 else self.size(evaluate, prompts, n_tokens, n_rows)
+        size = 1 if len(prompts) == 1 else min(len(prompts), self.size(evaluate, prompts, n_tokens, n_rows))
         try:
             return attempt(size)
         except RuntimeError as error:
@@ -127,7 +129,8 @@ class Batching:
             taken = (time.perf_counter() - started) / size
             if taken < best_time * WORTH:
                 best, best_time = size, taken
-        _remember(self._key(n_tokens), best)
+        if limit >= TRIED_ON_CPU[-1]:  # what little memory allows today says nothing about the fastest
+            _remember(self._key(n_tokens), best)
         return best
 
     def _key(self, n_tokens: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
-from typing import Protocol
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,9 +15,14 @@ from cultural_sp.lm.compiled import compiled_layers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.token_tree import TokenTree, build_tree
-from cultural_sp.lm.tree_attention import CacheEntry, make_blocks, using_tree_attention
+from cultural_sp.lm.tree_attention import make_blocks, using_tree_attention
 
 log = logging.getLogger(__name__)
+STATELESS = {
+    "DynamicLayer",
+    "DynamicSlidingWindowLayer",
+    "DummyLayer",
+}  # caches that hold keys and values alone, or nothing
 PADDED_TOKENS = 4096  # tokens of a padded forward pass, unless one sequence alone has more
 
 
@@ -42,7 +47,7 @@ class TreeForward:
         parents = torch.cat([torch.arange(n_front) - 1, parents])
         depth = torch.cat([torch.arange(n_front), tree.depth + n_front])
         device = lm.embeddings.device
-        cache = self._read(tree.before) if n_cached else ()
+        cache = tuple((layer.keys, layer.values) for layer in _layers(lm, tree.before)) if n_cached else ()
         blocks = make_blocks(parents, depth, cache, lm.embeddings.dtype)
         self.arguments = {
             "position_ids": (n_cached + depth)[None].to(device),
@@ -56,12 +61,6 @@ class TreeForward:
     def _embed(self, ids: torch.Tensor) -> torch.Tensor:
         vectors: torch.Tensor = self.lm.model.get_input_embeddings()(ids.to(self.lm.embeddings.device))
         return vectors[None]
-
-    @torch.inference_mode()
-    def _read(self, ids: torch.Tensor) -> tuple[CacheEntry, ...]:
-        """Keys and values of the tokens in front of the slot."""
-        out = self.lm.model(input_ids=ids[None].to(self.lm.embeddings.device), use_cache=True, logits_to_keep=1)
-        return tuple((layer.keys, layer.values) for layer in out.past_key_values.layers)
 
     @torch.inference_mode()
     def __call__(self, prompts: torch.Tensor) -> torch.Tensor:
@@ -122,6 +121,8 @@ class PaddedForward:
                     continue
                 keep = torch.tensor(columns, device=device) + len(front)
                 logits = lm.model(inputs_embeds=inputs, logits_to_keep=keep, use_cache=False).logits
+                if logits.shape[1] != len(keep):  # a few models take the argument and ignore it
+                    logits = logits[:, keep]
                 for i, here in enumerate(found):
                     for place, row in here.items():
                         chosen = (rows == row).nonzero().flatten()
@@ -139,6 +140,13 @@ def _read_off(logits: torch.Tensor, rows: torch.Tensor, wanted: torch.Tensor) ->
     """
     logits = logits.float()
     return (logits[:, rows, wanted] - logits.logsumexp(-1)[:, rows]).double().cpu()
+
+
+@torch.inference_mode()
+def _layers(lm: LanguageModel, ids: torch.Tensor) -> list[Any]:
+    """What each layer keeps of tokens [B] that it has read."""
+    out = lm.model(input_ids=ids[None].to(lm.embeddings.device), use_cache=True, logits_to_keep=1)
+    return list(out.past_key_values.layers)
 
 
 _problems: WeakKeyDictionary[PreTrainedModel, dict[bool, str | None]] = WeakKeyDictionary()
@@ -188,6 +196,9 @@ def _probe(lm: LanguageModel, cached: bool) -> str | None:
     tree = build_tree(questions)
     prompts = lm.embeddings[ids[20:22]][None]
     try:
+        states = {type(layer).__name__ for layer in _layers(lm, tree.tokens)} - STATELESS
+        if states:  # a recurrence runs on from branch to branch, which half precision may hide
+            return f"it carries more than keys and values from token to token ({', '.join(sorted(states))})"
         found = TreeForward(lm, tree, 2)(prompts)
     except Exception as error:  # whatever a model makes of arguments it doesn't know
         return f"its attention can't take blocks ({' '.join(str(error).split())[:200]})"

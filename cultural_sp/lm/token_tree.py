@@ -80,7 +80,7 @@ def build_tree(questions: Sequence[TokenizedQuestion]) -> TokenTree:
     """Merge tokenized questions into one tree.
 
     Raises:
-        ValueError: if there are no questions or the tokens before the slot differ between them.
+        ValueError: if there are no questions, one lacks tokens or options, or the tokens before the slot differ.
     """
     if not questions:
         raise ValueError("a token tree needs at least one question, got none")
@@ -93,6 +93,8 @@ def build_tree(questions: Sequence[TokenizedQuestion]) -> TokenTree:
             raise ValueError("all questions of a tree must share the tokens before the soft prompt's slot")
         if not before and not question.after:
             raise ValueError("a question must have at least one token besides the soft prompt")
+        if not question.options or not all(question.options):  # nothing to read, or an answer of probability one
+            raise ValueError("a question must have options, each of at least one token")
         stem = builder.walk(-1, question.after)
         paths = []
         for option in question.options:

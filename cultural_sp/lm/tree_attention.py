@@ -14,10 +14,11 @@ from typing import Any
 
 import torch
 from torch.nn.functional import pad, scaled_dot_product_attention
-from transformers import AttentionInterface, PreTrainedModel
+from transformers import AttentionInterface, PreTrainedConfig, PreTrainedModel
 
 NAME = "token_tree"
 BLOCK_SIZES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+REFUSED = ("s_aux", "sinks", "position_bias", "indices", "block_indices")  # sinks, biases and choices of keys
 KEY_COST = 12  # fetching one key and value costs about as much as this many query-key products
 CacheEntry = tuple[torch.Tensor, torch.Tensor]
 
@@ -111,9 +112,17 @@ def tree_attention(
     softcap: float | None = None,
     *,
     blocks: Blocks,
-    **_: Any,
+    **others: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention function for transformers' ``AttentionInterface``: query [N, heads, S, D] to output [N, S, heads, D]."""
+    """Attention function for transformers' ``AttentionInterface``: query [N, heads, S, D] to output [N, S, heads, D].
+
+    Raises:
+        ValueError: if the model wants something of its attention that the blocks can't give; small differences of this kind
+            would drown in the rounding of half precision.
+    """
+    wanted = [name for name in REFUSED if others.get(name) is not None]
+    if attention_mask is not None or wanted:  # transformers makes no mask of its own for a function like this one
+        raise ValueError(f"it wants {', '.join(wanted) or 'a mask of its own'}")
     n, heads, length, _width = query.shape
     kv_heads, index = key.shape[1], blocks.keys.to(key.device)
     if blocks.cache:
@@ -141,7 +150,7 @@ def tree_attention(
         scores = torch.tanh(scores / softcap) * softcap + mask
         mixed = scores.softmax(-1, dtype=torch.float32).to(values.dtype) @ values
     out = mixed.reshape(groups, n, heads, size, -1).permute(1, 0, 3, 2, 4).reshape(n, groups * size, heads, -1)
-    return out[:, :length], None
+    return out[:, :length].contiguous(), None  # some models take a view of it
 
 
 AttentionInterface.register(NAME, tree_attention)
@@ -149,10 +158,23 @@ AttentionInterface.register(NAME, tree_attention)
 
 @contextmanager
 def using_tree_attention(model: PreTrainedModel) -> Iterator[None]:
-    """Let the model call :func:`tree_attention`, which needs ``blocks=`` among the arguments of its forward pass."""
-    usual = model.config._attn_implementation
+    """Let the model call :func:`tree_attention`, which needs ``blocks=`` among the arguments of its forward pass.
+
+    Not for several threads that share a model: the choice is a part of its configuration.
+    """
+    usual = [(config, config._attn_implementation) for config in _with_parts(model.config)]
     model.config._attn_implementation = NAME
     try:
         yield
     finally:
-        model.config._attn_implementation = usual
+        for config, implementation in usual:
+            config._attn_implementation = implementation
+
+
+def _with_parts(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
+    """A configuration and those of its parts, outer ones first because setting one sets its parts as well."""
+    yield config
+    for name in config.sub_configs:
+        part = getattr(config, name, None)
+        if part is not None:
+            yield from _with_parts(part)

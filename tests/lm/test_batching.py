@@ -1,8 +1,10 @@
+import dataclasses
 import json
 
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import MixtralConfig, MixtralForCausalLM
 
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.forward import TreeForward
@@ -47,6 +49,12 @@ def test_too_large_a_batch_backs_off_once_and_for_all(tiny_lm):
     assert fake.sizes[4:] == [2, 2, 1]
 
 
+def test_backing_off_starts_from_the_candidates_there_are(tiny_lm):
+    fake = Fake(fits=2)
+    Batching(tiny_lm, 1000).run(fake, PROMPTS, 10, 1)
+    assert fake.sizes == [5, 2, 2, 1]
+
+
 def test_one_candidate_too_many_is_one_line(tiny_lm):
     with pytest.raises(ValueError, match=r"out of memory with one candidate of 10 tokens; set model.memory_gib"):
         Batching(tiny_lm, 4).run(Fake(fits=0), PROMPTS, 10, 1)
@@ -85,6 +93,7 @@ def test_the_budget_bounds_the_batch(tiny_lm, cache):
     batching.size(fake, PROMPTS, 10, 1)
     assert max(fake.sizes) == 2
     assert batching.max_nodes >= 20
+    assert not cache.exists(), "with more memory another size may be the fastest"
 
 
 class Peak(TorchDispatchMode):
@@ -128,3 +137,13 @@ def test_memory_grows_with_the_tree_and_no_faster(tiny_lm):
 def test_the_estimate_covers_what_a_pass_takes(tiny_lm, n_questions):
     peak, estimate = peak_bytes(tiny_lm, n_questions, 2)
     assert 0.3 * estimate < peak < 1.1 * estimate
+
+
+def test_the_estimate_counts_the_experts_of_a_token(tiny_lm):
+    config = MixtralConfig(
+        vocab_size=len(tiny_lm.embeddings), hidden_size=32, intermediate_size=64, num_hidden_layers=1, head_dim=8,
+        num_attention_heads=4, num_key_value_heads=2, num_local_experts=8, num_experts_per_tok=4,
+    )  # fmt: skip
+    model = MixtralForCausalLM(config).eval().requires_grad_(False)
+    peak, estimate = peak_bytes(dataclasses.replace(tiny_lm, model=model), 240, 2)
+    assert 0.5 * estimate < peak < 1.1 * estimate

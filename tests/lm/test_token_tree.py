@@ -146,3 +146,6 @@ def test_impossible_trees_are_refused():
         build_tree([TokenizedQuestion((1,), (2,), ((3,),)), TokenizedQuestion((4,), (2,), ((3,),))])
     with pytest.raises(ValueError, match="at least one token"):
         build_tree([TokenizedQuestion((), (), ((3,),))])
+    for options in ((), ((),), ((3,), ())):
+        with pytest.raises(ValueError, match="must have options"):
+            build_tree([TokenizedQuestion((), (1,), options)])
