@@ -9,7 +9,7 @@ from typing import Any
 
 from cultural_sp.benchmark.measure import seconds
 from cultural_sp.config import SurveyConfig
-from cultural_sp.lm.forward import make_forward
+from cultural_sp.lm.choose_forward import make_forward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import TokenizedQuestion, tokenize
 from cultural_sp.lm.token_tree import build_tree

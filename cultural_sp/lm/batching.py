@@ -50,7 +50,8 @@ class Batching:
         """Estimated peak of the activations of one candidate: the larger of a layer's and the output's.
 
         A layer holds at most the residual stream, its normed copy and the four tensors of the gated product, all of them once
-        per expert that a token is sent to; the output the logits, their float32 copy and its exponentials.
+        per expert that a token is sent to, or the residual stream and attention's queries, output and fetched keys and values
+        (each about five times); the output the logits, their float32 copy and its exponentials.
 
         Args:
             n_tokens: tokens of the candidate, soft prompt included.
@@ -61,7 +62,8 @@ class Batching:
         inner = max(getattr(config, "intermediate_size", None) or 4 * hidden, 2 * hidden)
         experts = getattr(config, "num_experts_per_tok", None) or 1
         routed = experts * (hidden + (getattr(config, "moe_intermediate_size", None) or inner)) if experts > 1 else 0
-        layer = n_tokens * 4 * max(hidden + inner, routed) * size
+        width = (getattr(config, "head_dim", None) or 0) * (getattr(config, "num_attention_heads", None) or 0) or hidden
+        layer = n_tokens * 4 * max(hidden + inner, routed, hidden + 3 * width) * size
         return int(max(layer, n_rows * len(self.lm.embeddings) * (size + 8)))
 
     @property

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
 
 import torch
-from transformers import PreTrainedModel
 
 from cultural_sp.lm.compiled import compiled_layers
+from cultural_sp.lm.last_rows import LastRows
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.prompt import TokenizedQuestion
-from cultural_sp.lm.token_tree import TokenTree, build_tree
+from cultural_sp.lm.token_tree import TokenTree
 from cultural_sp.lm.tree_attention import make_blocks, using_tree_attention
 
-log = logging.getLogger(__name__)
-STATELESS = {
-    "DynamicLayer",
-    "DynamicSlidingWindowLayer",
-    "DummyLayer",
-}  # caches that hold keys and values alone, or nothing
 PADDED_TOKENS = 4096  # tokens of a padded forward pass, unless one sequence alone has more
 
 
@@ -47,13 +38,15 @@ class TreeForward:
         parents = torch.cat([torch.arange(n_front) - 1, parents])
         depth = torch.cat([torch.arange(n_front), tree.depth + n_front])
         device = lm.embeddings.device
-        cache = tuple((layer.keys, layer.values) for layer in _layers(lm, tree.before)) if n_cached else ()
+        cache = tuple((layer.keys, layer.values) for layer in cache_layers(lm, tree.before)) if n_cached else ()
         blocks = make_blocks(parents, depth, cache, lm.embeddings.dtype)
+        keep = (tree.sources + n_front).to(device)
         self.arguments = {
             "position_ids": (n_cached + depth)[None].to(device),
-            "logits_to_keep": (tree.sources + n_front).to(device),
+            "logits_to_keep": keep,
             "blocks": blocks.to(device),
         }
+        self.last = LastRows(lm.model, keep)
         self.front, self.nodes = self._embed(front), self._embed(tree.tokens)
         self.rows, self.wanted = tree.reads.to(device).unbind(1)
 
@@ -69,7 +62,7 @@ class TreeForward:
         soft = prompts.to(self.nodes.device, self.nodes.dtype)
         inputs = torch.cat([self.front.expand(n, -1, -1), soft, self.nodes.expand(n, -1, -1)], dim=1)
         layers = compiled_layers(self.lm.model) if self.compiled else nullcontext()
-        with using_tree_attention(self.lm.model), layers:
+        with using_tree_attention(self.lm.model), self.last, layers:
             logits = self.lm.model(inputs_embeds=inputs, use_cache=False, **self.arguments).logits
         return _read_off(logits, self.rows, self.wanted)
 
@@ -143,66 +136,7 @@ def _read_off(logits: torch.Tensor, rows: torch.Tensor, wanted: torch.Tensor) ->
 
 
 @torch.inference_mode()
-def _layers(lm: LanguageModel, ids: torch.Tensor) -> list[Any]:
+def cache_layers(lm: LanguageModel, ids: torch.Tensor) -> list[Any]:
     """What each layer keeps of tokens [B] that it has read."""
     out = lm.model(input_ids=ids[None].to(lm.embeddings.device), use_cache=True, logits_to_keep=1)
     return list(out.past_key_values.layers)
-
-
-_problems: WeakKeyDictionary[PreTrainedModel, dict[bool, str | None]] = WeakKeyDictionary()
-_warned: WeakKeyDictionary[PreTrainedModel, set[str]] = WeakKeyDictionary()
-
-
-def make_forward(lm: LanguageModel, tree: TokenTree, n_virtual: int, *, compiled: bool = False) -> Forward:
-    """The tree's forward pass, or, with a warning, padded sequences where the model can't take the tree."""
-    reason = _obstacle(lm, tree, n_virtual)
-    if reason is None:
-        return TreeForward(lm, tree, n_virtual, compiled=compiled)
-    warned = _warned.setdefault(lm.model, set())
-    if not warned:
-        log.warning("%s: %s; falling back to padded batches, which are several times slower", lm.name, reason)
-        warned.add(reason)
-    return PaddedForward(lm, tree)
-
-
-def _obstacle(lm: LanguageModel, tree: TokenTree, n_virtual: int) -> str | None:
-    """Why the model can't take the tree; None if it can."""
-    config = lm.model.config.get_text_config()
-    windows = [getattr(config, "attention_chunk_size", None)]
-    if getattr(config, "use_sliding_window", True):
-        windows.append(getattr(config, "sliding_window", None))
-    longest = tree.longest + n_virtual
-    window = min((w for w in windows if w), default=longest)
-    if longest > window:
-        return f"the survey needs {longest} tokens in sequence, more than the attention window of {window}"
-    known = _problems.setdefault(lm.model, {})
-    cached = bool(len(tree.before) and n_virtual)
-    if cached not in known:
-        known[cached] = _probe(lm, cached)
-    return known[cached]
-
-
-def _probe(lm: LanguageModel, cached: bool) -> str | None:
-    """Let the model read a small made-up tree both ways: no list of architectures can be complete, their answers can."""
-    if not lm.model._supports_attention_backend:
-        return "its attention function can't be replaced"
-    ids = [i * (len(lm.embeddings) - 1) // 24 for i in range(24)]
-    front = tuple(ids[:4]) if cached else ()
-    shared = tuple(ids[4:8])
-    questions = [
-        TokenizedQuestion(front, shared + tuple(ids[i : i + 3]), ((ids[i + 3], ids[i + 1]), (ids[i],)))
-        for i in (8, 12, 16)
-    ]
-    tree = build_tree(questions)
-    prompts = lm.embeddings[ids[20:22]][None]
-    try:
-        states = {type(layer).__name__ for layer in _layers(lm, tree.tokens)} - STATELESS
-        if states:  # a recurrence runs on from branch to branch, which half precision may hide
-            return f"it carries more than keys and values from token to token ({', '.join(sorted(states))})"
-        found = TreeForward(lm, tree, 2)(prompts)
-    except Exception as error:  # whatever a model makes of arguments it doesn't know
-        return f"its attention can't take blocks ({' '.join(str(error).split())[:200]})"
-    difference = float((found - PaddedForward(lm, tree)(prompts)).abs().mean())
-    if difference <= (1e-3 if lm.embeddings.dtype == torch.float32 else 0.25):
-        return None
-    return f"it doesn't follow the tree's mask (log-probabilities differ by {difference:.2g})"

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from cultural_sp.config import SurveyConfig
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.forward import Forward, make_forward
+from cultural_sp.lm.choose_forward import make_forward
+from cultural_sp.lm.forward import Forward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import tokenize
 from cultural_sp.lm.token_tree import TokenTree, build_trees

@@ -6,7 +6,8 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from cultural_sp.lm.forward import PaddedForward, TreeForward, make_forward
+from cultural_sp.lm.choose_forward import make_forward
+from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.token_tree import build_tree
@@ -117,7 +118,7 @@ def test_every_architecture_answers_as_in_plain_passes(kind, caplog):
         by_tree, difference = largest_difference(lm, front, n_virtual)
         assert difference < 1e-4
         assert by_tree == ways[bool(front and n_virtual)]
-    warnings = [r for r in caplog.records if r.name == "cultural_sp.lm.forward"]
+    warnings = [r for r in caplog.records if r.name == "cultural_sp.lm.choose_forward"]
     assert len(warnings) == (ways != TREE)
 
 

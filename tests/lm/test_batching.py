@@ -141,7 +141,7 @@ def test_the_estimate_covers_what_a_pass_takes(tiny_lm, n_questions):
 
 def test_the_estimate_counts_the_experts_of_a_token(tiny_lm):
     config = MixtralConfig(
-        vocab_size=len(tiny_lm.embeddings), hidden_size=32, intermediate_size=64, num_hidden_layers=1, head_dim=8,
+        vocab_size=len(tiny_lm.embeddings), hidden_size=32, intermediate_size=64, num_hidden_layers=2, head_dim=8,
         num_attention_heads=4, num_key_value_heads=2, num_local_experts=8, num_experts_per_tok=4,
     )  # fmt: skip
     model = MixtralForCausalLM(config).eval().requires_grad_(False)

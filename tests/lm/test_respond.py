@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cultural_sp.config import ModelConfig, SurveyConfig
-from cultural_sp.lm import forward
+from cultural_sp.lm import choose_forward
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.respond import Respondent
 
@@ -114,7 +114,7 @@ def test_prompts_of_another_width_are_refused(tiny_lm, toy_survey):
 
 def test_a_window_shorter_than_the_survey_takes_padded_batches(tiny_lm, toy_survey, monkeypatch, caplog):
     expected = asked(tiny_lm, toy_survey).log_probs["none"]
-    monkeypatch.setattr(forward, "_warned", WeakKeyDictionary())
+    monkeypatch.setattr(choose_forward, "_warned", WeakKeyDictionary())
     monkeypatch.setattr(tiny_lm.model.config, "sliding_window", 16, raising=False)
     found = [asked(tiny_lm, toy_survey).log_probs["none"] for _ in range(2)]
     assert [r.message.count("attention window of 16") for r in caplog.records] == [1]

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from cultural_sp.config import SurveyConfig
-from cultural_sp.lm.forward import PaddedForward, TreeForward, make_forward
+from cultural_sp.lm.choose_forward import make_forward
+from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.respond import Respondent
 from cultural_sp.survey.render import CONTENT_FREE
 
