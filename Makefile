@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test test-fast lint format clean
+.PHONY: help install run bench test test-fast lint format clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -13,6 +13,9 @@ help: ## show this help
 
 run: install ## align the embedded model to a region and show what that is worth
 	$(BIN)/python experiments/align.py $(ARGS)
+
+bench: install ## measure what an evaluation costs on this machine (about seven minutes)
+	$(BIN)/python experiments/benchmark.py $(ARGS)
 
 test: install ## all tests, those on the real embedded model included
 	$(BIN)/python -m pytest $(ARGS)
