@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from safetensors import SafetensorError
 
 WAY_OUT = "choose another name=, or replace it with overwrite=true"
+CHECKSUM = "crc32"
 RESUME = "the same command, without overwrite=true, goes on from what is saved"
 
 
@@ -47,7 +49,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 class JsonLines:
-    """An append-only file of JSON objects, one a line."""
+    """An append-only file of JSON objects, one a line, each with a checksum: a wrong digit would be believed otherwise."""
 
     def __init__(self, path: Path) -> None:
         """Read ``path`` if it exists; a last line that a kill left half-written is cut off.
@@ -65,8 +67,11 @@ class JsonLines:
         for number, line in enumerate(lines, 1):
             try:
                 record = json.loads(line)
-                if not (isinstance(record, dict) and line.endswith(b"\n")):
-                    raise ValueError("not a whole JSON object")
+                if not isinstance(record, dict):
+                    raise ValueError("not a JSON object")
+                record.pop(CHECKSUM, None)
+                if line != _line(record):
+                    raise ValueError("its checksum is wrong")
             except ValueError as error:
                 if number == len(lines):
                     print(f"{path.name}: line {number} was left half-written and is dropped", flush=True)
@@ -82,7 +87,7 @@ class JsonLines:
         Raises:
             ValueError: in one line, if it can't be written.
         """
-        lines = [json.dumps(record, allow_nan=False).encode() + b"\n" for record in records]
+        lines = [_line(record) for record in records]
         with using(self.path):
             try:
                 with self.path.open("ab", buffering=0) as handle:
@@ -116,3 +121,9 @@ class JsonLines:
     def _truncate(self) -> None:
         with using(self.path):
             os.truncate(self.path, self._ends[-1])
+
+
+def _line(record: dict[str, Any]) -> bytes:
+    """A record as it stands in the file, with the checksum of all before it."""
+    text = json.dumps(record, allow_nan=False)
+    return json.dumps({**record, CHECKSUM: f"{crc32(text.encode()):08x}"}, allow_nan=False).encode() + b"\n"

@@ -6,7 +6,6 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,9 @@ class Journal:
             ValueError: in one line, if records of another search follow too early.
         """
         rest = self._lines.records[self._next :]
-        found = sum(1 for _ in takewhile(lambda record: record.get("search") == search, rest))
+        found = 0
+        while found < len(rest) and (rest[found].get("search"), rest[found].get("index")) == (search, found):
+            found += 1
         if found != budget and (found > budget or found < len(rest)):
             at = min(found, budget)
             raise self._lines.damaged(self._next + at + 1, f"evaluation {at} of {search} should stand there")
