@@ -24,7 +24,7 @@ from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
 from cultural_sp.lm.soft_prompt import embedding_rms, initial_prompt, save_soft_prompt
 from cultural_sp.provenance import config_hash, provenance, shaping_versions
 from cultural_sp.results import Result
-from cultural_sp.run_folder import RESULT, hold, prepare, run_folder, skip_finished
+from cultural_sp.run_folder import RESULT, empty, hold, run_folder, skip_finished, write_config
 from cultural_sp.search.journal import Journal, fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
 from cultural_sp.search.optimizers import DifferentialEvolution, Optimizer, RandomSearch
@@ -63,8 +63,11 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> R
         examiner.tuning()
         if config.validity:
             examiner.pole_personas()
-    prepare(config)
+    if config.overwrite:
+        empty(folder)
     journal = Journal(folder / "evaluations.jsonl", _header(config, survey, region, lm, before, start))
+    kept = KeptScores(folder / "scores.jsonl")
+    write_config(config)
     print(_announcement(config, survey, region, lm), flush=True)
     if journal.evaluations:
         print(f"going on: {journal.evaluations} of {2 * config.optimizer.budget} evaluations are there", flush=True)
@@ -91,7 +94,6 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> R
         "aligned": {"prompt": aligned},
     }
     scores = examiner.midpoint_records()
-    kept = KeptScores(folder / "scores.jsonl")
     with _timed(clock, "scores"), progress("scores", len(methods)) as bar:
         for method, given in methods.items():
             scores += kept.records(method, partial(examiner.records, method, **given))
@@ -122,6 +124,7 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> R
         seconds={k: round(v, 1) for k, v in clock.items()},
     )
     with using(folder / "figures"):
+        (folder / "figures").mkdir(exist_ok=True)
         save_figures(folder / "figures", result, random_best.losses, best.losses, config.readout.kind)
     result.save(folder / RESULT)
     print(summary(result, config.readout.kind))

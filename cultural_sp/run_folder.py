@@ -90,22 +90,27 @@ def hold(config: AlignConfig) -> Iterator[Path]:
         lock.release()
 
 
-def prepare(config: AlignConfig) -> None:
-    """Write the resolved config into the run folder, which ``overwrite`` empties first. Only under :func:`hold`.
+def empty(folder: Path) -> None:
+    """Delete everything in a run folder but its lock. Only under :func:`hold`.
 
     Raises:
-        ValueError: in one line, if the folder can't be written.
+        ValueError: in one line, if something can't be deleted.
     """
-    folder = run_folder(config)
     with using(folder):
-        if config.overwrite:
-            for path in folder.iterdir():
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                elif path.name not in (LOCK, HOLDER):
-                    path.unlink()
-        (folder / "figures").mkdir(exist_ok=True)
-    write_text(folder / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in (LOCK, HOLDER):
+                path.unlink()
+
+
+def write_config(config: AlignConfig) -> None:
+    """Write the resolved config into the run folder.
+
+    Raises:
+        ValueError: in one line, if it can't be written.
+    """
+    write_text(run_folder(config) / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
 
 
 def _differences(path: Path, config: AlignConfig) -> str:

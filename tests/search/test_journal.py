@@ -144,7 +144,7 @@ def test_a_damaged_journal_is_refused_and_left_as_it_is(tmp_path, whole, case):
     path = tmp_path / "evaluations.jsonl"
     path.write_bytes(b"".join(damage(whole[0].read_bytes().splitlines(keepends=True))))
     before = path.read_bytes()
-    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared below
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - compared below
         run(path)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
