@@ -1,5 +1,6 @@
-"""Runs of the command line in processes of their own, which tests stop in every way; torch is imported once for all."""
+"""Runs of the command line, in this process or in one that a test stops; torch is imported once for all of those."""
 
+import json
 import multiprocessing
 import os
 import sys
@@ -7,9 +8,62 @@ import time
 from pathlib import Path
 
 import cultural_sp
+from cultural_sp import cli
+from cultural_sp.files import CHECKSUM
+from cultural_sp.search.journal import read_journal
 
 server = multiprocessing.get_context("forkserver")
 server.set_forkserver_preload(["cultural_sp.align", "peft"])
+
+
+def call(monkeypatch, capsys, *overrides, entry=cli.align_main):
+    """Run an entry point in this process; returns exit code, stdout and stderr."""
+    monkeypatch.setattr(sys, "argv", ["align.py", *overrides])
+    code = 0
+    try:
+        entry()
+    except SystemExit as leaving:
+        code = leaving.code
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def refused(monkeypatch, capsys, folder, *arguments):
+    """The error of a run that must leave everything in the folder as it is."""
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    code, _, err = call(monkeypatch, capsys, *arguments)
+    assert code == 2
+    (err,) = without_bars(err)
+    assert err.startswith("error: ")
+    lock = {folder / ".lock": b""}
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} | lock == before | lock
+    return err
+
+
+def folder_of(output):
+    return output / "align" / "us" / "tiny" / "seed-0"
+
+
+def header_and_data(path):
+    """The header of a safetensors file, which has no fixed order, and the bytes of its tensors."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+def outcome(folder):
+    """What must not depend on how often a run was stopped."""
+    records = read_journal(folder / "evaluations.jsonl")
+    result = json.loads((folder / "result.json").read_text())
+    del result["seconds"]
+    return {
+        "header": (folder / "evaluations.jsonl").read_bytes().splitlines()[0],
+        "journal": [{k: v for k, v in r.items() if k not in ("seconds", CHECKSUM)} for r in records],
+        "prompt": header_and_data(folder / "soft_prompt" / "adapter_model.safetensors"),
+        "scores": (folder / "scores.jsonl").read_bytes(),
+        "validity": (folder / "validity.json").read_bytes(),
+        "result": result,
+    }
 
 
 class Run:
@@ -50,8 +104,6 @@ def _align(overrides, out, err, package):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115
     import torch
-
-    from cultural_sp import cli
 
     assert Path(cultural_sp.__file__) == Path(package)
     torch.set_num_threads(1)

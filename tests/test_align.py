@@ -5,22 +5,11 @@ import sys
 
 import numpy as np
 import pytest
+from runs import call
 
 from cultural_sp import cli
 from cultural_sp.results import METHODS, load_result
 from cultural_sp.search.journal import read_journal
-
-
-def call(monkeypatch, capsys, *overrides, entry=cli.align_main):
-    """Run an entry point in this process; returns exit code, stdout and stderr."""
-    monkeypatch.setattr(sys, "argv", ["align.py", *overrides])
-    code = 0
-    try:
-        entry()
-    except SystemExit as leaving:
-        code = leaving.code
-    out, err = capsys.readouterr()
-    return code, out, err
 
 
 @pytest.fixture

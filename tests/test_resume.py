@@ -1,78 +1,24 @@
-import json
 import random
 import shutil
 import signal
 
 import pytest
-from runs import Run, without_bars
+from runs import Run, call, folder_of, outcome, refused
 from safetensors.numpy import load_file
-from test_align import call
-
-from cultural_sp.files import CHECKSUM
-from cultural_sp.search.journal import read_journal
 
 BUDGET = 12
+pytestmark = pytest.mark.usefixtures("no_figures")
 
 
-@pytest.fixture(scope="session")
-def overrides(tiny_folder, toy_survey_file):
-    """A run on the tiny random model and the toy survey with everything in it, but for where it goes."""
-    return [
-        f"model.name_or_path={tiny_folder}",
-        f"survey.instrument={toy_survey_file}",
-        f"optimizer.budget={BUDGET}",
-        "optimizer.population=5",
-        "model.batch_size=2",
-        "soft_prompt.n_tokens=3",
-        "soft_prompt.dim=4",
-        "readout.report_generate=false",
-    ]
-
-
-def folder_of(output):
-    return output / "align" / "us" / "tiny" / "seed-0"
-
-
-@pytest.fixture(scope="session")
-def whole(overrides, tmp_path_factory):
-    """Folder of the run that nothing stops."""
-    output = tmp_path_factory.mktemp("whole")
-    code, _, errors = Run([*overrides, f"output_dir={output}"], output / "log").end()
-    assert code == 0, errors
-    return folder_of(output)
-
-
-def header_and_data(path):
-    """The header of a safetensors file, which has no fixed order, and the bytes of its tensors."""
-    content = path.read_bytes()
-    end = 8 + int.from_bytes(content[:8], "little")
-    return json.loads(content[8:end]), content[end:]
-
-
-def outcome(folder):
-    """What must not depend on how often a run was stopped."""
-    records = read_journal(folder / "evaluations.jsonl")
-    result = json.loads((folder / "result.json").read_text())
-    del result["seconds"]
-    return {
-        "header": (folder / "evaluations.jsonl").read_bytes().splitlines()[0],
-        "journal": [{k: v for k, v in r.items() if k not in ("seconds", CHECKSUM)} for r in records],
-        "prompt": header_and_data(folder / "soft_prompt" / "adapter_model.safetensors"),
-        "scores": (folder / "scores.jsonl").read_bytes(),
-        "validity": (folder / "validity.json").read_bytes(),
-        "result": result,
-    }
-
-
-def copy_of(whole, output, *, lines, torn=0, scores=0, torn_scores=0, drop=()):
+def copy_of(whole_run, output, *, lines, torn=0, scores=0, torn_scores=0, drop=()):
     """The run as a kill would have left it: so many journal lines and scored methods, and bytes of the next ones."""
     folder = folder_of(output)
-    shutil.copytree(whole, folder)
+    shutil.copytree(whole_run, folder)
     for name, count, more in (("evaluations.jsonl", lines, torn), ("scores.jsonl", scores, torn_scores)):
         kept = (folder / name).read_bytes().splitlines(keepends=True)
         (folder / name).write_bytes(b"".join(kept[:count]) + (kept[count][:more] if more else b""))
     config = (folder / "config.yaml").read_text()
-    (folder / "config.yaml").write_text(config.replace(str(whole.parents[3]), str(output)))
+    (folder / "config.yaml").write_text(config.replace(str(whole_run.parents[3]), str(output)))
     for name in ("result.json", *drop):
         (folder / name).unlink()
     return folder
@@ -93,44 +39,34 @@ STATES = {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_a_run_goes_on_from_every_state_and_comes_to_the_same(monkeypatch, capsys, tmp_path, overrides, whole, state):
-    folder = copy_of(whole, tmp_path, **STATES[state])
-    code, out, err = call(monkeypatch, capsys, *overrides, f"output_dir={tmp_path}")
+def test_a_run_goes_on_from_every_state_and_comes_to_the_same(
+    monkeypatch, capsys, tmp_path, short_run, whole_run, state
+):
+    folder = copy_of(whole_run, tmp_path, **STATES[state])
+    code, out, err = call(monkeypatch, capsys, *short_run, f"output_dir={tmp_path}")
     assert code == 0, err
     evaluated = STATES[state]["lines"] - 1
     assert (f"going on: {evaluated} of {2 * BUDGET} evaluations are there" in out) == (evaluated > 0)
-    assert outcome(folder) == outcome(whole)
+    assert outcome(folder) == outcome(whole_run)
 
 
-def test_a_finished_run_needs_neither_model_nor_lock(monkeypatch, capsys, overrides, whole):
+def test_a_finished_run_needs_neither_model_nor_lock(monkeypatch, capsys, short_run, whole_run):
     monkeypatch.setattr("cultural_sp.align.align", None)
     monkeypatch.setattr("cultural_sp.run_folder.FileLock", None)
-    before = sorted(whole.rglob("*"))
-    code, out, _ = call(monkeypatch, capsys, *overrides, f"output_dir={whole.parents[3]}")
+    before = sorted(whole_run.rglob("*"))
+    code, out, _ = call(monkeypatch, capsys, *short_run, f"output_dir={whole_run.parents[3]}")
     assert code == 0
     assert "already finished" in out
-    assert sorted(whole.rglob("*")) == before
-
-
-def refused(monkeypatch, capsys, folder, *arguments):
-    """The error of a run that must leave everything in the folder as it is."""
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    code, _, err = call(monkeypatch, capsys, *arguments)
-    assert code == 2
-    (err,) = without_bars(err)
-    assert err.startswith("error: ")
-    lock = {folder / ".lock": b""}
-    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} | lock == before | lock
-    return err
+    assert sorted(whole_run.rglob("*")) == before
 
 
 def test_an_unfinished_run_of_another_config_is_refused_before_the_model_loads(
-    monkeypatch, capsys, tmp_path, overrides, whole
+    monkeypatch, capsys, tmp_path, short_run, whole_run
 ):
-    folder = copy_of(whole, tmp_path, lines=5)
+    folder = copy_of(whole_run, tmp_path, lines=5)
     monkeypatch.setattr("cultural_sp.align.load_model", None)
     changed = ["optimizer.budget=13", "soft_prompt.scale=8", "optimizer.max_failed_share=0.7"]
-    err = refused(monkeypatch, capsys, folder, *overrides, f"output_dir={tmp_path}", *changed)
+    err = refused(monkeypatch, capsys, folder, *short_run, f"output_dir={tmp_path}", *changed)
     assert f"run folder {folder} holds a run with another config: " in err
     assert "optimizer.budget=12 there, 13 here" in err
     assert "soft_prompt.scale=16.0 there, 8.0 here" in err
@@ -169,12 +105,12 @@ def other_versions(model, survey, monkeypatch):
     ],
 )
 def test_what_shapes_losses_must_be_the_same(
-    monkeypatch, capsys, tmp_path, tiny_folder, toy_survey_file, overrides, change, named
+    monkeypatch, capsys, tmp_path, tiny_folder, toy_survey_file, short_run, change, named
 ):
     model, survey = tmp_path / "tiny", tmp_path / "toy.yaml"
     shutil.copytree(tiny_folder, model)
     shutil.copy(toy_survey_file, survey)
-    mine = [*overrides, f"model.name_or_path={model}", f"survey.instrument={survey}", f"output_dir={tmp_path}"]
+    mine = [*short_run, f"model.name_or_path={model}", f"survey.instrument={survey}", f"output_dir={tmp_path}"]
     assert call(monkeypatch, capsys, *mine)[0] == 0
     folder = folder_of(tmp_path)
     (folder / "result.json").unlink()
@@ -186,30 +122,32 @@ def test_what_shapes_losses_must_be_the_same(
 
 
 @pytest.mark.parametrize("name", ["evaluations.jsonl", "scores.jsonl", "validity.json", "config.yaml"])
-def test_a_damaged_file_is_named_and_overwrite_is_the_way_out(monkeypatch, capsys, tmp_path, overrides, whole, name):
-    folder = copy_of(whole, tmp_path, lines=ALL, scores=3)
+def test_a_damaged_file_is_named_and_overwrite_is_the_way_out(
+    monkeypatch, capsys, tmp_path, short_run, whole_run, name
+):
+    folder = copy_of(whole_run, tmp_path, lines=ALL, scores=3)
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[:40] + b"\x00{" + content[42:])
-    mine = [*overrides, f"output_dir={tmp_path}"]
+    mine = [*short_run, f"output_dir={tmp_path}"]
     err = refused(monkeypatch, capsys, folder, *mine)
     assert str(folder / name) in err
     assert "overwrite=true" in err
     code, _, err = call(monkeypatch, capsys, *mine, "overwrite=true")
     assert code == 0, err
-    assert outcome(folder)["prompt"] == outcome(whole)["prompt"]
+    assert outcome(folder)["prompt"] == outcome(whole_run)["prompt"]
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_twenty_times_comes_to_the_same(tmp_path, overrides):
-    overrides = [*overrides, "optimizer.budget=60"]
+def test_a_run_that_is_killed_twenty_times_comes_to_the_same(tmp_path, short_run):
+    short_run = [*short_run, "optimizer.budget=60"]
     calm, output = tmp_path / "calm", tmp_path / "killed"
     calm.mkdir()
     output.mkdir()
-    assert Run([*overrides, f"output_dir={calm}"], calm / "log").end()[0] == 0
+    assert Run([*short_run, f"output_dir={calm}"], calm / "log").end()[0] == 0
     rng = random.Random(7)
     kills = 0
     for attempt in range(100):
-        run = Run([*overrides, f"output_dir={output}"], output / f"log{attempt}")
+        run = Run([*short_run, f"output_dir={output}"], output / f"log{attempt}")
         journal, scores = folder_of(output) / "evaluations.jsonl", folder_of(output) / "scores.jsonl"
 
         def written(journal=journal, scores=scores):
