@@ -65,15 +65,22 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> R
             examiner.pole_personas()
     if config.overwrite:
         empty(folder)
-    journal = Journal(folder / "evaluations.jsonl", _header(config, survey, region, lm, before, start))
-    kept = KeptScores(folder / "scores.jsonl")
+    journal_file, scores_file, validity_file = (
+        folder / x for x in ("evaluations.jsonl", "scores.jsonl", "validity.json")
+    )
+    if not journal_file.exists():  # then an overwrite was stopped halfway, and what it left belongs to another run
+        with using(folder):
+            scores_file.unlink(missing_ok=True)
+            validity_file.unlink(missing_ok=True)
+    journal = Journal(journal_file, _header(config, survey, region, lm, before, start))
+    kept = KeptScores(scores_file)
     write_config(config)
     print(_announcement(config, survey, region, lm), flush=True)
     if journal.evaluations:
         print(f"going on: {journal.evaluations} of {2 * config.optimizer.budget} evaluations are there", flush=True)
 
     with _timed(clock, "validity"):
-        validity = kept_validity(folder / "validity.json", examiner.validity) if config.validity else None
+        validity = kept_validity(validity_file, examiner.validity) if config.validity else None
     if validity is not None:
         print(f"validity: {validity.sentence}", flush=True)
     with _timed(clock, "random_search"):

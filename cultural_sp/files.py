@@ -59,8 +59,9 @@ class JsonLines:
         """
         self.path = path
         self.records: list[dict[str, Any]] = []
-        """All records, in order; record i is line i + 1."""
-        self._ends = [0]  # where each line ends, in bytes; 0 stands before the first
+        """The records that were read, in order, without those appended since; record i is line i + 1."""
+        self._ends = [0]  # where each of them ends, in bytes; 0 stands before the first
+        self._size = 0  # of the whole lines, in bytes
         with using(path):
             content = path.read_bytes() if path.exists() else b""
         lines = content.splitlines(keepends=True)
@@ -73,13 +74,14 @@ class JsonLines:
                 if line != _line(record):
                     raise ValueError("its checksum is wrong")
             except ValueError as error:
-                if number == len(lines):
-                    print(f"{path.name}: line {number} was left half-written and is dropped", flush=True)
-                    self._truncate()
-                    break
-                raise self.damaged(number, str(error)) from error
+                if number < len(lines):
+                    raise self.damaged(number, str(error)) from error
+                print(f"{path.name}: line {number} was left half-written and is dropped", flush=True)
+                self.keep(len(self.records))
+                return
+            self._size += len(line)
             self.records.append(record)
-            self._ends.append(self._ends[-1] + len(line))
+            self._ends.append(self._size)
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
         """Write records and push them to the disk; if that fails the file is as before.
@@ -87,40 +89,36 @@ class JsonLines:
         Raises:
             ValueError: in one line, if it can't be written.
         """
-        lines = [_line(record) for record in records]
+        lines = b"".join(_line(record) for record in records)
         with using(self.path):
             try:
                 with self.path.open("ab", buffering=0) as handle:
-                    left = b"".join(lines)
+                    left = lines
                     while left:
                         left = left[handle.write(left) :]
                     os.fsync(handle.fileno())
             except OSError:
                 with suppress(OSError):  # what stays of the lines is cut off by the next reader
-                    os.truncate(self.path, self._ends[-1])
+                    os.truncate(self.path, self._size)
                 raise
-        for record, line in zip(records, lines, strict=True):
-            self.records.append(record)
-            self._ends.append(self._ends[-1] + len(line))
+        self._size += len(lines)
 
     def keep(self, count: int) -> None:
-        """Cut off everything behind the first ``count`` records.
+        """Cut off everything behind the first ``count`` of the records that were read.
 
         Raises:
             ValueError: in one line, if it can't be written.
         """
+        with using(self.path):
+            os.truncate(self.path, self._ends[count])
+        self._size = self._ends[count]
         del self.records[count:], self._ends[count + 1 :]
-        self._truncate()
 
     def damaged(self, number: int, reason: str) -> ValueError:
         """The error for a line, counted from 1, that can't be what was written."""
         return ValueError(
             f"{self.path}, line {number} is damaged ({reason}), so the run can't go on; restore the file, or {WAY_OUT}"
         )
-
-    def _truncate(self) -> None:
-        with using(self.path):
-            os.truncate(self.path, self._ends[-1])
 
 
 def _line(record: dict[str, Any]) -> bytes:

@@ -50,6 +50,17 @@ def test_a_run_goes_on_from_every_state_and_comes_to_the_same(
     assert outcome(folder) == outcome(whole_run)
 
 
+def test_what_a_stopped_overwrite_left_of_another_run_is_not_taken_over(
+    monkeypatch, capsys, tmp_path, short_run, whole_run
+):
+    drop = ("evaluations.jsonl", "config.yaml")
+    copy_of(whole_run, tmp_path, lines=ALL, scores=5, drop=drop)
+    assert call(monkeypatch, capsys, *short_run, f"output_dir={tmp_path}", "soft_prompt.scale=8")[0] == 0
+    calm = tmp_path / "calm"
+    assert call(monkeypatch, capsys, *short_run, f"output_dir={calm}", "soft_prompt.scale=8")[0] == 0
+    assert outcome(folder_of(tmp_path)) == outcome(folder_of(calm))
+
+
 def test_a_finished_run_needs_neither_model_nor_lock(monkeypatch, capsys, short_run, whole_run):
     monkeypatch.setattr("cultural_sp.align.align", None)
     monkeypatch.setattr("cultural_sp.run_folder.FileLock", None)

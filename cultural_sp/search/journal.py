@@ -37,24 +37,18 @@ class Journal:
         """
         header = {"schema_version": SCHEMA_VERSION, **jsonable(header)}
         self._lines = JsonLines(path)
+        self.evaluations = max(len(self._lines.records) - 1, 0)
+        """Number of evaluations that the journal held when it was opened."""
         if not self._lines.records:
             self._lines.append([header])
+        self.header = self._lines.records[0] if self._lines.records else header
+        """The first line."""
         differ = differences({**self.header, "batch_size": header["batch_size"]}, header)
         if "schema_version" not in self.header:
             differ = "it has no header: another version of this program wrote it"
         if differ:
             raise ValueError(f"{path} belongs to another run: {differ}; {WAY_OUT}")
         self._next = 1
-
-    @property
-    def header(self) -> dict[str, Any]:
-        """The first line."""
-        return self._lines.records[0]
-
-    @property
-    def evaluations(self) -> int:
-        """Number of evaluations in the journal."""
-        return len(self._lines.records) - 1
 
     def start(self, search: str, budget: int, generation_size: int) -> int:
         """Number of evaluations of a search that are recorded; a last batch that a kill cut short is dropped.
