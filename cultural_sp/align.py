@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,16 @@ from numpy.typing import NDArray
 from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.tables import summary
 from cultural_sp.baselines import persona
+from cultural_sp.checkpoint import KeptScores, kept_validity
 from cultural_sp.config import AlignConfig
 from cultural_sp.examine import Examiner
+from cultural_sp.files import using
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
 from cultural_sp.lm.soft_prompt import embedding_rms, initial_prompt, save_soft_prompt
-from cultural_sp.provenance import provenance
-from cultural_sp.results import Result, load_result
-from cultural_sp.run_folder import RESULT, create, is_finished, run_folder
-from cultural_sp.search.journal import Journal, jsonable
+from cultural_sp.provenance import config_hash, provenance, shaping_versions
+from cultural_sp.results import Result
+from cultural_sp.run_folder import RESULT, empty, hold, run_folder, skip_finished, write_config
+from cultural_sp.search.journal import Journal, fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
 from cultural_sp.search.optimizers import DifferentialEvolution, Optimizer, RandomSearch
 from cultural_sp.search.space import Space, make_space
@@ -31,20 +35,24 @@ from cultural_sp.survey.regions import Region, load_region
 
 
 def align(config: AlignConfig) -> tuple[Result, Path]:
-    """Run one alignment and return its result and its run folder; a run that is already finished is only read.
+    """Run one alignment and return its result and its run folder; a finished run is only read, an unfinished one goes on.
 
-    Everything that can be wrong with the input is checked before the run folder is made.
+    Everything that can be wrong with the input is checked before anything is written.
 
     Raises:
-        ValueError: in one line, for bad input.
+        ValueError: in one line, for bad input, for a run folder of another run or in another process's hands, and if the
+            disk refuses a write or too many evaluations fail.
     """
     survey = open_survey(config)
     region = load_region(survey, config.region.code, config.region.vintage)
-    if is_finished(config):
-        folder = run_folder(config)
-        result = load_result(folder / RESULT)
-        print(f"already finished with this config\n{summary(result, config.readout.kind)}")
-        return result, folder
+    finished = skip_finished(config)
+    if finished is not None:
+        return finished, run_folder(config)
+    with hold(config) as folder:
+        return _run(config, survey, region, folder), folder
+
+
+def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> Result:
     clock: dict[str, float] = {}
     with _timed(clock, "load"):
         lm = load_model(config.model)
@@ -55,21 +63,38 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
         examiner.tuning()
         if config.validity:
             examiner.pole_personas()
-    folder = create(config)
+    if config.overwrite:
+        empty(folder)
+    journal_file, scores_file, validity_file = (
+        folder / x for x in ("evaluations.jsonl", "scores.jsonl", "validity.json")
+    )
+    if not journal_file.exists():  # then an overwrite was stopped halfway, and what it left belongs to another run
+        with using(folder):
+            scores_file.unlink(missing_ok=True)
+            validity_file.unlink(missing_ok=True)
+    journal = Journal(
+        journal_file, _header(config, survey, region, lm, before, start), lambda: examiner.batch_size(start)
+    )
+    examiner.batching.fix(journal.header["batch_size"])
+    kept = KeptScores(scores_file)
+    write_config(config)
     print(_announcement(config, survey, region, lm), flush=True)
+    if journal.evaluations:
+        print(f"going on: {journal.evaluations} of {2 * config.optimizer.budget} evaluations are there", flush=True)
 
     with _timed(clock, "validity"):
-        validity = examiner.validity() if config.validity else None
+        validity = kept_validity(validity_file, examiner.validity) if config.validity else None
     if validity is not None:
         print(f"validity: {validity.sentence}", flush=True)
     with _timed(clock, "random_search"):
         random_best = _search(
-            config, "random_search", RandomSearch(config.optimizer, space.dim), space, examiner, folder
+            config, "random_search", RandomSearch(config.optimizer, space.dim), space, examiner, journal
         )
     with _timed(clock, "search"):
-        best = _search(config, "aligned", DifferentialEvolution(config.optimizer, space.dim), space, examiner, folder)
+        best = _search(config, "aligned", DifferentialEvolution(config.optimizer, space.dim), space, examiner, journal)
     aligned = space.decode(best.z[None])[0]
-    save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
+    with using(folder / "soft_prompt"):
+        save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
 
     methods: dict[str, dict[str, Any]] = {
         "naive": {},
@@ -81,7 +106,7 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
     scores = examiner.midpoint_records()
     with _timed(clock, "scores"), progress("scores", len(methods)) as bar:
         for method, given in methods.items():
-            scores += examiner.records(method, **given)
+            scores += kept.records(method, partial(examiner.records, method, **given))
             bar.update()
     after = weights_hash(lm.model)
     assert after == before, "a weight of the frozen model changed"
@@ -92,7 +117,7 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
             "country": region.country,
             "vintage": region.vintage,
             "estimated": region.estimated,
-            "target": jsonable(dict(zip(survey.dimension_names, region.target, strict=True))),
+            "target": _target(survey, region),
         },
         model=config.model.name_or_path,
         seed=config.seed,
@@ -108,10 +133,12 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
         ),
         seconds={k: round(v, 1) for k, v in clock.items()},
     )
-    save_figures(folder / "figures", result, random_best.losses, best.losses, config.readout.kind)
+    with using(folder / "figures"):
+        (folder / "figures").mkdir(exist_ok=True)
+        save_figures(folder / "figures", result, random_best.losses, best.losses, config.readout.kind)
     result.save(folder / RESULT)
     print(summary(result, config.readout.kind))
-    return result, folder
+    return result
 
 
 def open_survey(config: AlignConfig) -> Survey:
@@ -126,20 +153,57 @@ def search_space(config: AlignConfig, lm: LanguageModel, start: NDArray[np.float
     return make_space(soft_prompt.space, start, soft_prompt.scale * embedding_rms(lm), soft_prompt.dim, config.seed)
 
 
+def _header(
+    config: AlignConfig, survey: Survey, region: Region, lm: LanguageModel, weights: str, start: NDArray[np.float32]
+) -> dict[str, Any]:
+    """What shapes the losses of a run, for its journal."""
+    return {
+        "config_hash": config_hash(config),
+        "model": config.model.name_or_path,
+        "weights_hash": weights,
+        "survey_hash": survey.fingerprint(),
+        "target": _target(survey, region),
+        "initial_prompt_hash": fingerprint(start),
+        "chat_template_hash": lm.chat_template_hash,
+        "device": lm.embeddings.device.type,
+        "versions": shaping_versions(),
+    }
+
+
+def _target(survey: Survey, region: Region) -> dict[str, float | None]:
+    target: dict[str, float | None] = jsonable(dict(zip(survey.dimension_names, region.target, strict=True)))
+    return target
+
+
 def _search(
-    config: AlignConfig, name: str, optimizer: Optimizer, space: Space, examiner: Examiner, folder: Path
+    config: AlignConfig, name: str, optimizer: Optimizer, space: Space, examiner: Examiner, journal: Journal
 ) -> SearchResult:
+    survey = examiner.survey
+
     def evaluate(z: NDArray[np.float64]) -> Evaluation:
-        return examiner.fitness(space.decode(z))
+        try:
+            scored = examiner.fitness(space.decode(z))
+        except FloatingPointError:  # the model's output isn't finite
+            n, nan = len(z), np.nan
+            return Evaluation(
+                np.full(n, nan),
+                np.full((n, len(survey.dimensions)), nan),
+                np.full((n, len(survey.items)), nan),
+                np.full(n, nan),
+            )
+        if config.readout.kind == "generate":
+            return scored
+        # argmax and sample make an answer even of log-probabilities that are NaN.
+        return replace(scored, loss=np.where(np.isfinite(scored.valid_mass), scored.loss, np.nan))
 
     return run_search(
         name,
         optimizer,
         evaluate,
         budget=config.optimizer.budget,
-        batch_size=examiner.batch_size(space.decode(np.zeros((1, space.dim)))[0]),
-        dimension_names=examiner.survey.dimension_names,
-        journal=Journal(folder / "evaluations.jsonl"),
+        max_failed_share=config.optimizer.max_failed_share,
+        dimension_names=survey.dimension_names,
+        journal=journal,
     )
 
 

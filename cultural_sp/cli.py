@@ -14,6 +14,9 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, register
+from cultural_sp.files import RESUME
+from cultural_sp.interrupt import Stopped, stop_on_signals
+from cultural_sp.run_folder import run_folder, skip_finished
 
 BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException)
 
@@ -21,7 +24,8 @@ BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException)
 def main(job: Callable[[Any], object], config_name: str = "config", schema: type = AlignConfig) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
-    A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2.
+    A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
+    the whole sweep with the exit code that a shell expects for it.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
     os.environ.setdefault(
@@ -39,13 +43,14 @@ def main(job: Callable[[Any], object], config_name: str = "config", schema: type
 
     entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(run)
     try:
-        entry()
+        with stop_on_signals():
+            entry()
     except BAD_INPUT as error:
         failed.append(one_line(error, schema))
         print(f"error: {failed[-1]}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("stopped by the user; the run folder is unfinished", file=sys.stderr)
-        sys.exit(130)
+    except Stopped as stop:
+        print(f"{stop}; {RESUME}", file=sys.stderr)
+        sys.exit(stop.exit_code)
     if failed:
         sys.exit(2)
 
@@ -70,10 +75,11 @@ def align_main() -> None:
     """``cultural-sp-align``: the main job."""
 
     def job(config: AlignConfig) -> None:
-        from cultural_sp.align import align  # torch and transformers load only after the command line was understood
+        if not skip_finished(config):  # torch and transformers load only if there is something to do
+            from cultural_sp.align import align
 
-        _, folder = align(config)
-        print(f"run folder: {folder}", flush=True)
+            align(config)
+        print(f"run folder: {run_folder(config)}", flush=True)
 
     main(job)
 

@@ -172,6 +172,8 @@ class OptimizerConfig:
     budget: int = 80
     """Evaluations, the initial prompt included; random search gets the same number."""
     seed: int = 0
+    max_failed_share: float = 0.5
+    """End the run if more than this share of a search's evaluations has no loss."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -180,6 +182,7 @@ class OptimizerConfig:
         check_in_range("optimizer.f2", self.f2, 0, 2)
         check_in_range("optimizer.budget", self.budget, 1)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
+        check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
         if self.crossover != "twopoints":
             try:
                 check_in_range("optimizer.crossover", float(self.crossover), 0, 1)
@@ -214,7 +217,7 @@ class AlignConfig:
     """Seed of everything random; optimizer.seed follows it."""
     output_dir: str = "outputs"
     overwrite: bool = False
-    """Replace a run folder that holds another or an unfinished run."""
+    """Delete what the run folder holds and start anew; without it an unfinished run goes on."""
     validity: bool = True
     """Check first whether the model can take this survey at all."""
 

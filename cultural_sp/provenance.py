@@ -24,13 +24,18 @@ PACKAGES = (
     "safetensors",
     "peft",
 )
-NOT_CONTENT = ("output_dir", "overwrite")  # where a result lies doesn't change it
+SHAPING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy")  # another version may give other losses
+
+
+def content(config: dict[str, Any]) -> dict[str, Any]:
+    """What can change a result in a config given as nested dictionaries: not where it lies, nor when a run gives up."""
+    optimizer = {k: v for k, v in config["optimizer"].items() if k != "max_failed_share"}
+    return {k: v for k, v in config.items() if k not in ("output_dir", "overwrite")} | {"optimizer": optimizer}
 
 
 def config_hash(config: AlignConfig) -> str:
     """SHA-256 of everything in a config that can change the result."""
-    content = {k: v for k, v in asdict(config).items() if k not in NOT_CONTENT}
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content(asdict(config)), sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str | None]:
@@ -42,6 +47,13 @@ def versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             found[package] = None
     return found
+
+
+def shaping_versions() -> dict[str, str | None]:
+    """The versions between which losses may differ, so that a search can't go on from one to the other."""
+    major, minor, _ = platform.python_version_tuple()
+    found = versions()
+    return {"python": f"{major}.{minor}"} | {package: found[package] for package in SHAPING}
 
 
 def git_commit() -> str | None:

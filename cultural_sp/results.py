@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cultural_sp.files import write_text
 from cultural_sp.search.journal import jsonable
 
 METHODS = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
@@ -101,9 +102,17 @@ class Result:
 
     def save(self, path: Path) -> None:
         """Write the result as JSON, in one step: a reader never sees half of it."""
-        scratch = path.with_suffix(".tmp")
-        scratch.write_text(json.dumps(jsonable(asdict(self)), indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        scratch.replace(path)
+        write_text(path, as_json(self))
+
+
+def as_json(entry: Result | Validity) -> str:
+    """The text of a JSON file of a result or of a part of it."""
+    return json.dumps(jsonable(asdict(entry)), indent=1, allow_nan=False) + "\n"
+
+
+def read_validity(raw: dict[str, Any]) -> Validity:
+    """The validity that JSON holds as an object."""
+    return Validity(**{**raw, "share_interval": tuple(raw["share_interval"])})
 
 
 def load_result(path: Path) -> Result:
@@ -116,10 +125,7 @@ def load_result(path: Path) -> Result:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema_version is {raw['schema_version']}, this program reads {SCHEMA_VERSION}")
-        validity = raw["validity"]
-        if validity is not None:
-            validity["share_interval"] = tuple(validity["share_interval"])
-            validity = Validity(**validity)
+        validity = None if raw["validity"] is None else read_validity(raw["validity"])
         return Result(**{**raw, "scores": [ScoreRecord(**r) for r in raw["scores"]], "validity": validity})
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

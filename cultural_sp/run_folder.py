@@ -1,17 +1,30 @@
-"""The folder of a run: derived from what the run is, never from the clock."""
+"""The folder of a run: derived from what the run is, never from the clock; one process at a time writes it."""
 
 from __future__ import annotations
 
+import os
+import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import yaml
+from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from cultural_sp.analysis.tables import summary
 from cultural_sp.config import AlignConfig
-from cultural_sp.provenance import config_hash
-from cultural_sp.results import load_result
+from cultural_sp.differences import differences
+from cultural_sp.files import WAY_OUT, using, write_text
+from cultural_sp.provenance import config_hash, content
+from cultural_sp.results import Result, load_result
 
 RESULT = "result.json"
+CONFIG = "config.yaml"
+LOCK, HOLDER = ".lock", ".holder"
 
 
 def run_folder(config: AlignConfig) -> Path:
@@ -20,37 +33,96 @@ def run_folder(config: AlignConfig) -> Path:
     return Path(config.output_dir) / config.name / region / config.model.slug / f"seed-{config.seed}"
 
 
-def is_finished(config: AlignConfig) -> bool:
-    """Whether the run folder already holds this very run, finished.
+def skip_finished(config: AlignConfig) -> Result | None:
+    """Print and return the result if the run folder already holds this very run, finished; None if there is work to do.
 
     Raises:
-        ValueError: in one line, if it holds something else and ``overwrite`` is off.
+        ValueError: in one line, if it holds a run with another config and ``overwrite`` is off.
     """
     folder = run_folder(config)
-    if config.overwrite or not folder.exists() or not any(folder.iterdir()):
-        return False
-    way_out = "choose another name=, or replace it with overwrite=true"
-    if not (folder / RESULT).is_file():
-        raise ValueError(f"run folder {folder} holds an unfinished run; {way_out}")
-    if load_result(folder / RESULT).provenance.get("config_hash") != config_hash(config):
-        raise ValueError(f"run folder {folder} holds a run with another config; {way_out}")
-    return True
+    if config.overwrite:
+        return None
+    result = load_result(folder / RESULT) if (folder / RESULT).is_file() else None
+    differ = _differences(folder / CONFIG, config)
+    if result is not None and not differ:  # config.yaml may have been edited or lost
+        there = {"config_hash": result.provenance.get("config_hash")}
+        differ = differences(there, {"config_hash": config_hash(config)})
+    if differ:
+        raise ValueError(f"run folder {folder} holds a run with another config: {differ}; {WAY_OUT}")
+    if result is not None:
+        print(f"already finished with this config\n{summary(result, config.readout.kind)}")
+    return result
 
 
-def create(config: AlignConfig) -> Path:
-    """Make the empty run folder and write the resolved config into it.
+@contextmanager
+def hold(config: AlignConfig) -> Iterator[Path]:
+    """Keep every other process from writing the run folder during the block; a folder left without content is removed.
+
+    The operating system frees the lock when a process dies, however it dies.
 
     Raises:
-        ValueError: in one line, if the folder can't be written.
+        ValueError: in one line, if another process holds the folder or it can't be made.
     """
     folder = run_folder(config)
+    lock = FileLock(folder / LOCK, timeout=0)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    with using(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            holder = ""
+            with suppress(OSError):
+                holder = f" ({(folder / HOLDER).read_text(encoding='utf-8')})"
+            raise ValueError(
+                f"run folder {folder} is being written by another process{holder}; wait for it, or choose another name="
+            ) from None
     try:
-        if config.overwrite and folder.exists():
-            shutil.rmtree(folder)
-        (folder / "figures").mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(OmegaConf.structured(config), folder / "config.yaml")
-    except OSError as error:
-        raise ValueError(
-            f"output_dir={config.output_dir}: can't write {folder} ({error.strerror}); choose another"
-        ) from error
-    return folder
+        write_text(folder / HOLDER, f"process {os.getpid()} on {platform.node()}")
+        yield folder
+    finally:
+        with suppress(OSError):  # the first folder with content ends it
+            (folder / HOLDER).unlink(missing_ok=True)
+            if [path.name for path in folder.iterdir()] == [LOCK]:
+                (folder / LOCK).unlink()
+            for path in made:
+                path.rmdir()
+        lock.release()
+
+
+def empty(folder: Path) -> None:
+    """Delete everything in a run folder but its lock. Only under :func:`hold`.
+
+    Raises:
+        ValueError: in one line, if something can't be deleted.
+    """
+    with using(folder):
+        for path in folder.iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name not in (LOCK, HOLDER):
+                path.unlink()
+
+
+def write_config(config: AlignConfig) -> None:
+    """Write the resolved config into the run folder.
+
+    Raises:
+        ValueError: in one line, if it can't be written.
+    """
+    write_text(run_folder(config) / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
+
+
+def _differences(path: Path, config: AlignConfig) -> str:
+    """Where the config in a file differs from ``config``; nothing if there is no file."""
+    if not path.is_file():
+        return ""
+    try:
+        there = content(_plain(OmegaConf.load(path)))
+    except (OSError, yaml.YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no config of this program ({' '.join(str(error).split())}); {WAY_OUT}") from error
+    return differences(there, content(_plain(OmegaConf.structured(config))))
+
+
+def _plain(config: Any) -> Any:
+    return OmegaConf.to_container(config, resolve=True)

@@ -5,6 +5,7 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 import pytest
 import torch
+from runs import Run, folder_of
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
@@ -120,3 +121,33 @@ def toy_survey_file(tmp_path_factory):
 @pytest.fixture(scope="session")
 def toy_survey(toy_survey_file):
     return load_survey(str(toy_survey_file))
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Figures take longer than all the rest of a tiny run."""
+    monkeypatch.setattr("cultural_sp.align.save_figures", lambda *arguments: None)
+
+
+@pytest.fixture(scope="session")
+def short_run(tiny_folder, toy_survey_file):
+    """Overrides of a run of 2 x 12 evaluations with everything in it, but for where it goes."""
+    return [
+        f"model.name_or_path={tiny_folder}",
+        f"survey.instrument={toy_survey_file}",
+        "optimizer.budget=12",
+        "optimizer.population=5",
+        "model.batch_size=2",
+        "soft_prompt.n_tokens=3",
+        "soft_prompt.dim=4",
+        "readout.report_generate=false",
+    ]
+
+
+@pytest.fixture(scope="session")
+def whole_run(short_run, tmp_path_factory):
+    """Folder of that run, which nothing stopped."""
+    output = tmp_path_factory.mktemp("whole")
+    code, _, errors = Run([*short_run, f"output_dir={output}"], output / "log").end()
+    assert code == 0, errors
+    return folder_of(output)

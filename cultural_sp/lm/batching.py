@@ -36,6 +36,10 @@ class Batching:
         self._budget = None if memory_gib is None else int(memory_gib * 2**30)
         self._chosen: dict[int, int] = {}
 
+    def fix(self, batch_size: int) -> None:
+        """Choose no longer: a search that goes on needs its old batches."""
+        self._asked = batch_size
+
     @property
     def budget(self) -> int:
         """Bytes that the activations of a forward pass may take."""

@@ -84,7 +84,7 @@ def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement:
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {TENSOR: torch.from_numpy(np.ascontiguousarray(prompt, dtype=np.float32))}
-    save_file(tensors, folder / WEIGHTS, metadata={"placement": placement, "format": "pt"})
+    save_file(tensors, folder / WEIGHTS, metadata={"placement": placement})  # a second entry would come in random order
     if placement != "prefix":
         (folder / "adapter_config.json").unlink(missing_ok=True)
     else:

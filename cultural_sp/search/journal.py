@@ -1,36 +1,112 @@
-"""The journal: one JSON line per evaluation, appended and synced batch by batch."""
+"""The journal: a header line, then one JSON line per evaluation, synced batch by batch. It is the search's checkpoint."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
-import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from cultural_sp.differences import differences
+from cultural_sp.files import WAY_OUT, JsonLines
+
+SCHEMA_VERSION = 1
+Array = NDArray[np.float64]
 
 
 class Journal:
-    """Append-only log of evaluations."""
+    """Every evaluation of a run, read again when the run goes on.
 
-    def __init__(self, path: Path) -> None:
-        """Log into ``path``, which is created with the first batch."""
-        self.path = path
+    A search that goes on asks a fresh optimizer of the same seed, and :meth:`recorded` answers for what was evaluated before.
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any], batch_size: Callable[[], int]) -> None:
+        """Open the journal in ``path``, or begin it with ``header``.
+
+        Args:
+            path: the file.
+            header: what shapes the losses; must equal the journal's own.
+            batch_size: how many candidates are evaluated together; only asked for a new journal, which keeps the answer.
+
+        Raises:
+            ValueError: in one line, if the journal is damaged or belongs to a run with another header.
+        """
+        header = {"schema_version": SCHEMA_VERSION, **jsonable(header)}
+        self._lines = JsonLines(path)
+        self.evaluations = max(len(self._lines.records) - 1, 0)
+        """Number of evaluations that the journal held when it was opened."""
+        self.header = self._lines.records[0] if self._lines.records else {**header, "batch_size": batch_size()}
+        """The first line."""
+        if not self._lines.records:
+            self._lines.append([self.header])
+        differ = differences({k: v for k, v in self.header.items() if k != "batch_size"}, header)
+        if "schema_version" not in self.header:
+            differ = "it has no header: another version of this program wrote it"
+        if differ:
+            raise ValueError(f"{path} belongs to another run: {differ}; {WAY_OUT}")
+        self._next = 1
+
+    def start(self, search: str, budget: int, generation_size: int) -> int:
+        """Number of evaluations of a search that are recorded; a last batch that a kill cut short is dropped.
+
+        Raises:
+            ValueError: in one line, if records of another search follow too early.
+        """
+        rest = self._lines.records[self._next :]
+        found = 0
+        while found < len(rest) and (rest[found].get("search"), rest[found].get("index")) == (search, found):
+            found += 1
+        if found != budget and (found > budget or found < len(rest)):
+            at = min(found, budget)
+            raise self._lines.damaged(self._next + at + 1, f"evaluation {at} of {search} should stand there")
+        # Only whole batches count: a candidate's last digits may depend on those it is evaluated with.
+        generation = found // generation_size * generation_size
+        size = self.header["batch_size"]
+        whole = found if found == budget else generation + (found - generation) // size * size
+        if whole < found:
+            print(f"{search}: evaluating {found - whole} of an unfinished batch again", flush=True)
+            self._lines.keep(self._next + whole)
+        return whole
+
+    def recorded(self, candidates: Array) -> Iterator[tuple[Array, float]]:
+        """Candidates [N, d] that were evaluated before, the next N of the journal, each with its loss or NaN.
+
+        Raises:
+            ValueError: in one line, if the journal holds other candidates.
+        """
+        for z in candidates:
+            record = self._lines.records[self._next]
+            self._next += 1
+            if record.get("fingerprint") != fingerprint(z):
+                raise self._lines.damaged(self._next, "its fingerprint is not that of the candidate of that evaluation")
+            loss = record.get("loss", "absent")
+            if not (loss is None or isinstance(loss, float)):
+                raise self._lines.damaged(self._next, f"its loss is {loss!r}")
+            yield z, np.nan if loss is None else loss
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
-        """Write a batch of records and push it to the disk."""
-        lines = "".join(json.dumps(jsonable(record), allow_nan=False) + "\n" for record in records)
-        with self.path.open("a", encoding="utf-8") as handle:
-            handle.write(lines)
-            handle.flush()
-            os.fsync(handle.fileno())
+        """Write a batch of records and push it to the disk.
+
+        Raises:
+            ValueError: in one line, if it can't be written; the journal is as before then.
+        """
+        self._lines.append([jsonable(record) for record in records])
+        self._next += len(records)
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """All records of a journal, in order."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """The evaluations of a journal, in order, without its header."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+
+
+def fingerprint(z: NDArray[np.floating]) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of an array, such as a candidate [d], as little-endian 64-bit floats."""
+    return hashlib.sha256(np.ascontiguousarray(z, dtype="<f8").tobytes()).hexdigest()[:16]
 
 
 def jsonable(value: Any) -> Any:

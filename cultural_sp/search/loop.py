@@ -1,4 +1,4 @@
-"""Ask, evaluate, tell: the search loop, with its journal and its progress bar."""
+"""Ask, evaluate, tell: the search loop, which goes on from its journal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from cultural_sp.search.journal import Journal
+from cultural_sp.interrupt import finish_first
+from cultural_sp.search.journal import Journal, fingerprint
 from cultural_sp.search.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -50,76 +51,100 @@ def run_search(
     evaluate: Callable[[Array], Evaluation],
     *,
     budget: int,
-    batch_size: int,
+    max_failed_share: float,
     dimension_names: tuple[str, ...],
     journal: Journal,
 ) -> SearchResult:
     """Spend ``budget`` evaluations and return the best candidate; the earlier one on a tie.
 
+    What the journal already holds of this search isn't evaluated again: the optimizer is asked as before and told the
+    recorded losses. A signal takes effect between two batches.
+
     Args:
         name: how the journal and the progress bar call this search.
-        optimizer: proposes candidates, a generation at a time.
+        optimizer: proposes candidates, a generation at a time; fresh, whatever the journal holds.
         evaluate: scores search vectors [N, d].
         budget: number of evaluations.
-        batch_size: candidates per call of ``evaluate``.
+        max_failed_share: the largest share of evaluations that may lack a finite loss.
         dimension_names: names of the K dimensions, for the journal.
-        journal: gets one record per evaluation.
+        journal: gets one record per evaluation; its header says how many candidates are evaluated together.
 
     Raises:
-        ValueError: if not one evaluation has a loss.
+        ValueError: in one line, if too many evaluations have no loss, or if the journal is damaged or can't be written.
     """
-    best_z: Array | None = None
-    best_loss = np.inf
+    best = _Best()
     losses: list[float] = []
-    with progress(name, budget) as bar:
+    recorded = journal.start(name, budget, optimizer.generation_size)
+    batch_size = journal.header["batch_size"]
+    with progress(name, budget, recorded) as bar:
         generation = 0
         while len(losses) < budget:
             candidates = optimizer.ask(min(optimizer.generation_size, budget - len(losses)))
-            told = []
-            for first in range(0, len(candidates), batch_size):
-                batch = candidates[first : first + batch_size]
-                started = time.perf_counter()
-                scored = evaluate(batch)
-                seconds = (time.perf_counter() - started) / len(batch)
-                records = []
-                for i, z in enumerate(batch):
-                    loss = float(scored.loss[i])
-                    if loss < best_loss:
-                        best_z, best_loss = z, loss
-                    record = {
-                        "search": name,
-                        "index": len(losses),
-                        "generation": generation,
-                        "loss": loss,
-                        "best_loss": best_loss,
-                        "dimensions": dict(zip(dimension_names, scored.dimensions[i], strict=True)),
-                        "item_means": scored.item_means[i],
-                        "valid_mass": scored.valid_mass[i],
-                        "seconds": round(seconds, 4),
-                    }
-                    if z.size <= KEEP_Z_UP_TO:
-                        record["z"] = z
-                    records.append(record)
-                    losses.append(loss)
-                journal.append(records)
-                told.append(scored.loss)
+            told = [best.update(z, loss) for z, loss in journal.recorded(candidates[: max(recorded - len(losses), 0)])]
+            while len(told) < len(candidates):
+                batch = candidates[len(told) : len(told) + batch_size]
+                with finish_first():
+                    started = time.perf_counter()
+                    scored = evaluate(batch)
+                    seconds = round((time.perf_counter() - started) / len(batch), 4)
+                    records = []
+                    for i, z in enumerate(batch):
+                        told.append(best.update(z, float(scored.loss[i])))
+                        records.append(
+                            {
+                                "search": name,
+                                "index": len(losses) + len(told) - 1,
+                                "generation": generation,
+                                "loss": told[-1],
+                                "best_loss": best.loss,
+                                "dimensions": dict(zip(dimension_names, scored.dimensions[i], strict=True)),
+                                "item_means": scored.item_means[i],
+                                "valid_mass": scored.valid_mass[i],
+                                "seconds": seconds,
+                                "fingerprint": fingerprint(z),
+                                **({"z": z} if z.size <= KEEP_Z_UP_TO else {}),
+                            }
+                        )
+                    journal.append(records)
                 bar.update(len(batch))
-                bar.set_postfix_str(f"best loss {best_loss:.2f}", refresh=False)
-            optimizer.tell(np.concatenate(told))
+                bar.set_postfix_str(f"best loss {best.loss:.2f}", refresh=False)
+            optimizer.tell(np.array(told))
+            losses += told
             generation += 1
-    if best_z is None:
-        raise ValueError(
-            f"none of the {budget} evaluations of {name} has a loss: every survey had missing answers; "
-            "choose another readout or survey.scoring"
-        )
-    return SearchResult(best_z, best_loss, np.array(losses))
+            failed = int(np.isnan(losses).sum())
+            if failed / len(losses) > max_failed_share or failed == budget:
+                raise ValueError(
+                    f"{failed} of {len(losses)} evaluations of {name} have no loss "
+                    f"(optimizer.max_failed_share={max_failed_share}): the model's answers are missing or not finite; choose "
+                    "another readout or survey.scoring, or a smaller soft_prompt.scale"
+                )
+    if failed:
+        print(f"{name}: {failed} of {budget} evaluations failed: no answer or no finite loss", flush=True)
+    assert best.z is not None
+    return SearchResult(best.z, best.loss, np.array(losses))
 
 
-def progress(name: str, total: int) -> tqdm[Any]:
-    """A progress bar with the time left; where there is no terminal, a line every half minute."""
+class _Best:
+    """The best candidate so far."""
+
+    def __init__(self) -> None:
+        self.z: Array | None = None
+        self.loss = np.inf
+
+    def update(self, z: Array, loss: float) -> float:
+        """Compare with a candidate [d]; returns its loss, NaN if that isn't finite."""
+        loss = loss if np.isfinite(loss) else np.nan
+        if loss < self.loss:
+            self.z, self.loss = z, loss
+        return loss
+
+
+def progress(name: str, total: int, done: int = 0) -> tqdm[Any]:
+    """A progress bar with the time left, ``done`` steps in; where there is no terminal, a line every half minute."""
     quiet = not sys.stderr.isatty()
     return tqdm(
         total=total,
+        initial=done,
         desc=name,
         file=_Lines() if quiet else sys.stderr,
         mininterval=30 if quiet else 0.5,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,12 +16,16 @@ def evaluate(z):
     )
 
 
-def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, make=DifferentialEvolution):
+def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, make=DifferentialEvolution, max_failed_share=0.5):
     optimizer = make(OptimizerConfig(population=8, budget=budget), 3)
-    journal = Journal(tmp_path / "evaluations.jsonl")
-    names = ("PDI", "IDV")
     return run_search(
-        "aligned", optimizer, evaluate, budget=budget, batch_size=batch_size, dimension_names=names, journal=journal
+        "aligned",
+        optimizer,
+        evaluate,
+        budget=budget,
+        max_failed_share=max_failed_share,
+        dimension_names=("PDI", "IDV"),
+        journal=Journal(tmp_path / "evaluations.jsonl", {}, lambda: batch_size),
     )
 
 
@@ -51,24 +57,41 @@ def test_batch_size_changes_nothing(tmp_path, make):
     np.testing.assert_array_equal(losses[0], losses[2])
 
 
-def test_missing_losses_never_win(tmp_path):
-    def first_missing(z):
-        scored = evaluate(z)
-        loss = np.where((z == 0).all(axis=1), np.nan, scored.loss)
-        return Evaluation(loss, scored.dimensions, scored.item_means, scored.valid_mass)
+def failing(share, value=np.nan):
+    """An evaluation in which the first ``share`` of every batch of four has no finite loss."""
 
-    result = search(tmp_path, first_missing)
+    def evaluate_some(z):
+        scored = evaluate(z)
+        failed = np.arange(len(z)) < share * 4
+        return replace(scored, loss=np.where(failed, value, scored.loss))
+
+    return evaluate_some
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_failed_evaluations_never_win_and_are_counted(tmp_path, capsys, value):
+    result = search(tmp_path, failing(0.25, value))
     assert np.isfinite(result.loss)
-    assert read_journal(tmp_path / "evaluations.jsonl")[0]["loss"] is None
+    assert [r["loss"] for r in read_journal(tmp_path / "evaluations.jsonl")][:2] == [None, result.losses[1]]
+    assert "aligned: 6 of 22 evaluations failed" in capsys.readouterr().out
 
 
-def test_a_search_without_any_loss_says_so(tmp_path):
-    def nothing(z):
-        scored = evaluate(z)
-        return Evaluation(scored.loss * np.nan, scored.dimensions, scored.item_means, scored.valid_mass)
+@pytest.mark.parametrize(
+    ("share", "allowed", "message"),
+    [
+        (0.75, 0.5, "6 of 8 evaluations of aligned have no loss"),
+        (0.75, 0.74, "6 of 8 evaluations of aligned have no loss"),
+        (1.0, 0.5, "8 of 8 evaluations of aligned have no loss"),
+        (1.0, 1.0, "22 of 22 evaluations of aligned have no loss"),
+    ],
+)
+def test_too_many_failed_evaluations_end_the_search(tmp_path, share, allowed, message):
+    with pytest.raises(ValueError, match=message):
+        search(tmp_path, failing(share), max_failed_share=allowed)
 
-    with pytest.raises(ValueError, match="none of the 22 evaluations of aligned has a loss"):
-        search(tmp_path, nothing)
+
+def test_as_many_failed_evaluations_as_allowed_are_lived_with(tmp_path):
+    assert np.isnan(search(tmp_path, failing(0.5), budget=16).losses).sum() == 8
 
 
 def test_progress_is_readable_lines_without_a_terminal(tmp_path, capsys):

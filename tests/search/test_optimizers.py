@@ -50,6 +50,29 @@ def test_the_global_generator_has_no_say(make):
     np.testing.assert_array_equal(first, again)
 
 
+@pytest.mark.parametrize("make", SEARCHES)
+@pytest.mark.parametrize("crossover", ["0.5", "twopoints"])
+def test_a_fresh_optimizer_told_the_same_losses_takes_over_at_any_generation(make, crossover):
+    def holes(z):
+        return np.where(z[:, 0] > 0.5, np.nan, sphere(z))
+
+    config = OptimizerConfig(population=8, seed=5, budget=44, crossover=crossover)
+    sizes = [8, 8, 8, 8, 8, 4]
+    first = make(config, 6)
+    asked, told = [], []
+    for n in sizes:
+        asked.append(first.ask(n))
+        told.append(holes(asked[-1]))
+        first.tell(told[-1])
+    assert np.isnan(np.concatenate(told)).any()
+    for taken_over in range(len(sizes)):
+        second = make(config, 6)
+        for i, n in enumerate(sizes):
+            z = second.ask(n)
+            np.testing.assert_array_equal(z, asked[i])
+            second.tell(told[i] if i < taken_over else holes(z))
+
+
 def test_de_goes_downhill_and_random_search_does_not():
     _, best = spend(DifferentialEvolution(OptimizerConfig(population=20), 10), 30)
     assert best[-1] < 0.3 * best[0]

@@ -1,0 +1,69 @@
+"""Stopping on SIGINT (Ctrl-C) and SIGTERM without losing what is being computed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Handler = Callable[[int, FrameType | None], None]
+
+
+class Stopped(BaseException):
+    """A signal asks the program to end. No Exception, so that nothing takes it for a failed job and goes on."""
+
+    def __init__(self, number: int) -> None:
+        """Stopped by the signal with this number."""
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+        """What a shell reports for a program that a signal ended."""
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[None]:
+    """Raise :class:`Stopped` in the block when a signal arrives."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise Stopped(number)
+
+    with _handled_by(stop):
+        yield
+
+
+@contextmanager
+def finish_first() -> Iterator[None]:
+    """Let the block end before a signal takes effect; a second signal takes effect at once."""
+    pending: list[int] = []
+
+    def wait(number: int, frame: FrameType | None) -> None:
+        pending.append(number)
+        for other, handler in before.items():
+            signal.signal(other, handler)
+        # Not print: a handler may run in the middle of another write to the same stream.
+        os.write(2, b"stopping after the current batch; a second signal stops at once\n")
+
+    with _handled_by(wait) as before:
+        yield
+    if pending:
+        signal.raise_signal(pending[0])
+
+
+@contextmanager
+def _handled_by(handler: Handler) -> Iterator[dict[signal.Signals, Handler]]:
+    """Install a handler for the block and yield those it replaces; ignored signals stay ignored, as in background jobs."""
+    before: dict[signal.Signals, Handler] = {}
+    if threading.current_thread() is threading.main_thread():  # no other thread may set handlers
+        for number in SIGNALS:
+            current = signal.getsignal(number)
+            if current not in (signal.SIG_IGN, None):
+                before[number] = current  # type: ignore[assignment]
+                signal.signal(number, handler)
+    try:
+        yield before
+    finally:
+        for number, replaced in before.items():
+            signal.signal(number, replaced)
