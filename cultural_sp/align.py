@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from cultural_sp.analysis.tables import summary
 from cultural_sp.baselines import persona
 from cultural_sp.checkpoint import KeptScores, kept_validity
 from cultural_sp.config import AlignConfig
+from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
@@ -33,11 +34,17 @@ from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, load_region
 
+Array = NDArray[np.float64]
 
-def align(config: AlignConfig) -> tuple[Result, Path]:
+
+def align(config: AlignConfig, team: Team | None = None) -> tuple[Result, Path]:
     """Run one alignment and return its result and its run folder; a finished run is only read, an unfinished one goes on.
 
     Everything that can be wrong with the input is checked before anything is written.
+
+    Args:
+        config: the run.
+        team: the processes that score candidates; this one leads them.
 
     Raises:
         ValueError: in one line, for bad input, for a run folder of another run or in another process's hands, and if the
@@ -49,11 +56,12 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
     if finished is not None:
         return finished, run_folder(config)
     with hold(config) as folder:
-        return _run(config, survey, region, folder), folder
+        return _run(config, survey, region, folder, team or Team()), folder
 
 
-def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> Result:
+def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, team: Team) -> Result:
     clock: dict[str, float] = {}
+    team.call()
     with _timed(clock, "load"):
         lm = load_model(config.model)
         before = weights_hash(lm.model)
@@ -75,7 +83,6 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> R
     journal = Journal(
         journal_file, _header(config, survey, region, lm, before, start), lambda: examiner.batch_size(start)
     )
-    examiner.batching.fix(journal.header["batch_size"])
     kept = KeptScores(scores_file)
     write_config(config)
     print(_announcement(config, survey, region, lm), flush=True)
@@ -88,10 +95,12 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> R
         print(f"validity: {validity.sentence}", flush=True)
     with _timed(clock, "random_search"):
         random_best = _search(
-            config, "random_search", RandomSearch(config.optimizer, space.dim), space, examiner, journal
+            config, "random_search", RandomSearch(config.optimizer, space.dim), space, examiner, journal, team
         )
     with _timed(clock, "search"):
-        best = _search(config, "aligned", DifferentialEvolution(config.optimizer, space.dim), space, examiner, journal)
+        best = _search(
+            config, "aligned", DifferentialEvolution(config.optimizer, space.dim), space, examiner, journal, team
+        )
     aligned = space.decode(best.z[None])[0]
     with using(folder / "soft_prompt"):
         save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
@@ -175,26 +184,47 @@ def _target(survey: Survey, region: Region) -> dict[str, float | None]:
     return target
 
 
-def _search(
-    config: AlignConfig, name: str, optimizer: Optimizer, space: Space, examiner: Examiner, journal: Journal
-) -> SearchResult:
-    survey = examiner.survey
+def help_align(config: AlignConfig, team: Team) -> None:
+    """Score candidates for the process that leads the run of the same config."""
 
-    def evaluate(z: NDArray[np.float64]) -> Evaluation:
-        try:
-            scored = examiner.fitness(space.decode(z))
-        except FloatingPointError:  # the model's output isn't finite
-            n, nan = len(z), np.nan
-            return Evaluation(
-                np.full(n, nan),
-                np.full((n, len(survey.dimensions)), nan),
-                np.full((n, len(survey.items)), nan),
-                np.full(n, nan),
-            )
-        if config.readout.kind == "generate":
-            return scored
-        # argmax and sample make an answer even of log-probabilities that are NaN.
-        return replace(scored, loss=np.where(np.isfinite(scored.valid_mass), scored.loss, np.nan))
+    def prepare() -> Callable[[Array], Evaluation]:
+        survey = open_survey(config)
+        region = load_region(survey, config.region.code, config.region.vintage)
+        lm = load_model(config.model)
+        space = search_space(config, lm, initial_prompt(config.soft_prompt, lm, config.seed))
+        return partial(_score, Examiner(lm, survey, region, config), space)
+
+    team.help(prepare)
+
+
+def _score(examiner: Examiner, space: Space, z: Array) -> Evaluation:
+    """Score one batch of candidates [N, d] in one forward pass."""
+    survey = examiner.survey
+    examiner.batching.fix(len(z))
+    try:
+        scored = examiner.fitness(space.decode(z))
+    except FloatingPointError:  # the model's output isn't finite
+        n, nan = len(z), np.nan
+        return Evaluation(
+            np.full(n, nan),
+            np.full((n, len(survey.dimensions)), nan),
+            np.full((n, len(survey.items)), nan),
+            np.full(n, nan),
+        )
+    if examiner.config.readout.kind == "generate":
+        return scored
+    # argmax and sample make an answer even of log-probabilities that are NaN.
+    return replace(scored, loss=np.where(np.isfinite(scored.valid_mass), scored.loss, np.nan))
+
+
+def _search(
+    config: AlignConfig, name: str, optimizer: Optimizer, space: Space, examiner: Examiner, journal: Journal, team: Team
+) -> SearchResult:
+    size = journal.header["batch_size"]
+
+    def evaluate(z: Array) -> Evaluation:
+        batches = [z[first : first + size] for first in range(0, len(z), size)]
+        return Evaluation.joined(team.score(partial(_score, examiner, space), batches))
 
     return run_search(
         name,
@@ -202,8 +232,9 @@ def _search(
         evaluate,
         budget=config.optimizer.budget,
         max_failed_share=config.optimizer.max_failed_share,
-        dimension_names=survey.dimension_names,
+        dimension_names=examiner.survey.dimension_names,
         journal=journal,
+        side_by_side=team.size,
     )
 
 

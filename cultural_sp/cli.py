@@ -15,13 +15,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, register
 from cultural_sp.files import RESUME
-from cultural_sp.interrupt import Stopped, stop_on_signals
+from cultural_sp.interrupt import PeerLostError, Stopped, stop_on_signals
 from cultural_sp.run_folder import run_folder, skip_finished
 
 BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException)
 
 
-def main(job: Callable[[Any], object], config_name: str = "config", schema: type = AlignConfig) -> None:
+def main(
+    job: Callable[[Any], object], config_name: str = "config", schema: type = AlignConfig, *, together: bool = False
+) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
@@ -32,22 +34,33 @@ def main(job: Callable[[Any], object], config_name: str = "config", schema: type
         "OMP_WAIT_POLICY", "passive"
     )  # threads that spin while waiting double the time on shared cores
     register()
+    first = first_process()
+    if several_processes() and not together:
+        if first:
+            print(
+                "error: this program runs in one process; start it without torchrun or accelerate launch",
+                file=sys.stderr,
+            )
+        sys.exit(2)
     failed: list[str] = []
+
+    def report(error: BaseException) -> None:
+        failed.append(one_line(error, schema))
+        if first or isinstance(error, PeerLostError):  # all processes have the same command line to complain about
+            print(f"error: {failed[-1]}", file=sys.stderr, flush=True)
 
     def run(config: Any) -> None:
         try:
             job(build(config, schema))
         except BAD_INPUT as error:  # kept from Hydra, which would add a line of its own
-            failed.append(one_line(error, schema))
-            print(f"error: {failed[-1]}", file=sys.stderr, flush=True)
+            report(error)
 
     entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(run)
     try:
         with stop_on_signals():
             entry()
     except BAD_INPUT as error:
-        failed.append(one_line(error, schema))
-        print(f"error: {failed[-1]}", file=sys.stderr)
+        report(error)
     except Stopped as stop:
         print(f"{stop}; {RESUME}", file=sys.stderr)
         sys.exit(stop.exit_code)
@@ -75,13 +88,40 @@ def align_main() -> None:
     """``cultural-sp-align``: the main job."""
 
     def job(config: AlignConfig) -> None:
-        if not skip_finished(config):  # torch and transformers load only if there is something to do
+        if several_processes():
+            _together(config)
+        elif not skip_finished(config):  # torch and transformers load only if there is something to do
             from cultural_sp.align import align
+            from cultural_sp.distributed import join
 
-            align(config)
-        print(f"run folder: {run_folder(config)}", flush=True)
+            align(config, join(config.model))
+        if first_process():
+            print(f"run folder: {run_folder(config)}", flush=True)
 
-    main(job)
+    main(job, together=True)
+
+
+def _together(config: AlignConfig) -> None:
+    """One process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
+    from cultural_sp.align import align, help_align
+    from cultural_sp.distributed import join
+
+    team = join(config.model)
+    if team.rank:
+        help_align(config, team)
+        return
+    with team.leading():
+        align(config, team)
+
+
+def first_process() -> bool:
+    """Whether this is the process that leads and writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def several_processes() -> bool:
+    """Whether a launcher started this program as one of several processes."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def validity_main() -> None:

@@ -38,6 +38,8 @@ class ModelConfig:
     dtype: str = "float32"
     device: str = "auto"
     """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
+    device_map: str | None = None
+    """auto spreads a model too large for one GPU over all of them; one process only."""
     attn_implementation: str = "sdpa"
     """sdpa or eager: both honour the tree attention mask."""
     chat_template_args: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +59,8 @@ class ModelConfig:
         _one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
         if self.batch_size is not None:
             check_in_range("model.batch_size", self.batch_size, 1)
+        if self.device_map is not None:
+            _one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
         if self.memory_gib is not None and not self.memory_gib > 0:
             raise ValueError(f"model.memory_gib={self.memory_gib} is out of range; give a number above 0, or null")
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):

@@ -23,6 +23,10 @@ class Stopped(BaseException):
         """What a shell reports for a program that a signal ended."""
 
 
+class PeerLostError(ValueError):
+    """Another process of the same run has ended too early."""
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
     """Raise :class:`Stopped` in the block when a signal arrives."""

@@ -35,10 +35,12 @@ class Batching:
         self.lm, self._asked = lm, batch_size
         self._budget = None if memory_gib is None else int(memory_gib * 2**30)
         self._chosen: dict[int, int] = {}
+        self._forced = False
 
     def fix(self, batch_size: int) -> None:
-        """Choose no longer: a search that goes on needs its old batches."""
-        self._asked = batch_size
+        """Choose no longer: a search that goes on needs its old batches. What memory has forced stays."""
+        if not self._forced:
+            self._asked = batch_size
 
     @property
     def budget(self) -> int:
@@ -104,8 +106,7 @@ class Batching:
         def attempt(batch_size: int) -> torch.Tensor:
             result = torch.cat([evaluate(batch) for batch in torch.split(prompts, batch_size)])
             if batch_size < size:  # what memory forced now holds for the rest
-                self._chosen[n_tokens] = batch_size
-                self._asked = None if self._asked is None else batch_size
+                self._asked, self._forced = batch_size, True
             return result
 
         size = 1 if len(prompts) == 1 else min(len(prompts), self.size(evaluate, prompts, n_tokens, n_rows))

@@ -24,9 +24,11 @@ def compiled_layers(model: PreTrainedModel) -> Iterator[None]:
         ValueError: in one line, if the compiler fails, as it does where there is none.
     """
     layers = decoder_layers(model)
+    replaced = [
+        layer.__dict__.get("forward") for layer in layers
+    ]  # hooks, where the model is spread over several devices
     for layer in layers:
-        usual = type(layer).forward.__get__(layer)
-        layer.forward = torch.compile(usual, dynamic=False)
+        layer.forward = torch.compile(layer.forward, dynamic=False)
     # Layers share their code but not their index and settings, so each may need an entry of its own.
     limits = {"recompile_limit": 8 * len(layers) + 64, "accumulated_recompile_limit": 64 * len(layers) + 256}
     try:
@@ -36,5 +38,7 @@ def compiled_layers(model: PreTrainedModel) -> Iterator[None]:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"model.compile=true does not work here; use model.compile=false ({reason})") from error
     finally:
-        for layer in layers:
+        for layer, before in zip(layers, replaced, strict=True):
             del layer.forward
+            if before is not None:
+                layer.forward = before

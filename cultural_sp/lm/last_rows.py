@@ -23,14 +23,16 @@ class LastRows:
         self.mlp: Any = getattr(layers[-1], "mlp", None) if layers else None
         if self.mlp is None:
             return
-        usual = type(self.mlp).forward.__get__(self.mlp)
+        usual = self.mlp.forward
+        self.replaced = self.mlp.__dict__.get("forward")  # a hook, where the model is spread over several devices
 
         def forward(x: torch.Tensor) -> Any:
-            part = usual(x[:, rows])
+            here = rows.to(x.device)
+            part = usual(x[:, here])
             if not isinstance(part, torch.Tensor):
                 return usual(x)
             out = torch.zeros_like(x)
-            out[:, rows] = part
+            out[:, here] = part.to(x.device)
             return out
 
         self.forward = forward  # one object for all passes, or a compiler would start over with each
@@ -46,3 +48,5 @@ class LastRows:
         """Put it back."""
         if self.mlp is not None:
             del self.mlp.forward
+            if self.replaced is not None:
+                self.mlp.forward = self.replaced

@@ -75,6 +75,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
     common: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
     if config.revision is not None:
         common["revision"] = config.revision
+    spread = {} if config.device_map is None else {"device_map": config.device_map}
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(path, **common)
@@ -83,6 +84,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
                 dtype=getattr(torch, config.dtype),
                 attn_implementation=config.attn_implementation,
                 output_loading_info=True,
+                **spread,
                 **common,
             )
             if report["missing_keys"] or report["mismatched_keys"]:  # would be filled with random numbers
@@ -96,12 +98,14 @@ def load_model(config: ModelConfig) -> LanguageModel:
             f"access to, a folder with config.json, weights and tokenizer, or a .gguf file ({reason[:300]})"
         ) from error
     model.requires_grad_(False)
-    model.eval().to(device)
+    model.eval()
+    if not spread:
+        model.to(device)
     return LanguageModel(model, tokenizer, dict(config.chat_template_args), config.name_or_path, path)
 
 
 def find_device(wanted: str) -> torch.device:
-    """The device that ``model.device`` names; ``auto`` is the first GPU if there is one.
+    """The device that ``model.device`` names; ``auto`` is a GPU if there is one.
 
     Raises:
         ValueError: in one line, if there is no such device.
@@ -109,7 +113,9 @@ def find_device(wanted: str) -> torch.device:
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(wanted.split(":")[0], True):
         raise ValueError(f"model.device={wanted} but torch sees no such device; use model.device=auto or cpu")
-    return torch.device(("cuda" if available["cuda"] else "cpu") if wanted == "auto" else wanted)
+    if wanted in ("auto", "cuda") and available["cuda"]:
+        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # each process of a node has its own
+    return torch.device("cpu" if wanted == "auto" else wanted)
 
 
 def weights_hash(model: torch.nn.Module) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,11 @@ class Evaluation:
     valid_mass: Array
     """[N], mean probability on valid options."""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Evaluation]) -> Evaluation:
+        """The evaluations of several batches as one."""
+        return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
+
 
 @dataclass(frozen=True)
 class SearchResult:
@@ -54,6 +59,7 @@ def run_search(
     max_failed_share: float,
     dimension_names: tuple[str, ...],
     journal: Journal,
+    side_by_side: int = 1,
 ) -> SearchResult:
     """Spend ``budget`` evaluations and return the best candidate; the earlier one on a tie.
 
@@ -68,6 +74,7 @@ def run_search(
         max_failed_share: the largest share of evaluations that may lack a finite loss.
         dimension_names: names of the K dimensions, for the journal.
         journal: gets one record per evaluation; its header says how many candidates are evaluated together.
+        side_by_side: how many such batches ``evaluate`` is given at once.
 
     Raises:
         ValueError: in one line, if too many evaluations have no loss, or if the journal is damaged or can't be written.
@@ -75,14 +82,14 @@ def run_search(
     best = _Best()
     losses: list[float] = []
     recorded = journal.start(name, budget, optimizer.generation_size)
-    batch_size = journal.header["batch_size"]
+    step = journal.header["batch_size"] * side_by_side
     with progress(name, budget, recorded) as bar:
         generation = 0
         while len(losses) < budget:
             candidates = optimizer.ask(min(optimizer.generation_size, budget - len(losses)))
             told = [best.update(z, loss) for z, loss in journal.recorded(candidates[: max(recorded - len(losses), 0)])]
             while len(told) < len(candidates):
-                batch = candidates[len(told) : len(told) + batch_size]
+                batch = candidates[len(told) : len(told) + step]
                 with finish_first():
                     started = time.perf_counter()
                     scored = evaluate(batch)

@@ -83,3 +83,11 @@ def test_damaged_files_are_one_line(tiny_folder, tmp_path, monkeypatch, content)
         with pytest.raises(ValueError, match="^model.name_or_path=[^\n]+$"):
             load_model(ModelConfig(name_or_path=str(name)))
     assert not [p for p in (tmp_path / "cache" / "models").iterdir() if not p.name.endswith(".lock")]
+
+
+def test_a_model_spread_by_a_device_map_answers_the_same(tiny_folder, tiny_lm, toy_survey):
+    spread = load_model(ModelConfig(name_or_path=str(tiny_folder), device_map="auto"))
+    config = SurveyConfig(instrument="toy")
+    prompts = np.ones((2, 3, 32), dtype=np.float32)
+    expected, found = (Respondent(lm, toy_survey, config).answer(prompts).log_probs["none"] for lm in (tiny_lm, spread))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
