@@ -6,6 +6,7 @@ scored together in a forward pass is fixed by the run, not by the number of proc
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
@@ -42,6 +43,11 @@ class Team:
         if self.size > 1:
             broadcast_object_list([message], from_process=0)
 
+    def _part(self) -> None:
+        """Wait until everybody has heard the last word: who leaves first would cut the others off."""
+        if self.size > 1:
+            gather_object([None])
+
     def call(self) -> None:
         """Let the others prepare, while the first process does the same."""
         self._send("prepare")
@@ -70,6 +76,7 @@ class Team:
         finally:
             with suppress(RuntimeError):  # somebody is gone; the block's own error says so
                 self._send(None)
+                self._part()
 
     def help(self, prepare: Callable[[], Score[Any]]) -> None:
         """Score what the first process sends until it sends everybody home. Nothing is printed or written.
@@ -90,6 +97,7 @@ class Team:
                 inbox: list[Any] = [None]
                 broadcast_object_list(inbox, from_process=0)
                 if inbox[0] is None:
+                    self._part()
                     return
                 if isinstance(inbox[0], str):
                     try:
@@ -149,5 +157,7 @@ def join(config: ModelConfig) -> Team:
         )
     threads = max(1, (os.cpu_count() or 1) // local)
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    if not torch.distributed.is_initialized():
+        atexit.register(torch.distributed.destroy_process_group)  # or its threads may end the process with an abort
     state = PartialState(cpu=True, backend="gloo", timeout=WAIT)
     return Team(state.process_index, state.num_processes)

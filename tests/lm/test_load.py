@@ -1,11 +1,13 @@
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from cultural_sp.config import ModelConfig
+from cultural_sp.config import ModelConfig, SurveyConfig
 from cultural_sp.lm.load import load_model, resolve, weights_hash
+from cultural_sp.lm.respond import Respondent
 
 
 def test_a_loaded_model_is_frozen(tiny_lm):
