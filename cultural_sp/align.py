@@ -29,15 +29,20 @@ from cultural_sp.search.journal import Journal, fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
 from cultural_sp.search.optimizers import DifferentialEvolution, Optimizer, RandomSearch
 from cultural_sp.search.space import Space, make_space
+from cultural_sp.shared import Shared
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, load_region
 
 
-def align(config: AlignConfig) -> tuple[Result, Path]:
+def align(config: AlignConfig, shared: Shared | None = None) -> tuple[Result, Path]:
     """Run one alignment and return its result and its run folder; a finished run is only read, an unfinished one goes on.
 
     Everything that can be wrong with the input is checked before anything is written.
+
+    Args:
+        config: the run.
+        shared: the model and what else this process's other runs have in common with this one; None if there are none.
 
     Raises:
         ValueError: in one line, for bad input, for a run folder of another run or in another process's hands, and if the
@@ -48,18 +53,23 @@ def align(config: AlignConfig) -> tuple[Result, Path]:
     finished = skip_finished(config)
     if finished is not None:
         return finished, run_folder(config)
+    shared = Shared() if shared is None else shared
     with hold(config) as folder:
-        return _run(config, survey, region, folder), folder
+        try:
+            return _run(config, survey, region, folder, shared), folder
+        except BaseException:  # whatever it was: the next run loads anew rather than trust what this one left
+            shared.clear()
+            raise
 
 
-def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path) -> Result:
+def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, shared: Shared) -> Result:
     clock: dict[str, float] = {}
     with _timed(clock, "load"):
-        lm = load_model(config.model)
+        lm = shared.model(config.model, load_model)
         before = weights_hash(lm.model)
         start = initial_prompt(config.soft_prompt, lm, config.seed)
         space = search_space(config, lm, start)
-        examiner = Examiner(lm, survey, region, config)
+        examiner = Examiner(lm, survey, region, config, shared)
         examiner.tuning()
         if config.validity:
             examiner.pole_personas()
