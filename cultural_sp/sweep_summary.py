@@ -1,0 +1,149 @@
+"""The table at the end of a sweep: a row per job, printed and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cultural_sp.files import write_text
+from cultural_sp.results import load_result
+from cultural_sp.run_folder import RESULT
+from cultural_sp.sweep import FAILED, Outcome, Sweep
+
+METHODS = ("aligned", "naive", "persona", "random_search", "midpoint")
+OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job with what varies and what it found."""
+
+    outcome: Outcome
+    varying: dict[str, str]
+    losses: dict[str, float | None]
+    """Method -> loss on the tuned wording under the searched readout; nothing if there is no result."""
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
+    """The jobs with the overrides in which they differ, and the losses that lie in their run folders."""
+    given = [dict(override.split("=", 1) for override in o.overrides if "=" in override) for o in outcomes]
+    keys = list(dict.fromkeys(key for overrides in given for key in overrides if key.lstrip("+") not in OWN_COLUMN))
+    keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
+    return [
+        Row(outcome, {key: overrides.get(key, "") for key in keys}, _losses(outcome))
+        for outcome, overrides in zip(outcomes, given, strict=True)
+    ]
+
+
+def _losses(outcome: Outcome) -> dict[str, float | None]:
+    if outcome.folder is None or outcome.readout is None:
+        return {}
+    try:
+        result = load_result(Path(outcome.folder) / RESULT)
+        return {method: result.score(method, "tuned", outcome.readout).loss for method in METHODS}
+    except (ValueError, KeyError):  # moved or replaced since; the state says what is known
+        return {}
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows with every column, losses in full.
+
+    Raises:
+        ValueError: in one line, if the file can't be written.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    varying = rows[0].varying
+    heads = ("job", "region", "seed", "model", *varying, *METHODS, "readout", "state", "error", "run_folder")
+    table.writerow(heads)
+    for row in rows:
+        o = row.outcome
+        losses = [row.losses.get(method) for method in METHODS]
+        table.writerow(
+            [o.job, o.region, o.seed, o.model, *row.varying.values(), *losses, o.readout, o.state, o.error, o.folder]
+        )
+    write_text(path, text.getvalue())
+
+
+def printed(rows: Sequence[Row]) -> str:
+    """The rows as aligned text: the model and the readout only if there are several."""
+    columns: dict[str, list[str]] = {
+        "job": [str(row.outcome.job) for row in rows],
+        "region": [row.outcome.region or "" for row in rows],
+        "seed": [str(row.outcome.seed) for row in rows],
+    }
+    for name in ("model", "readout"):
+        values = [getattr(row.outcome, name) or "" for row in rows]
+        if len(set(values)) > 1:
+            columns[name] = values
+    columns |= {key: [row.varying[key] for row in rows] for key in rows[0].varying}
+    for method in METHODS:
+        columns[method.replace("_", " ")] = [_loss(row, method) for row in rows]
+    states = [f"{row.outcome.state}: {row.outcome.error}" if row.outcome.error else row.outcome.state for row in rows]
+    lines = ["  ".join([*(_padded(head, columns[head], head) for head in columns), "state"])]
+    lines.append("-" * len(lines[0]))
+    for i, state in enumerate(states):
+        lines.append("  ".join([*(_padded(head, values, values[i]) for head, values in columns.items()), state]))
+    return "\n".join(lines)
+
+
+def _loss(row: Row, method: str) -> str:
+    if not row.losses:
+        return ""
+    loss = row.losses[method]
+    return "-" if loss is None else f"{loss:.1f}"
+
+
+def _padded(head: str, values: Sequence[str], value: str) -> str:
+    return value.rjust(max(len(head), *map(len, values)))
+
+
+@contextmanager
+def reported(sweep: Sweep, failed: list[str]) -> Iterator[None]:
+    """Print what became of the sweep in the block when that ends, however it does; errors of jobs join ``failed``."""
+    stopped = False
+    try:
+        yield
+    except Exception as error:
+        if not _of_launcher(error):
+            raise
+        failed.append(f"the launcher gave up: {' '.join(str(error).split())[:300]}")
+        print(f"error: {failed[-1]}", file=sys.stderr)
+    except BaseException:
+        stopped = True
+        raise
+    finally:
+        failed += report(sweep, stopped=stopped)
+
+
+def report(sweep: Sweep, *, stopped: bool = False) -> list[str]:
+    """Print the table of a sweep, write it as CSV, and return the errors, which are printed too."""
+    if sweep.summary is None:
+        return []
+    outcomes = sweep.outcomes(stopped=stopped)
+    if not outcomes:
+        return []
+    rows = rows_of(outcomes)
+    errors = [f"{o.title}: {o.error}" for o in outcomes if o.state == FAILED]
+    print(f"\n{printed(rows)}\n", flush=True)
+    if errors:
+        print(f"error: {len(errors)} of {len(rows)} jobs failed: {'; '.join(errors)}", file=sys.stderr, flush=True)
+    try:
+        write_csv(sweep.summary, rows)
+        print(f"sweep summary: {sweep.summary}", flush=True)
+    except ValueError as error:
+        errors.append(str(error))
+        print(f"error: {error}", file=sys.stderr, flush=True)
+    sweep.forget()
+    return errors
+
+
+def _of_launcher(error: Exception) -> bool:
+    """Whether a launcher says that a job's process is lost, rather than a job that something is wrong with it."""
+    return isinstance(error, BrokenExecutor) or type(error).__module__.startswith("submitit.")
