@@ -49,11 +49,6 @@ class Outcome:
     folder: str | None = None
     """Its run folder, if it has one and is finished."""
 
-    @property
-    def title(self) -> str:
-        """The job as an error message names it."""
-        return f"job {self.job} ({' '.join(self.overrides)})"
-
     def done(self, done: Done | None) -> None:
         """The job ended well."""
         self.state = BEFORE if done is not None and done.before else NOW

@@ -26,14 +26,25 @@ class Row:
 
     outcome: Outcome
     varying: dict[str, str]
+    """The overrides in which the jobs differ."""
     losses: dict[str, float | None]
     """Method -> loss on the tuned wording under the searched readout; nothing if there is no result."""
+
+    @property
+    def title(self) -> str:
+        """The job as an error message names it."""
+        return " ".join([f"job {self.outcome.job}", *(f"{key}={value}" for key, value in self.varying.items())])
+
+    @property
+    def others(self) -> dict[str, str]:
+        """What varies beside the columns that every table has."""
+        return {key: value for key, value in self.varying.items() if key not in OWN_COLUMN}
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
     """The jobs with the overrides in which they differ, and the losses that lie in their run folders."""
     given = [dict(override.split("=", 1) for override in o.overrides if "=" in override) for o in outcomes]
-    keys = list(dict.fromkeys(key for overrides in given for key in overrides if key.lstrip("+") not in OWN_COLUMN))
+    keys = list(dict.fromkeys(key for overrides in given for key in overrides))
     keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
     return [
         Row(outcome, {key: overrides.get(key, "") for key in keys}, _losses(outcome))
@@ -59,14 +70,14 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    varying = rows[0].varying
+    varying = rows[0].others
     heads = ("job", "region", "seed", "model", *varying, *METHODS, "readout", "state", "error", "run_folder")
     table.writerow(heads)
     for row in rows:
         o = row.outcome
         losses = [row.losses.get(method) for method in METHODS]
         table.writerow(
-            [o.job, o.region, o.seed, o.model, *row.varying.values(), *losses, o.readout, o.state, o.error, o.folder]
+            [o.job, o.region, o.seed, o.model, *row.others.values(), *losses, o.readout, o.state, o.error, o.folder]
         )
     write_text(path, text.getvalue())
 
@@ -82,7 +93,7 @@ def printed(rows: Sequence[Row]) -> str:
         values = [getattr(row.outcome, name) or "" for row in rows]
         if len(set(values)) > 1:
             columns[name] = values
-    columns |= {key: [row.varying[key] for row in rows] for key in rows[0].varying}
+    columns |= {key: [row.others[key] for row in rows] for key in rows[0].others}
     for method in METHODS:
         columns[method.replace("_", " ")] = [_loss(row, method) for row in rows]
     states = [f"{row.outcome.state}: {row.outcome.error}" if row.outcome.error else row.outcome.state for row in rows]
@@ -130,7 +141,7 @@ def report(sweep: Sweep, *, stopped: bool = False) -> list[str]:
     if not outcomes:
         return []
     rows = rows_of(outcomes)
-    errors = [f"{o.title}: {o.error}" for o in outcomes if o.state == FAILED]
+    errors = [f"{row.title}: {row.outcome.error}" for row in rows if row.outcome.state == FAILED]
     print(f"\n{printed(rows)}\n", flush=True)
     if errors:
         print(f"error: {len(errors)} of {len(rows)} jobs failed: {'; '.join(errors)}", file=sys.stderr, flush=True)
