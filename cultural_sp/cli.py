@@ -78,7 +78,7 @@ def one_line(error: BaseException, root: type = AlignConfig) -> str:
         schema = GROUPS.get(parent, root)
         allowed = ", ".join(f.name for f in dataclasses.fields(schema))
         return f"unknown key {unknown[1]}; allowed{' in ' + parent if parent in GROUPS else ''}: {allowed}"
-    plugin = re.search(r"Could not find 'hydra/launcher/(joblib|submitit)", text)
+    plugin = re.search(r"Could not (?:find|load) 'hydra/launcher/(joblib|submitit)", text)
     if plugin:
         extra = {"joblib": "joblib", "submitit": "slurm"}[plugin[1]]
         return f"hydra/launcher: the {plugin[1]} launcher is not installed; pip install 'cultural-sp[{extra}]'"

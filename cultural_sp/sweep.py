@@ -19,7 +19,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from cultural_sp.files import write_text
 
-RUNNING, NOW, BEFORE, STOPPED, FAILED = "running", "finished now", "was finished", "stopped", "failed"
+NOW, BEFORE, FAILED = "finished now", "was finished", "failed"
+STOPPED, RUNNING = "stopped", "not finished"  # Slurm's jobs run on when the sweep that sent them is stopped
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ class Sweep:
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", str(OmegaConf.select(config, "name")))
         self.summary = Path(config.hydra.sweep.dir).absolute() / f"{name}-{digest}.csv"  # the same for the same sweep
         self._jobs = self.summary.with_suffix(f".{uuid.uuid4().hex[:8]}")  # another one for every start of it
+        with suppress(OSError):  # Hydra makes the folder around it next, and says what is wrong there
+            self._jobs.mkdir(parents=True)
 
     @contextmanager
     def job(self, config: DictConfig) -> Iterator[Outcome]:
@@ -86,7 +89,7 @@ class Sweep:
         """
         hydra = HydraConfig.get()
         outcome = Outcome(
-            job=OmegaConf.select(hydra, "job.num", default=0) if self.summary else 0,
+            job=hydra.job.num if self.summary else 0,
             overrides=list(hydra.overrides.task),
             region=OmegaConf.select(config, "region.code"),
             seed=OmegaConf.select(config, "seed"),
@@ -107,17 +110,14 @@ class Sweep:
         self._write(outcome)
 
     def _write(self, outcome: Outcome) -> None:
-        if self.summary is not None:
-            self._jobs.mkdir(parents=True, exist_ok=True)
+        if self.summary is not None and self._jobs.is_dir():  # else nobody waits for it any more
             write_text(self._jobs / f"{outcome.job}.json", json.dumps(asdict(outcome)))
 
-    def outcomes(self, *, stopped: bool) -> list[Outcome]:
-        """Those of all jobs that began, in order; one that came to no end was ``stopped`` with the sweep, or died."""
+    def outcomes(self, *, whole: bool) -> list[Outcome]:
+        """Those of all jobs that began, in order; if the sweep is whole, one that came to no end has died."""
         found = [Outcome(**json.loads(path.read_text(encoding="utf-8"))) for path in self._jobs.glob("*.json")]
         for outcome in found:
-            if outcome.state == RUNNING and stopped:
-                outcome.state = STOPPED
-            elif outcome.state in (RUNNING, STOPPED) and not stopped:
+            if whole and outcome.state in (RUNNING, STOPPED):
                 outcome.failed("its process ended before the job did; the same command goes on from what is saved")
         return sorted(found, key=lambda outcome: outcome.job)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cultural_sp.files import write_text
+from cultural_sp.files import using, write_text
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import RESULT
 from cultural_sp.sweep import FAILED, Outcome, Sweep
@@ -118,26 +118,31 @@ def _padded(head: str, values: Sequence[str], value: str) -> str:
 @contextmanager
 def reported(sweep: Sweep, failed: list[str]) -> Iterator[None]:
     """Print what became of the sweep in the block when that ends, however it does; errors of jobs join ``failed``."""
-    stopped = False
+    whole = True
     try:
         yield
     except Exception as error:
+        if isinstance(error, OSError) and sweep.summary is not None and str(error.filename) in _above(sweep.summary):
+            with using(sweep.summary.parent):  # Hydra makes that folder itself
+                raise
         if not _of_launcher(error):
             raise
+        whole = False
         failed.append(f"the launcher gave up: {' '.join(str(error).split())[:300]}")
         print(f"error: {failed[-1]}", file=sys.stderr)
     except BaseException:
-        stopped = True
+        whole = False
         raise
     finally:
-        failed += report(sweep, stopped=stopped)
+        failed += report(sweep, whole=whole)
 
 
-def report(sweep: Sweep, *, stopped: bool = False) -> list[str]:
-    """Print the table of a sweep, write it as CSV, and return the errors, which are printed too."""
+def report(sweep: Sweep, *, whole: bool) -> list[str]:
+    """Print the table of a sweep, write it as CSV, and return the errors, which are printed too; ``whole`` if all have ended."""
     if sweep.summary is None:
         return []
-    outcomes = sweep.outcomes(stopped=stopped)
+    outcomes = sweep.outcomes(whole=whole)
+    sweep.forget()
     if not outcomes:
         return []
     rows = rows_of(outcomes)
@@ -151,8 +156,11 @@ def report(sweep: Sweep, *, stopped: bool = False) -> list[str]:
     except ValueError as error:
         errors.append(str(error))
         print(f"error: {error}", file=sys.stderr, flush=True)
-    sweep.forget()
     return errors
+
+
+def _above(path: Path) -> list[str]:
+    return [str(path.parent / "multirun.yaml"), *map(str, path.parents)]
 
 
 def _of_launcher(error: Exception) -> bool:
