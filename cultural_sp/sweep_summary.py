@@ -17,6 +17,7 @@ from cultural_sp.run_folder import RESULT
 from cultural_sp.sweep import FAILED, Outcome, Sweep
 
 METHODS = ("aligned", "naive", "persona", "random_search", "midpoint")
+NAMED = 5  # failed jobs with their reasons in the last line; the table has all
 OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
 
 
@@ -149,7 +150,8 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
     errors = [f"{row.title}: {row.outcome.error}" for row in rows if row.outcome.state == FAILED]
     print(f"\n{printed(rows)}\n", flush=True)
     if errors:
-        print(f"error: {len(errors)} of {len(rows)} jobs failed: {'; '.join(errors)}", file=sys.stderr, flush=True)
+        named = "; ".join(errors[:NAMED]) + ("; ..." if len(errors) > NAMED else "")
+        print(f"error: {len(errors)} of {len(rows)} jobs failed: {named}", file=sys.stderr, flush=True)
     try:
         write_csv(sweep.summary, rows)
         print(f"sweep summary: {sweep.summary}", flush=True)
