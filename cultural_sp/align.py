@@ -30,6 +30,7 @@ from cultural_sp.search.journal import Journal, fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
 from cultural_sp.search.optimizers import DifferentialEvolution, Optimizer, RandomSearch
 from cultural_sp.search.space import Space, make_space
+from cultural_sp.shared import Shared
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, load_region
@@ -37,13 +38,14 @@ from cultural_sp.survey.regions import Region, load_region
 Array = NDArray[np.float64]
 
 
-def align(config: AlignConfig, team: Team | None = None) -> tuple[Result, Path]:
+def align(config: AlignConfig, shared: Shared | None = None, team: Team | None = None) -> tuple[Result, Path]:
     """Run one alignment and return its result and its run folder; a finished run is only read, an unfinished one goes on.
 
     Everything that can be wrong with the input is checked before anything is written.
 
     Args:
         config: the run.
+        shared: the model and what else this process's other runs have in common with this one; None if there are none.
         team: the processes that score candidates; this one leads them.
 
     Raises:
@@ -55,19 +57,24 @@ def align(config: AlignConfig, team: Team | None = None) -> tuple[Result, Path]:
     finished = skip_finished(config)
     if finished is not None:
         return finished, run_folder(config)
+    shared = Shared() if shared is None else shared
     with hold(config) as folder:
-        return _run(config, survey, region, folder, team or Team()), folder
+        try:
+            return _run(config, survey, region, folder, shared, team or Team()), folder
+        except BaseException:  # whatever it was: the next run loads anew rather than trust what this one left
+            shared.clear()
+            raise
 
 
-def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, team: Team) -> Result:
+def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, shared: Shared, team: Team) -> Result:
     clock: dict[str, float] = {}
     team.call()
     with _timed(clock, "load"):
-        lm = load_model(config.model)
+        lm = shared.model(config.model, load_model)
         before = weights_hash(lm.model)
         start = initial_prompt(config.soft_prompt, lm, config.seed)
         space = search_space(config, lm, start)
-        examiner = Examiner(lm, survey, region, config)
+        examiner = Examiner(lm, survey, region, config, shared)
         examiner.tuning()
         if config.validity:
             examiner.pole_personas()
@@ -184,15 +191,15 @@ def _target(survey: Survey, region: Region) -> dict[str, float | None]:
     return target
 
 
-def help_align(config: AlignConfig, team: Team) -> None:
+def help_align(config: AlignConfig, shared: Shared, team: Team) -> None:
     """Score candidates for the process that leads the run of the same config."""
 
     def prepare() -> Callable[[Array], Evaluation]:
         survey = open_survey(config)
         region = load_region(survey, config.region.code, config.region.vintage)
-        lm = load_model(config.model)
+        lm = shared.model(config.model, load_model)
         space = search_space(config, lm, initial_prompt(config.soft_prompt, lm, config.seed))
-        return partial(_score, Examiner(lm, survey, region, config), space)
+        return partial(_score, Examiner(lm, survey, region, config, shared), space)
 
     team.help(prepare)
 

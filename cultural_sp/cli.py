@@ -17,17 +17,25 @@ from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, regist
 from cultural_sp.files import RESUME
 from cultural_sp.interrupt import PeerLostError, Stopped, stop_on_signals
 from cultural_sp.run_folder import run_folder, skip_finished
+from cultural_sp.shared import PROCESS
+from cultural_sp.sweep import Announce, Done, Sweep
+from cultural_sp.sweep_summary import reported
 
 BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException)
 
 
 def main(
-    job: Callable[[Any], object], config_name: str = "config", schema: type = AlignConfig, *, together: bool = False
+    program: str,
+    job: Callable[[Any], Done | None],
+    config_name: str = "config",
+    schema: type = AlignConfig,
+    *,
+    together: bool = False,
 ) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
-    the whole sweep with the exit code that a shell expects for it.
+    the whole sweep with the exit code that a shell expects for it. However a sweep ends, it tells what its jobs came to.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
     os.environ.setdefault(
@@ -44,26 +52,33 @@ def main(
         sys.exit(2)
     failed: list[str] = []
 
-    def report(error: BaseException) -> None:
+    def note(error: BaseException) -> str:
         failed.append(one_line(error, schema))
         if first or isinstance(error, PeerLostError):  # all processes have the same command line to complain about
             print(f"error: {failed[-1]}", file=sys.stderr, flush=True)
+        return failed[-1]
 
-    def run(config: Any) -> None:
-        try:
-            job(build(config, schema))
-        except BAD_INPUT as error:  # kept from Hydra, which would add a line of its own
-            report(error)
+    sweep = Sweep(program)
+    Announce.sweep = sweep if first else None  # the others' sweep never starts, and so writes nothing
+
+    def run(config: Any) -> None:  # launchers send a copy of it to other processes
+        with sweep.job(config) as outcome:
+            try:
+                outcome.done(job(build(config, schema)))
+            except BAD_INPUT as error:  # kept from Hydra, which would add a line of its own
+                outcome.failed(note(error))
 
     entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(run)
     try:
-        with stop_on_signals():
+        with stop_on_signals(), reported(sweep, failed):
             entry()
     except BAD_INPUT as error:
-        report(error)
+        note(error)
     except Stopped as stop:
         print(f"{stop}; {RESUME}", file=sys.stderr)
         sys.exit(stop.exit_code)
+    finally:
+        PROCESS.clear()
     if failed:
         sys.exit(2)
 
@@ -80,6 +95,10 @@ def one_line(error: BaseException, root: type = AlignConfig) -> str:
         schema = GROUPS.get(parent, root)
         allowed = ", ".join(f.name for f in dataclasses.fields(schema))
         return f"unknown key {unknown[1]}; allowed{' in ' + parent if parent in GROUPS else ''}: {allowed}"
+    plugin = re.search(r"Could not (?:find|load) 'hydra/launcher/(joblib|submitit)", text)
+    if plugin:
+        extra = {"joblib": "joblib", "submitit": "slurm"}[plugin[1]]
+        return f"hydra/launcher: the {plugin[1]} launcher is not installed; pip install 'cultural-sp[{extra}]'"
     text = re.split(r"\s*Config search path:|\s+full_key:|\s+reference_type=|\s+object_type=", text)[0]
     return " ".join(text.split())
 
@@ -87,31 +106,29 @@ def one_line(error: BaseException, root: type = AlignConfig) -> str:
 def align_main() -> None:
     """``cultural-sp-align``: the main job."""
 
-    def job(config: AlignConfig) -> None:
-        if several_processes():
-            _together(config)
-        elif not skip_finished(config):  # torch and transformers load only if there is something to do
-            from cultural_sp.align import align
-            from cultural_sp.distributed import join
-
-            align(config, join(config.model))
+    def job(config: AlignConfig) -> Done:
+        before = not several_processes() and skip_finished(config) is not None
+        if not before:  # torch and transformers load only if there is something to do
+            _align(config)
         if first_process():
             print(f"run folder: {run_folder(config)}", flush=True)
+        return Done(run_folder(config), before)
 
-    main(job, together=True)
+    main("align", job, together=True)
 
 
-def _together(config: AlignConfig) -> None:
-    """One process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
+def _align(config: AlignConfig) -> None:
+    """This process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
     from cultural_sp.align import align, help_align
     from cultural_sp.distributed import join
+    from cultural_sp.shared import PROCESS  # here, since what a launcher sends along would be a copy
 
     team = join(config.model)
     if team.rank:
-        help_align(config, team)
+        help_align(config, PROCESS, team)
         return
     with team.leading():
-        align(config, team)
+        align(config, PROCESS, team)
 
 
 def first_process() -> bool:
@@ -128,11 +145,12 @@ def validity_main() -> None:
     """``cultural-sp-validity``: only the check whether a model can take a survey."""
 
     def job(config: AlignConfig) -> None:
+        from cultural_sp.shared import PROCESS
         from cultural_sp.validity import check
 
-        check(config)
+        check(config, PROCESS)
 
-    main(job)
+    main("validity", job)
 
 
 def benchmark_main() -> None:
@@ -145,4 +163,4 @@ def benchmark_main() -> None:
         print(f"benchmark folder: {benchmark(config)}", flush=True)
 
     register_benchmark()
-    main(job, "benchmark", BenchmarkConfig)
+    main("benchmark", job, "benchmark", BenchmarkConfig)

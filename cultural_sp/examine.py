@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 from functools import cache
 
 import numpy as np
@@ -20,6 +20,7 @@ from cultural_sp.objective import l1_loss
 from cultural_sp.results import ScoreRecord, Validity
 from cultural_sp.search.journal import jsonable
 from cultural_sp.search.loop import Evaluation, progress
+from cultural_sp.shared import Shared
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.render import orders_of
@@ -32,13 +33,27 @@ READOUTS = ("expected", "argmax", "sample")
 class Examiner:
     """Scores soft prompts and personas on a survey against a region's target."""
 
-    def __init__(self, lm: LanguageModel, survey: Survey, region: Region, config: AlignConfig) -> None:
-        """Examine ``lm``; surveys are rendered when first needed and kept."""
+    def __init__(
+        self, lm: LanguageModel, survey: Survey, region: Region, config: AlignConfig, shared: Shared | None = None
+    ) -> None:
+        """Examine ``lm``; surveys are rendered when first needed and kept.
+
+        Args:
+            lm: the frozen model.
+            survey: the instrument.
+            region: whose scores are the target.
+            config: of the run.
+            shared: holds ``lm`` and what other jobs made with it; None if there are no others.
+        """
         self.lm, self.survey, self.region, self.config = lm, survey, region, config
         self.no_prompt = np.zeros((0, lm.hidden_size), dtype=np.float32)
         self.wordings = {"tuned": 0} | {f"held_out_{i}": i for i in range(1, survey.n_wordings)}
         self.tuning = cache(self._tuning)
-        self.batching = Batching(lm, config.model.batch_size, config.model.memory_gib)
+        self._shared = Shared() if shared is None else shared
+        self._asked = (survey.fingerprint(), *astuple(config.survey))
+        # One budget for all jobs of a model: memory that the allocator kept from earlier ones only looks taken.
+        budget = self._shared.part("budget", lambda: Batching(lm, memory_gib=config.model.memory_gib).budget)
+        self.batching = Batching(lm, config.model.batch_size, budget / 2**30)
 
     def respondent(
         self,
@@ -80,7 +95,14 @@ class Examiner:
 
     def _tuning(self) -> Respondent:
         scoring = "number" if self.config.readout.kind == "generate" else None
-        return self.respondent("tuned", scoring=scoring, prompted=True, often=True)
+        respondent = self._shared.part(
+            ("tuning", self._asked, scoring, self.config.soft_prompt.placement),
+            lambda: self.respondent("tuned", scoring=scoring, prompted=True, often=True),
+        )
+        respondent.batching = (
+            self.batching
+        )  # the trees are shared; the batch size, which a journal fixes, is this job's
+        return respondent
 
     def batch_size(self, prompt: NDArray[np.float32]) -> int:
         """Candidates that the search scores at a time, found with a soft prompt [P, H]."""
@@ -188,7 +210,13 @@ class Examiner:
         return [(d, pole, text) for d in survey.dimensions for pole, text in survey.poles[d].items()]
 
     def validity(self) -> Validity:
-        """Let the plain model and both pole personas of every dimension take every wording, and judge the answers."""
+        """Let the plain model and both pole personas of every dimension take every wording, and judge the answers.
+
+        Neither region nor seed plays a part, so jobs that share a model and ask alike have it computed once.
+        """
+        return self._shared.part(("validity", self._asked), self._validity)
+
+    def _validity(self) -> Validity:
         survey, readout = self.survey, make_readout("expected", 1, 0)
         personas = self.pole_personas()
         plain: dict[str, dict[str, Array]] = {}

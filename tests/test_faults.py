@@ -135,8 +135,9 @@ def test_a_signal_stops_after_the_batch_and_the_run_goes_on(monkeypatch, capsys,
     journal = folder_of(tmp_path) / "evaluations.jsonl"
     assert run.wait_for_lines(journal, 12)
     os.kill(run.process.pid, number)
-    left, _, errors = run.end()
+    left, out, errors = run.end()
     assert left == code, errors
+    assert ("  stopped\n\nsweep summary: " in out) == sweep
     assert errors[-1] == f"stopped by {number.name}; {RESUME}"
     assert errors[:-1] in ([], [FINISHING])
     written = len(read_journal(journal))

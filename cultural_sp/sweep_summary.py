@@ -1,0 +1,170 @@
+"""The table at the end of a sweep: a row per job, printed and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cultural_sp.files import using, write_text
+from cultural_sp.results import load_result
+from cultural_sp.run_folder import RESULT
+from cultural_sp.sweep import FAILED, Outcome, Sweep
+
+METHODS = ("aligned", "naive", "persona", "random_search", "midpoint")
+NAMED = 5  # failed jobs with their reasons in the last line; the table has all
+OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job with what varies and what it found."""
+
+    outcome: Outcome
+    varying: dict[str, str]
+    """The overrides in which the jobs differ."""
+    losses: dict[str, float | None]
+    """Method -> loss on the tuned wording under the searched readout; nothing if there is no result."""
+
+    @property
+    def title(self) -> str:
+        """The job as an error message names it."""
+        return " ".join([f"job {self.outcome.job}", *(f"{key}={value}" for key, value in self.varying.items())])
+
+    @property
+    def others(self) -> dict[str, str]:
+        """What varies beside the columns that every table has."""
+        return {key: value for key, value in self.varying.items() if key not in OWN_COLUMN}
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
+    """The jobs with the overrides in which they differ, and the losses that lie in their run folders."""
+    given = [dict(override.split("=", 1) for override in o.overrides if "=" in override) for o in outcomes]
+    keys = list(dict.fromkeys(key for overrides in given for key in overrides))
+    keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
+    return [
+        Row(outcome, {key: overrides.get(key, "") for key in keys}, _losses(outcome))
+        for outcome, overrides in zip(outcomes, given, strict=True)
+    ]
+
+
+def _losses(outcome: Outcome) -> dict[str, float | None]:
+    if outcome.folder is None or outcome.readout is None:
+        return {}
+    try:
+        result = load_result(Path(outcome.folder) / RESULT)
+        return {method: result.score(method, "tuned", outcome.readout).loss for method in METHODS}
+    except (ValueError, KeyError):  # moved or replaced since; the state says what is known
+        return {}
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows with every column, losses in full.
+
+    Raises:
+        ValueError: in one line, if the file can't be written.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    varying = rows[0].others
+    heads = ("job", "region", "seed", "model", *varying, *METHODS, "readout", "state", "error", "run_folder")
+    table.writerow(heads)
+    for row in rows:
+        o = row.outcome
+        losses = [row.losses.get(method) for method in METHODS]
+        table.writerow(
+            [o.job, o.region, o.seed, o.model, *row.others.values(), *losses, o.readout, o.state, o.error, o.folder]
+        )
+    write_text(path, text.getvalue())
+
+
+def printed(rows: Sequence[Row]) -> str:
+    """The rows as aligned text: the model and the readout only if there are several."""
+    columns: dict[str, list[str]] = {
+        "job": [str(row.outcome.job) for row in rows],
+        "region": [row.outcome.region or "" for row in rows],
+        "seed": [str(row.outcome.seed) for row in rows],
+    }
+    for name in ("model", "readout"):
+        values = [getattr(row.outcome, name) or "" for row in rows]
+        if len(set(values)) > 1:
+            columns[name] = values
+    columns |= {key: [row.others[key] for row in rows] for key in rows[0].others}
+    for method in METHODS:
+        columns[method.replace("_", " ")] = [_loss(row, method) for row in rows]
+    states = [f"{row.outcome.state}: {row.outcome.error}" if row.outcome.error else row.outcome.state for row in rows]
+    lines = ["  ".join([*(_padded(head, columns[head], head) for head in columns), "state"])]
+    lines.append("-" * len(lines[0]))
+    for i, state in enumerate(states):
+        lines.append("  ".join([*(_padded(head, values, values[i]) for head, values in columns.items()), state]))
+    return "\n".join(lines)
+
+
+def _loss(row: Row, method: str) -> str:
+    if not row.losses:
+        return ""
+    loss = row.losses[method]
+    return "-" if loss is None else f"{loss:.1f}"
+
+
+def _padded(head: str, values: Sequence[str], value: str) -> str:
+    return value.rjust(max(len(head), *map(len, values)))
+
+
+@contextmanager
+def reported(sweep: Sweep, failed: list[str]) -> Iterator[None]:
+    """Print what became of the sweep in the block when that ends, however it does; errors of jobs join ``failed``."""
+    whole = True
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and sweep.summary is not None and str(error.filename) in _above(sweep.summary):
+            with using(sweep.summary.parent):  # Hydra makes that folder itself
+                raise
+        if not _of_launcher(error):
+            raise
+        whole = False
+        failed.append(f"the launcher gave up: {' '.join(str(error).split())[:300]}")
+        print(f"error: {failed[-1]}", file=sys.stderr)
+    except BaseException:
+        whole = False
+        raise
+    finally:
+        failed += report(sweep, whole=whole)
+
+
+def report(sweep: Sweep, *, whole: bool) -> list[str]:
+    """Print the table of a sweep, write it as CSV, and return the errors, which are printed too; ``whole`` if all have ended."""
+    if sweep.summary is None:
+        return []
+    outcomes = sweep.outcomes(whole=whole)
+    sweep.forget()
+    if not outcomes:
+        return []
+    rows = rows_of(outcomes)
+    errors = [f"{row.title}: {row.outcome.error}" for row in rows if row.outcome.state == FAILED]
+    print(f"\n{printed(rows)}\n", flush=True)
+    if errors:
+        named = "; ".join(errors[:NAMED]) + ("; ..." if len(errors) > NAMED else "")
+        print(f"error: {len(errors)} of {len(rows)} jobs failed: {named}", file=sys.stderr, flush=True)
+    try:
+        write_csv(sweep.summary, rows)
+        print(f"sweep summary: {sweep.summary}", flush=True)
+    except ValueError as error:
+        errors.append(str(error))
+        print(f"error: {error}", file=sys.stderr, flush=True)
+    return errors
+
+
+def _above(path: Path) -> list[str]:
+    return [str(path.parent / "multirun.yaml"), *map(str, path.parents)]
+
+
+def _of_launcher(error: Exception) -> bool:
+    """Whether a launcher says that a job's process is lost, rather than a job that something is wrong with it."""
+    return isinstance(error, BrokenExecutor) or type(error).__module__.startswith("submitit.")
