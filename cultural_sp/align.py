@@ -21,6 +21,7 @@ from cultural_sp.config import AlignConfig
 from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using
+from cultural_sp.interrupt import stop_if_asked
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
 from cultural_sp.lm.soft_prompt import embedding_rms, initial_prompt, save_soft_prompt
 from cultural_sp.provenance import config_hash, provenance, shaping_versions
@@ -78,6 +79,7 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, shar
         examiner.tuning()
         if config.validity:
             examiner.pole_personas()
+    stop_if_asked()  # before anything is written
     if config.overwrite:
         empty(folder)
     journal_file, scores_file, validity_file = (

@@ -27,20 +27,35 @@ class PeerLostError(ValueError):
     """Another process of the same run has ended too early."""
 
 
+_asked: list[int] = []
+"""Signals that arrived: Python drops what is raised inside a destructor, so raising alone may not be heard."""
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Raise :class:`Stopped` in the block when a signal arrives."""
+    """Raise :class:`Stopped` in the block when a signal arrives, at the latest at the next :func:`stop_if_asked`."""
 
     def stop(number: int, frame: FrameType | None) -> None:
+        _asked.append(number)
         raise Stopped(number)
 
-    with _handled_by(stop):
-        yield
+    try:
+        with _handled_by(stop):
+            yield
+    finally:
+        _asked.clear()
+
+
+def stop_if_asked() -> None:
+    """Raise :class:`Stopped` if a signal arrived and nobody heard of it."""
+    if _asked:
+        raise Stopped(_asked[0])
 
 
 @contextmanager
 def finish_first() -> Iterator[None]:
     """Let the block end before a signal takes effect; a second signal takes effect at once."""
+    stop_if_asked()
     pending: list[int] = []
 
     def wait(number: int, frame: FrameType | None) -> None:

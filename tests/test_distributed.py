@@ -100,7 +100,7 @@ def test_bad_input_is_reported_once(short_run, tmp_path):
 
 @pytest.mark.slow
 def test_the_embedded_model_in_one_two_and_three_processes():
-    table = scaling(["optimizer.budget=6"], (1, 2, 3), rounds=1)
+    table = scaling(["optimizer.population=4", "optimizer.budget=8"], (1, 2, 3), rounds=1)
     rows = [line.split() for line in table.splitlines()[1:]]
     assert [row[0] for row in rows] == ["1", "2", "3"]
     assert all(float(row[3]) <= 1e-5 for row in rows), table

@@ -156,7 +156,7 @@ def test_a_signal_while_the_model_loads_stops_at_once(tmp_path, mine):
     assert run.wait_for((folder_of(tmp_path) / HOLDER).exists)
     os.kill(run.process.pid, signal.SIGTERM)
     code, _, errors = run.end()
-    assert (code, errors) == (143, [f"stopped by SIGTERM; {RESUME}"])
+    assert (code, errors[-1]) == (143, f"stopped by SIGTERM; {RESUME}")  # Python may tell of a destructor before
     assert not (folder_of(tmp_path) / "evaluations.jsonl").exists()
 
 

@@ -35,6 +35,21 @@ def test_a_second_signal_takes_effect_at_once(second):
     assert handlers() == before
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_a_destructor_swallows_is_heard_at_the_next_batch():
+    class Unlucky:
+        def __del__(self):
+            signal.raise_signal(signal.SIGTERM)
+
+    done = []
+    with pytest.raises(Stopped, match="SIGTERM"), stop_on_signals():
+        Unlucky()
+        done.append("swallowed")
+        with finish_first():
+            done.append("batch")
+    assert done == ["swallowed"]
+
+
 def test_without_a_handler_of_the_program_a_signal_means_what_it_meant():
     done = []
     with pytest.raises(KeyboardInterrupt), finish_first():

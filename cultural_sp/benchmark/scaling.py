@@ -61,4 +61,7 @@ def _run(size: int, overrides: list[str], folder: Path) -> list[dict[str, Any]]:
 
 def _seconds(journal: list[dict[str, Any]]) -> float:
     """Mean seconds per evaluation, without each search's first generation, in which caches fill."""
-    return float(sum(r["seconds"] for r in journal if r["generation"]) / sum(1 for r in journal if r["generation"]))
+    warm = [r["seconds"] for r in journal if r["generation"]]
+    if not warm:
+        raise ValueError("optimizer.budget is a single generation; measure at least two")
+    return float(sum(warm) / len(warm))
