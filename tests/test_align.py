@@ -143,6 +143,7 @@ def test_a_finished_run_is_skipped_and_another_refused(monkeypatch, capsys, tiny
     assert load_result(file).evaluations == 11
 
 
+@pytest.mark.slow
 def test_a_sweep_runs_every_combination_and_names_bad_jobs(monkeypatch, capsys, tiny_run, tmp_path):
     code, _, err = call(monkeypatch, capsys, "--multirun", *tiny_run, "region=no,in", "seed=0,1")
     assert code == 0, err

@@ -82,6 +82,7 @@ def test_a_job_of_a_sweep_comes_to_what_it_comes_to_alone(
     assert outcome(folder_of(tmp_path, "in")) == outcome(folder_of(whole_sweep[0], "in"))
 
 
+@pytest.mark.slow
 def test_a_killed_sweep_does_only_what_is_left(monkeypatch, capsys, tmp_path, four_regions, whole_sweep):
     output = tmp_path / "killed"
     run = Run(sweep_of(four_regions, output), tmp_path / "log")
