@@ -1,4 +1,4 @@
-"""The main job: align a frozen model to a region by an evolved soft prompt, and show what that is worth."""
+"""The main job: align a frozen model to a region by an optimized soft prompt, and show what that is worth."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from cultural_sp.results import Result
 from cultural_sp.run_folder import RESULT, empty, hold, run_folder, skip_finished, write_config
 from cultural_sp.search.journal import Journal, fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
-from cultural_sp.search.optimizers import DifferentialEvolution, Optimizer, RandomSearch
+from cultural_sp.search.optimizers import Optimizer, make_optimizer
+from cultural_sp.search.random_search import RandomSearch
 from cultural_sp.search.space import Space, make_space
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
@@ -98,9 +99,7 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, team
             config, "random_search", RandomSearch(config.optimizer, space.dim), space, examiner, journal, team
         )
     with _timed(clock, "search"):
-        best = _search(
-            config, "aligned", DifferentialEvolution(config.optimizer, space.dim), space, examiner, journal, team
-        )
+        best = _search(config, "aligned", make_optimizer(config.optimizer, space.dim), space, examiner, journal, team)
     aligned = space.decode(best.z[None])[0]
     with using(folder / "soft_prompt"):
         save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
@@ -131,6 +130,7 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, team
         model=config.model.name_or_path,
         seed=config.seed,
         evaluations=config.optimizer.budget,
+        optimizer=config.optimizer.kind,
         scores=scores,
         validity=validity,
         provenance=provenance(

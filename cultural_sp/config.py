@@ -13,6 +13,15 @@ from omegaconf import MISSING, OmegaConf
 
 DTYPES = ("float32", "bfloat16", "float16")
 PLACEMENTS = ("prefix", "system", "user")
+DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}  # each with its upper bound; the lower one is 0
+OPTIMIZERS: dict[str, tuple[str, ...]] = {  # kind -> the settings it has besides those of every optimizer
+    "de": ("f1", "f2", "crossover"),
+    "de_twopoints": ("f1", "f2"),
+    "cma": (),
+    "pso": (),
+    "one_plus_one": (),
+    "random": (),
+}
 
 
 def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
@@ -166,13 +175,18 @@ class SoftPromptConfig:
 
 @dataclass
 class OptimizerConfig:
-    """Differential Evolution: donor = x + F1 (a - b) + F2 (best - x)."""
+    """How the space is searched; settings that the kind doesn't have must be null."""
 
+    kind: str = MISSING
+    """de, de_twopoints, cma, pso, one_plus_one or random; optimizer=KIND also fills in the kind's own settings."""
     population: int = 20
-    f1: float = 0.8
-    f2: float = 0.8
-    crossover: str = "0.5"
-    """Probability that a coordinate comes from the donor, or twopoints."""
+    """Candidates of a generation, for random search too."""
+    f1: float | None = None
+    """Of de and de_twopoints: donor = x + F1 (a - b) + F2 (best - x)."""
+    f2: float | None = None
+    """Of de and de_twopoints."""
+    crossover: float | None = None
+    """Of de: probability that a coordinate comes from the donor."""
     budget: int = 80
     """Evaluations, the initial prompt included; random search gets the same number."""
     seed: int = 0
@@ -181,19 +195,25 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        _one_of("optimizer.kind", self.kind, OPTIMIZERS)
         check_in_range("optimizer.population", self.population, 4)
-        check_in_range("optimizer.f1", self.f1, 0, 2)
-        check_in_range("optimizer.f2", self.f2, 0, 2)
         check_in_range("optimizer.budget", self.budget, 1)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
         check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
-        if self.crossover != "twopoints":
-            try:
-                check_in_range("optimizer.crossover", float(self.crossover), 0, 1)
-            except ValueError:
+        for key, high in DE_SETTINGS.items():
+            value = getattr(self, key)
+            if key not in OPTIMIZERS[self.kind]:
+                if value is not None:
+                    raise ValueError(
+                        f"optimizer.{key}={value} is not allowed, as {self.kind} has no such setting; leave it out, and choose "
+                        f"optimizer={self.kind} rather than optimizer.kind"
+                    )
+            elif value is None:
                 raise ValueError(
-                    f"optimizer.crossover={self.crossover!r} is not allowed; give a number from 0 to 1 or twopoints"
-                ) from None
+                    f"optimizer.{key} is missing; choose optimizer={self.kind}, or give a number from 0 to {high:g}"
+                )
+            else:
+                check_in_range(f"optimizer.{key}", value, 0, high)
 
 
 @dataclass

@@ -8,6 +8,7 @@ import pytest
 from runs import call
 
 from cultural_sp import cli
+from cultural_sp.analysis.tables import OPTIMIZERS
 from cultural_sp.results import METHODS, load_result
 from cultural_sp.search.journal import read_journal
 
@@ -106,6 +107,24 @@ def test_numbered_options_in_every_order(monkeypatch, capsys, tiny_run, tmp_path
     assert not (file.parent / "soft_prompt" / "adapter_config.json").exists()
 
 
+@pytest.mark.parametrize(("kind", "label"), OPTIMIZERS.items())
+def test_every_optimizer_runs_goes_on_and_is_named(monkeypatch, capsys, tiny_run, no_figures, tmp_path, kind, label):
+    code, out, err = call(monkeypatch, capsys, *tiny_run, f"optimizer={kind}", "model.batch_size=5")
+    assert code == 0, err
+    assert f"aligned ({label})" in out
+    file = next((tmp_path / "outputs").rglob("result.json"))
+    result, journal = load_result(file), file.parent / "evaluations.jsonl"
+    assert result.optimizer == kind
+    assert result.score("aligned").loss <= result.score("start").loss + 1e-3
+    file.unlink()
+    whole = journal.read_bytes()
+    journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:16]))  # the second generation is gone
+    code, out, _ = call(monkeypatch, capsys, *tiny_run, f"optimizer={kind}", "model.batch_size=5")
+    assert code == 0
+    assert "going on: 15 of 20" in out
+    assert [r["loss"] for r in read_journal(journal)] == [json.loads(line)["loss"] for line in whole.splitlines()[1:]]
+
+
 SA = ["region=sa", "region.vintage=matrix_2015", "optimizer.budget=5"]
 
 
@@ -158,7 +177,7 @@ BAD = {
     "unknown region": (["region=atlantis"], "region/atlantis"),
     "unknown region code": (["region.code=zz"], "region.code='zz'"),
     "typo in a key": (["regoin=us"], "unknown key regoin; allowed: model, region"),
-    "typo in a group key": (["optimizer.budgett=3"], "unknown key optimizer.budgett; allowed in optimizer: population"),
+    "typo in a group key": (["optimizer.budgett=3"], "unknown key optimizer.budgett; allowed in optimizer: kind"),
     "negative budget": (["optimizer.budget=-1"], "optimizer.budget=-1"),
     "not a number": (["optimizer.budget=many"], "optimizer.budget=many"),
     "no poles": (

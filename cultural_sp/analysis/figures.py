@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cultural_sp.analysis.tables import LABELS
+from cultural_sp.analysis.tables import labels
 from cultural_sp.results import Result
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
@@ -67,7 +67,7 @@ def convergence(
         if loss is not None:
             axes.axhline(loss, color=COLOURS[method], linestyle=dash, linewidth=1.3)
             ends.append((loss, method))
-    _label_ends(axes, ends)
+    _label_ends(axes, ends, labels(result))
     axes.set_xlim(1, max(len(losses), 2))
     axes.set_xlabel("evaluations")
     axes.set_ylabel(f"loss (mean absolute difference, index points)\ntuned wording, {readout} readout")
@@ -78,7 +78,7 @@ def convergence(
     return figure
 
 
-def _label_ends(axes: Axes, ends: list[tuple[float, str]]) -> None:
+def _label_ends(axes: Axes, ends: list[tuple[float, str]], names: dict[str, str]) -> None:
     """Name every line at the right edge, moved apart where lines lie close together."""
     low, high = axes.get_ylim()
     gap = (high - low) * 0.055
@@ -86,7 +86,7 @@ def _label_ends(axes: Axes, ends: list[tuple[float, str]]) -> None:
     for value, method in sorted(ends):
         position = max(value, position + gap)
         axes.annotate(
-            f"{LABELS[method]} {value:.1f}",
+            f"{names[method]} {value:.1f}",
             xy=(1, value),
             xycoords=("axes fraction", "data"),
             xytext=(1.03, position),
@@ -107,7 +107,9 @@ def dimensions(result: Result, readout: str) -> Figure:
     held_out = sorted({r.wording for r in result.scores} - {"tuned"})
     for method, offset in (("naive", 0.16), ("persona", 0.0), ("aligned", -0.16)):
         tuned = _scores(result, method, "tuned", readout, names)
-        axes.plot(tuned, rows + offset, "o", color=COLOURS[method], markersize=7, label=LABELS[method], zorder=3)
+        axes.plot(
+            tuned, rows + offset, "o", color=COLOURS[method], markersize=7, label=labels(result)[method], zorder=3
+        )
         for wording in held_out:
             other = _scores(result, method, wording, "expected", names)
             axes.plot(other, rows + offset, "o", color=COLOURS[method], markersize=5, markerfacecolor="none", zorder=2)

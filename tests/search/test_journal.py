@@ -2,16 +2,17 @@ import json
 
 import numpy as np
 import pytest
+from options import optimizer_config
 
 from cultural_sp import files
-from cultural_sp.config import OptimizerConfig
 from cultural_sp.search.journal import Journal, fingerprint, read_journal
 from cultural_sp.search.loop import Evaluation, run_search
-from cultural_sp.search.optimizers import DifferentialEvolution, RandomSearch
+from cultural_sp.search.optimizers import make_optimizer
+from cultural_sp.search.random_search import RandomSearch
 
 HEADER = {"config_hash": "abc", "versions": {"numpy": "2.0", "torch": None}, "batch_size": 3}
 BUDGET = 21
-SEARCHES = {"random_search": RandomSearch, "aligned": DifferentialEvolution}
+SEARCHES = {"random_search": RandomSearch, "aligned": make_optimizer}
 
 
 def run(path, header=HEADER, only=tuple(SEARCHES)):
@@ -28,7 +29,7 @@ def run(path, header=HEADER, only=tuple(SEARCHES)):
     results = [
         run_search(
             name,
-            SEARCHES[name](OptimizerConfig(population=8, budget=BUDGET, seed=4), 5),
+            SEARCHES[name](optimizer_config(population=8, budget=BUDGET, seed=4), 5),
             evaluate,
             budget=BUDGET,
             max_failed_share=0.5,

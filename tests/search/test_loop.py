@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from options import OPTIMIZERS, optimizer_config
 
-from cultural_sp.config import OptimizerConfig
 from cultural_sp.search.journal import Journal, jsonable, read_journal
 from cultural_sp.search.loop import Evaluation, run_search
-from cultural_sp.search.optimizers import DifferentialEvolution, RandomSearch
+from cultural_sp.search.optimizers import make_optimizer
 
 
 def evaluate(z):
@@ -16,8 +16,8 @@ def evaluate(z):
     )
 
 
-def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, make=DifferentialEvolution, max_failed_share=0.5):
-    optimizer = make(OptimizerConfig(population=8, budget=budget), 3)
+def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, kind="de", max_failed_share=0.5):
+    optimizer = make_optimizer(optimizer_config(kind, population=8, budget=budget), 3)
     return run_search(
         "aligned",
         optimizer,
@@ -47,12 +47,12 @@ def test_returns_the_earliest_best_candidate(tmp_path):
     assert [r["best_loss"] for r in read_journal(tmp_path / "evaluations.jsonl")] == [1.0] * 22
 
 
-@pytest.mark.parametrize("make", [DifferentialEvolution, RandomSearch])
-def test_batch_size_changes_nothing(tmp_path, make):
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_batch_size_changes_nothing(tmp_path, kind):
     losses = []
     for size in (1, 3, 8):
         (tmp_path / str(size)).mkdir()
-        losses.append(search(tmp_path / str(size), batch_size=size, make=make).losses)
+        losses.append(search(tmp_path / str(size), batch_size=size, kind=kind).losses)
     np.testing.assert_array_equal(losses[0], losses[1])
     np.testing.assert_array_equal(losses[0], losses[2])
 
