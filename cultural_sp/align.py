@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.tables import summary
+from cultural_sp.analysis.weights import weights_csv, weights_summary
 from cultural_sp.baselines import persona
 from cultural_sp.checkpoint import KeptScores, kept_validity
 from cultural_sp.config import AlignConfig
 from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
-from cultural_sp.files import using
+from cultural_sp.files import using, write_text
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
-from cultural_sp.lm.soft_prompt import embedding_rms, initial_prompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
 from cultural_sp.provenance import config_hash, provenance, shaping_versions
 from cultural_sp.results import Result
 from cultural_sp.run_folder import RESULT, empty, hold, run_folder, skip_finished, write_config
@@ -30,10 +31,12 @@ from cultural_sp.search.journal import Journal, fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
 from cultural_sp.search.optimizers import Optimizer, make_optimizer
 from cultural_sp.search.random_search import RandomSearch
-from cultural_sp.search.space import Space, make_space
+from cultural_sp.search.space import Space
+from cultural_sp.spaces import open_statements, search_space
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, load_region
+from cultural_sp.survey.statements import Statement, statements_hash
 
 Array = NDArray[np.float64]
 
@@ -53,14 +56,22 @@ def align(config: AlignConfig, team: Team | None = None) -> tuple[Result, Path]:
     """
     survey = open_survey(config)
     region = load_region(survey, config.region.code, config.region.vintage)
+    statements = open_statements(config)
     finished = skip_finished(config)
     if finished is not None:
         return finished, run_folder(config)
     with hold(config) as folder:
-        return _run(config, survey, region, folder, team or Team()), folder
+        return _run(config, survey, region, statements, folder, team or Team()), folder
 
 
-def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, team: Team) -> Result:
+def _run(
+    config: AlignConfig,
+    survey: Survey,
+    region: Region,
+    statements: tuple[Statement, ...],
+    folder: Path,
+    team: Team,
+) -> Result:
     clock: dict[str, float] = {}
     team.call()
     with _timed(clock, "load"):
@@ -82,7 +93,7 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, team
             scores_file.unlink(missing_ok=True)
             validity_file.unlink(missing_ok=True)
     journal = Journal(
-        journal_file, _header(config, survey, region, lm, before, start), lambda: examiner.batch_size(start)
+        journal_file, _header(config, survey, region, statements, lm, before, start), lambda: examiner.batch_size(start)
     )
     kept = KeptScores(scores_file)
     write_config(config)
@@ -103,6 +114,8 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, team
     aligned = space.decode(best.z[None])[0]
     with using(folder / "soft_prompt"):
         save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
+    if statements:
+        write_text(folder / "statements.csv", weights_csv(statements, best.z))
 
     methods: dict[str, dict[str, Any]] = {
         "naive": {},
@@ -147,6 +160,8 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, team
         save_figures(folder / "figures", result, random_best.losses, best.losses, config.readout.kind)
     result.save(folder / RESULT)
     print(summary(result, config.readout.kind))
+    if statements:
+        print(weights_summary(statements, best.z))
     return result
 
 
@@ -156,14 +171,14 @@ def open_survey(config: AlignConfig) -> Survey:
     return apply_questionnaire(survey, config.survey.questionnaire) if config.survey.questionnaire else survey
 
 
-def search_space(config: AlignConfig, lm: LanguageModel, start: NDArray[np.float32]) -> Space:
-    """The configured search space around the initial prompt [P, H]."""
-    soft_prompt = config.soft_prompt
-    return make_space(soft_prompt.space, start, soft_prompt.scale * embedding_rms(lm), soft_prompt.dim, config.seed)
-
-
 def _header(
-    config: AlignConfig, survey: Survey, region: Region, lm: LanguageModel, weights: str, start: NDArray[np.float32]
+    config: AlignConfig,
+    survey: Survey,
+    region: Region,
+    statements: tuple[Statement, ...],
+    lm: LanguageModel,
+    weights: str,
+    start: NDArray[np.float32],
 ) -> dict[str, Any]:
     """What shapes the losses of a run, for its journal."""
     return {
@@ -171,6 +186,7 @@ def _header(
         "model": config.model.name_or_path,
         "weights_hash": weights,
         "survey_hash": survey.fingerprint(),
+        "statements_hash": statements_hash(statements) if statements else None,
         "target": _target(survey, region),
         "initial_prompt_hash": fingerprint(start),
         "chat_template_hash": lm.chat_template_hash,

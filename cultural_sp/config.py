@@ -156,9 +156,11 @@ class SoftPromptConfig:
     placement: str = "prefix"
     """prefix (before everything, as PEFT does), system or user (at the start of that turn)."""
     space: str = "projection"
-    """projection: z of dim numbers times a fixed random matrix; full: every coordinate of every virtual token."""
+    """projection: z of dim numbers times a fixed random matrix; full: every coordinate; statements: weights of texts."""
     dim: int = 64
     """Number of search coordinates of projection."""
+    statements: str | None = None
+    """Of space statements: name of a shipped list or path of a .yaml file; null in the other spaces."""
     scale: float = 16.0
     """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate."""
 
@@ -167,10 +169,15 @@ class SoftPromptConfig:
         check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
         _one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file"))
         _one_of("soft_prompt.placement", self.placement, PLACEMENTS)
-        _one_of("soft_prompt.space", self.space, ("projection", "full"))
+        _one_of("soft_prompt.space", self.space, ("projection", "full", "statements"))
         check_in_range("soft_prompt.dim", self.dim, 1)
         if not self.scale > 0:
             raise ValueError(f"soft_prompt.scale={self.scale} is out of range; give a number above 0")
+        if (self.space == "statements") != (self.statements is not None):
+            raise ValueError(
+                f"soft_prompt.statements={self.statements} does not go with soft_prompt.space={self.space}; choose "
+                "soft_prompt=statements, or leave both out"
+            )
 
 
 @dataclass

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import subprocess
@@ -125,6 +126,29 @@ def test_every_optimizer_runs_goes_on_and_is_named(monkeypatch, capsys, tiny_run
     assert [r["loss"] for r in read_journal(journal)] == [json.loads(line)["loss"] for line in whole.splitlines()[1:]]
 
 
+def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_figures, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "PDI: {high: [Obey.], low: [All are equal.]}\nIDV: {high: [I come first.], low: [We come first.]}\n"
+    )
+    overrides = ["soft_prompt=statements", f"soft_prompt.statements={mine}"]
+    code, out, err = call(monkeypatch, capsys, *tiny_run, *overrides)
+    assert code == 0, err
+    assert "statements that weigh most, of 4 (statements.csv):" in out
+    folder = next((tmp_path / "outputs").rglob("result.json")).parent
+    records = [r for r in read_journal(folder / "evaluations.jsonl") if r["search"] == "aligned"]
+    best = min(records, key=lambda r: r["loss"])
+    rows = list(csv.DictReader((folder / "statements.csv").open()))
+    assert sorted(float(row["weight"]) for row in rows) == sorted(best["z"])
+    assert {row["statement"] for row in rows} == {"Obey.", "All are equal.", "I come first.", "We come first."}
+    assert [row["statement"] for row in rows if float(row["weight"]) == best["z"][2]] == ["I come first."]
+    (folder / "result.json").unlink()
+    mine.write_text(mine.read_text().replace("Obey", "Never obey"))
+    code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
+    assert code == 2
+    assert "statements_hash=" in err
+
+
 SA = ["region=sa", "region.vintage=matrix_2015", "optimizer.budget=5"]
 
 
@@ -188,6 +212,10 @@ BAD = {
     "missing item": (["survey.questionnaire={tmp}/short.csv"], "lacks: m24"),
     "sixth option": (["survey.questionnaire={tmp}/sixth.csv"], "has 6 options"),
     "no such prompt": (["soft_prompt.init=file", "soft_prompt.path={tmp}"], "can't read adapter_model.safetensors"),
+    "no such statements": (
+        ["soft_prompt=statements", "soft_prompt.statements={tmp}/x.yaml"],
+        "x.yaml: can't read the file",
+    ),
     "broken override": (["region=[us"], "no viable alternative"),
 }
 

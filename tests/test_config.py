@@ -62,6 +62,11 @@ def test_the_optimizer_follows_the_seed():
         ("soft_prompt.scale=0", "soft_prompt.scale=0"),
         ("soft_prompt.placement=suffix", "choose one of: prefix, system, user"),
         ("soft_prompt.init=zeros", "soft_prompt.init='zeros'"),
+        ("soft_prompt.statements=vsm13", "soft_prompt.statements=vsm13 does not go with soft_prompt.space=projection"),
+        (
+            "soft_prompt.space=statements",
+            "soft_prompt.statements=None does not go with soft_prompt.space=statements; choose",
+        ),
         ("model.dtype=int8", "float32, bfloat16, float16"),
         ("model.device=tpu", "model.device='tpu'"),
         ("model.name_or_path=''", "model.name_or_path is empty"),
