@@ -157,7 +157,7 @@ def _run(
     )
     with using(folder / "figures"):
         (folder / "figures").mkdir(exist_ok=True)
-        save_figures(folder / "figures", result, random_best.losses, best.losses, config.readout.kind)
+        save_figures(folder / "figures", result, random_best, best, config.readout.kind)
     result.save(folder / RESULT)
     print(summary(result, config.readout.kind))
     if statements:
@@ -225,6 +225,7 @@ def _score(examiner: Examiner, space: Space, z: Array) -> Evaluation:
             np.full(n, nan),
             np.full((n, len(survey.dimensions)), nan),
             np.full((n, len(survey.items)), nan),
+            np.full(n, nan),
             np.full(n, nan),
         )
     if examiner.config.readout.kind == "generate":

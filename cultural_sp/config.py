@@ -225,10 +225,19 @@ class OptimizerConfig:
 
 @dataclass
 class ObjectiveConfig:
-    """Mean absolute difference between dimension scores and targets."""
+    """What the search lowers; tables and figures report the mean absolute difference whatever it is."""
 
+    kind: str = "l1"
+    """l1: mean absolute difference between dimension scores and targets; squared: mean squared difference."""
+    valid_mass_weight: float = 0.0
+    """Added for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
     constant: float = 50.0
     """C of the index formulas: 50 puts a respondent who always answers 3 at 50."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _one_of("objective.kind", self.kind, ("l1", "squared"))
+        check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
 
 
 @dataclass
@@ -258,6 +267,11 @@ class AlignConfig:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
             raise ValueError(
                 f"name={self.name!r} is not allowed; use letters, digits, '.', '_' and '-', starting with a letter"
+            )
+        if self.objective.valid_mass_weight and self.readout.kind == "generate":
+            raise ValueError(
+                f"objective.valid_mass_weight={self.objective.valid_mass_weight} needs probabilities, which readout=generate "
+                "doesn't have; set it to 0 or choose another readout"
             )
 
 

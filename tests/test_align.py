@@ -149,6 +149,24 @@ def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_fig
     assert "statements_hash=" in err
 
 
+def test_the_journal_holds_what_is_searched_and_what_is_reported(monkeypatch, capsys, tiny_run, tmp_path):
+    overrides = ["objective=squared", "objective.valid_mass_weight=100", "soft_prompt.scale=2"]
+    code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
+    assert code == 0, err
+    file = next((tmp_path / "outputs").rglob("result.json"))
+    result, journal = load_result(file), read_journal(file.parent / "evaluations.jsonl")
+    start = journal[0]["valid_mass"]
+    assert any(r["valid_mass"] < 0.9 * start for r in journal)
+    assert any(r["valid_mass"] > start for r in journal)
+    for r in journal:
+        apart = np.array([r["dimensions"][d] - t for d, t in result.region["target"].items()])
+        assert r["l1"] == pytest.approx(np.abs(apart).mean())
+        penalty = 100 * max(0.0, np.log10(start / r["valid_mass"]))
+        assert r["loss"] == pytest.approx(np.square(apart).mean() + penalty, rel=1e-5)
+    best = min((r for r in journal if r["search"] == "aligned"), key=lambda r: r["loss"])
+    assert result.score("aligned").loss == pytest.approx(best["l1"], abs=1e-3)
+
+
 SA = ["region=sa", "region.vintage=matrix_2015", "optimizer.budget=5"]
 
 

@@ -67,6 +67,8 @@ def test_the_optimizer_follows_the_seed():
             "soft_prompt.space=statements",
             "soft_prompt.statements=None does not go with soft_prompt.space=statements; choose",
         ),
+        ("objective.kind=l2", "objective.kind='l2' is not allowed; choose one of: l1, squared"),
+        ("objective.valid_mass_weight=-1", "objective.valid_mass_weight=-1"),
         ("model.dtype=int8", "float32, bfloat16, float16"),
         ("model.device=tpu", "model.device='tpu'"),
         ("model.name_or_path=''", "model.name_or_path is empty"),
@@ -82,6 +84,13 @@ def test_bad_values_name_the_key_and_what_is_allowed(override, message):
     with pytest.raises(ValueError, match="^[^\n]+$") as error:
         composed(override)
     assert message in str(error.value)
+
+
+def test_generated_text_has_no_valid_mass_to_weigh():
+    with pytest.raises(
+        ValueError, match="^objective.valid_mass_weight=1.0 needs probabilities, which readout=generate [^\n]+$"
+    ):
+        composed("readout=generate", "objective.valid_mass_weight=1")
 
 
 @pytest.mark.parametrize(

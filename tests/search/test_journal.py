@@ -24,7 +24,7 @@ def run(path, header=HEADER, only=tuple(SEARCHES)):
         calls.append(len(z))
         loss = (z**2).sum(axis=1) / 3 + np.arange(len(z)) * 1e-13
         loss[z[:, 0] > 1] = np.nan
-        return Evaluation(loss, loss[:, None], loss[:, None], loss)
+        return Evaluation(loss, loss[:, None], loss[:, None], loss, np.sqrt(loss))
 
     results = [
         run_search(
@@ -72,6 +72,7 @@ def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, who
         for one, other in zip(again, results, strict=True):
             np.testing.assert_array_equal(one.z, other.z)
             np.testing.assert_array_equal(one.losses, other.losses)
+            np.testing.assert_array_equal(one.l1, other.l1)
         evaluated = max(length - 1, 0)
         assert 2 * BUDGET - evaluated <= sum(calls) <= 2 * BUDGET - evaluated + 2  # at most an unfinished batch again
         notice = f"{cut.name}: line {length + 1} was left half-written and is dropped\n"
@@ -128,6 +129,7 @@ DAMAGE = {
     "a digit of a loss": (at(9, digit), "line 9 is damaged (its checksum is wrong)"),
     "another candidate": (at(30, rewritten(fingerprint="ab")), "line 30 is damaged (its fingerprint is not that of"),
     "another loss": (at(9, rewritten(loss="x")), "line 9 is damaged (its loss is 'x')"),
+    "no l1": (at(9, rewritten(l1=1)), "line 9 is damaged (its l1 is 1)"),
     "a line lost": (lambda lines: lines[:6] + lines[7:], "line 7 is damaged (evaluation 5 of"),
     "lines swapped": (lambda lines: [*lines[:6], lines[7], lines[6], *lines[8:]], "line 7 is damaged (evaluation 5 of"),
     "last line of a search lost": (
