@@ -268,11 +268,6 @@ class AlignConfig:
             raise ValueError(
                 f"name={self.name!r} is not allowed; use letters, digits, '.', '_' and '-', starting with a letter"
             )
-        if self.objective.valid_mass_weight and self.readout.kind == "generate":
-            raise ValueError(
-                f"objective.valid_mass_weight={self.objective.valid_mass_weight} needs probabilities, which readout=generate "
-                "doesn't have; set it to 0 or choose another readout"
-            )
 
 
 GROUPS: dict[str, type] = {

@@ -34,7 +34,16 @@ class Examiner:
     """Scores soft prompts and personas on a survey against a region's target."""
 
     def __init__(self, lm: LanguageModel, survey: Survey, region: Region, config: AlignConfig) -> None:
-        """Examine ``lm``; surveys are rendered when first needed and kept."""
+        """Examine ``lm``; surveys are rendered when first needed and kept.
+
+        Raises:
+            ValueError: in one line, if the objective weighs probabilities that the readout doesn't have.
+        """
+        if config.objective.valid_mass_weight and config.readout.kind == "generate":
+            raise ValueError(
+                f"objective.valid_mass_weight={config.objective.valid_mass_weight} needs probabilities, which readout=generate "
+                "doesn't have; set it to 0 or choose another readout"
+            )
         self.lm, self.survey, self.region, self.config = lm, survey, region, config
         self.no_prompt = np.zeros((0, lm.hidden_size), dtype=np.float32)
         self.wordings = {"tuned": 0} | {f"held_out_{i}": i for i in range(1, survey.n_wordings)}

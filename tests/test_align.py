@@ -234,6 +234,10 @@ BAD = {
         ["soft_prompt=statements", "soft_prompt.statements={tmp}/x.yaml"],
         "x.yaml: can't read the file",
     ),
+    "no probabilities": (
+        ["readout=generate", "objective.valid_mass_weight=1"],
+        "needs probabilities, which readout=generate",
+    ),
     "broken override": (["region=[us"], "no viable alternative"),
 }
 

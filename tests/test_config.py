@@ -86,13 +86,6 @@ def test_bad_values_name_the_key_and_what_is_allowed(override, message):
     assert message in str(error.value)
 
 
-def test_generated_text_has_no_valid_mass_to_weigh():
-    with pytest.raises(
-        ValueError, match="^objective.valid_mass_weight=1.0 needs probabilities, which readout=generate [^\n]+$"
-    ):
-        composed("readout=generate", "objective.valid_mass_weight=1")
-
-
 @pytest.mark.parametrize(
     ("name", "slug"),
     [
