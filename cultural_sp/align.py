@@ -1,4 +1,4 @@
-"""The main job: align a frozen model to a region by an evolved soft prompt, and show what that is worth."""
+"""The main job: align a frozen model to a region by an optimized soft prompt, and show what that is worth."""
 
 from __future__ import annotations
 
@@ -15,26 +15,30 @@ from numpy.typing import NDArray
 
 from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.tables import summary
+from cultural_sp.analysis.weights import weights_csv, weights_summary
 from cultural_sp.baselines import persona
 from cultural_sp.checkpoint import KeptScores, kept_validity
 from cultural_sp.config import AlignConfig
 from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
-from cultural_sp.files import using
+from cultural_sp.files import using, write_text
 from cultural_sp.interrupt import stop_if_asked
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
-from cultural_sp.lm.soft_prompt import embedding_rms, initial_prompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
 from cultural_sp.provenance import config_hash, provenance, shaping_versions
 from cultural_sp.results import Result
 from cultural_sp.run_folder import RESULT, empty, hold, run_folder, skip_finished, write_config
 from cultural_sp.search.journal import Journal, fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
-from cultural_sp.search.optimizers import DifferentialEvolution, Optimizer, RandomSearch
-from cultural_sp.search.space import Space, make_space
+from cultural_sp.search.optimizers import Optimizer, make_optimizer
+from cultural_sp.search.random_search import RandomSearch
+from cultural_sp.search.space import Space
 from cultural_sp.shared import Shared
+from cultural_sp.spaces import open_statements, search_space
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, load_region
+from cultural_sp.survey.statements import Statement, statements_hash
 
 Array = NDArray[np.float64]
 
@@ -55,19 +59,28 @@ def align(config: AlignConfig, shared: Shared | None = None, team: Team | None =
     """
     survey = open_survey(config)
     region = load_region(survey, config.region.code, config.region.vintage)
+    statements = open_statements(config)
     finished = skip_finished(config)
     if finished is not None:
         return finished, run_folder(config)
     shared = Shared() if shared is None else shared
     with hold(config) as folder:
         try:
-            return _run(config, survey, region, folder, shared, team or Team()), folder
+            return _run(config, survey, region, statements, folder, shared, team or Team()), folder
         except BaseException:  # whatever it was: the next run loads anew rather than trust what this one left
             shared.clear()
             raise
 
 
-def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, shared: Shared, team: Team) -> Result:
+def _run(
+    config: AlignConfig,
+    survey: Survey,
+    region: Region,
+    statements: tuple[Statement, ...],
+    folder: Path,
+    shared: Shared,
+    team: Team,
+) -> Result:
     clock: dict[str, float] = {}
     team.call()
     with _timed(clock, "load"):
@@ -90,7 +103,7 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, shar
             scores_file.unlink(missing_ok=True)
             validity_file.unlink(missing_ok=True)
     journal = Journal(
-        journal_file, _header(config, survey, region, lm, before, start), lambda: examiner.batch_size(start)
+        journal_file, _header(config, survey, region, statements, lm, before, start), lambda: examiner.batch_size(start)
     )
     kept = KeptScores(scores_file)
     write_config(config)
@@ -107,12 +120,12 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, shar
             config, "random_search", RandomSearch(config.optimizer, space.dim), space, examiner, journal, team
         )
     with _timed(clock, "search"):
-        best = _search(
-            config, "aligned", DifferentialEvolution(config.optimizer, space.dim), space, examiner, journal, team
-        )
+        best = _search(config, "aligned", make_optimizer(config.optimizer, space.dim), space, examiner, journal, team)
     aligned = space.decode(best.z[None])[0]
     with using(folder / "soft_prompt"):
         save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
+    if statements:
+        write_text(folder / "statements.csv", weights_csv(statements, best.z))
 
     methods: dict[str, dict[str, Any]] = {
         "naive": {},
@@ -140,6 +153,7 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, shar
         model=config.model.name_or_path,
         seed=config.seed,
         evaluations=config.optimizer.budget,
+        optimizer=config.optimizer.kind,
         scores=scores,
         validity=validity,
         provenance=provenance(
@@ -153,9 +167,11 @@ def _run(config: AlignConfig, survey: Survey, region: Region, folder: Path, shar
     )
     with using(folder / "figures"):
         (folder / "figures").mkdir(exist_ok=True)
-        save_figures(folder / "figures", result, random_best.losses, best.losses, config.readout.kind)
+        save_figures(folder / "figures", result, random_best, best, config.readout.kind)
     result.save(folder / RESULT)
     print(summary(result, config.readout.kind))
+    if statements:
+        print(weights_summary(statements, best.z))
     return result
 
 
@@ -165,14 +181,14 @@ def open_survey(config: AlignConfig) -> Survey:
     return apply_questionnaire(survey, config.survey.questionnaire) if config.survey.questionnaire else survey
 
 
-def search_space(config: AlignConfig, lm: LanguageModel, start: NDArray[np.float32]) -> Space:
-    """The configured search space around the initial prompt [P, H]."""
-    soft_prompt = config.soft_prompt
-    return make_space(soft_prompt.space, start, soft_prompt.scale * embedding_rms(lm), soft_prompt.dim, config.seed)
-
-
 def _header(
-    config: AlignConfig, survey: Survey, region: Region, lm: LanguageModel, weights: str, start: NDArray[np.float32]
+    config: AlignConfig,
+    survey: Survey,
+    region: Region,
+    statements: tuple[Statement, ...],
+    lm: LanguageModel,
+    weights: str,
+    start: NDArray[np.float32],
 ) -> dict[str, Any]:
     """What shapes the losses of a run, for its journal."""
     return {
@@ -180,6 +196,7 @@ def _header(
         "model": config.model.name_or_path,
         "weights_hash": weights,
         "survey_hash": survey.fingerprint(),
+        "statements_hash": statements_hash(statements) if statements else None,
         "target": _target(survey, region),
         "initial_prompt_hash": fingerprint(start),
         "chat_template_hash": lm.chat_template_hash,
@@ -218,6 +235,7 @@ def _score(examiner: Examiner, space: Space, z: Array) -> Evaluation:
             np.full(n, nan),
             np.full((n, len(survey.dimensions)), nan),
             np.full((n, len(survey.items)), nan),
+            np.full(n, nan),
             np.full(n, nan),
         )
     if examiner.config.readout.kind == "generate":

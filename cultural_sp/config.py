@@ -13,6 +13,15 @@ from omegaconf import MISSING, OmegaConf
 
 DTYPES = ("float32", "bfloat16", "float16")
 PLACEMENTS = ("prefix", "system", "user")
+DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}  # each with its upper bound; the lower one is 0
+OPTIMIZERS: dict[str, tuple[str, ...]] = {  # kind -> the settings it has besides those of every optimizer
+    "de": ("f1", "f2", "crossover"),
+    "de_twopoints": ("f1", "f2"),
+    "cma": (),
+    "pso": (),
+    "one_plus_one": (),
+    "random": (),
+}
 
 
 def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
@@ -147,9 +156,11 @@ class SoftPromptConfig:
     placement: str = "prefix"
     """prefix (before everything, as PEFT does), system or user (at the start of that turn)."""
     space: str = "projection"
-    """projection: z of dim numbers times a fixed random matrix; full: every coordinate of every virtual token."""
+    """projection: z of dim numbers times a fixed random matrix; full: every coordinate; statements: weights of texts."""
     dim: int = 64
     """Number of search coordinates of projection."""
+    statements: str | None = None
+    """Of space statements: name of a shipped list or path of a .yaml file; null in the other spaces."""
     scale: float = 16.0
     """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate."""
 
@@ -158,21 +169,31 @@ class SoftPromptConfig:
         check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
         _one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file"))
         _one_of("soft_prompt.placement", self.placement, PLACEMENTS)
-        _one_of("soft_prompt.space", self.space, ("projection", "full"))
+        _one_of("soft_prompt.space", self.space, ("projection", "full", "statements"))
         check_in_range("soft_prompt.dim", self.dim, 1)
         if not self.scale > 0:
             raise ValueError(f"soft_prompt.scale={self.scale} is out of range; give a number above 0")
+        if (self.space == "statements") != (self.statements is not None):
+            raise ValueError(
+                f"soft_prompt.statements={self.statements} does not go with soft_prompt.space={self.space}; choose "
+                "soft_prompt=statements, or leave both out"
+            )
 
 
 @dataclass
 class OptimizerConfig:
-    """Differential Evolution: donor = x + F1 (a - b) + F2 (best - x)."""
+    """How the space is searched; settings that the kind doesn't have must be null."""
 
+    kind: str = MISSING
+    """de, de_twopoints, cma, pso, one_plus_one or random; optimizer=KIND also fills in the kind's own settings."""
     population: int = 20
-    f1: float = 0.8
-    f2: float = 0.8
-    crossover: str = "0.5"
-    """Probability that a coordinate comes from the donor, or twopoints."""
+    """Candidates of a generation, for random search too."""
+    f1: float | None = None
+    """Of de and de_twopoints: donor = x + F1 (a - b) + F2 (best - x)."""
+    f2: float | None = None
+    """Of de and de_twopoints."""
+    crossover: float | None = None
+    """Of de: probability that a coordinate comes from the donor."""
     budget: int = 80
     """Evaluations, the initial prompt included; random search gets the same number."""
     seed: int = 0
@@ -181,27 +202,42 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        _one_of("optimizer.kind", self.kind, OPTIMIZERS)
         check_in_range("optimizer.population", self.population, 4)
-        check_in_range("optimizer.f1", self.f1, 0, 2)
-        check_in_range("optimizer.f2", self.f2, 0, 2)
         check_in_range("optimizer.budget", self.budget, 1)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
         check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
-        if self.crossover != "twopoints":
-            try:
-                check_in_range("optimizer.crossover", float(self.crossover), 0, 1)
-            except ValueError:
+        for key, high in DE_SETTINGS.items():
+            value = getattr(self, key)
+            if key not in OPTIMIZERS[self.kind]:
+                if value is not None:
+                    raise ValueError(
+                        f"optimizer.{key}={value} is not allowed, as {self.kind} has no such setting; leave it out, and choose "
+                        f"optimizer={self.kind} rather than optimizer.kind"
+                    )
+            elif value is None:
                 raise ValueError(
-                    f"optimizer.crossover={self.crossover!r} is not allowed; give a number from 0 to 1 or twopoints"
-                ) from None
+                    f"optimizer.{key} is missing; choose optimizer={self.kind}, or give a number from 0 to {high:g}"
+                )
+            else:
+                check_in_range(f"optimizer.{key}", value, 0, high)
 
 
 @dataclass
 class ObjectiveConfig:
-    """Mean absolute difference between dimension scores and targets."""
+    """What the search lowers; tables and figures report the mean absolute difference whatever it is."""
 
+    kind: str = "l1"
+    """l1: mean absolute difference between dimension scores and targets; squared: mean squared difference."""
+    valid_mass_weight: float = 0.0
+    """Added for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
     constant: float = 50.0
     """C of the index formulas: 50 puts a respondent who always answers 3 at 50."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        _one_of("objective.kind", self.kind, ("l1", "squared"))
+        check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
 
 
 @dataclass

@@ -16,7 +16,8 @@ from cultural_sp.lm.generate import generate_answers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.respond import Respondent
-from cultural_sp.objective import l1_loss
+from cultural_sp.lm.soft_prompt import initial_prompt
+from cultural_sp.objective import LOSSES, l1_loss, mass_penalty
 from cultural_sp.results import ScoreRecord, Validity
 from cultural_sp.search.journal import jsonable
 from cultural_sp.search.loop import Evaluation, progress
@@ -44,11 +45,20 @@ class Examiner:
             region: whose scores are the target.
             config: of the run.
             shared: holds ``lm`` and what other jobs made with it; None if there are no others.
+
+        Raises:
+            ValueError: in one line, if the objective weighs probabilities that the readout doesn't have.
         """
+        if config.objective.valid_mass_weight and config.readout.kind == "generate":
+            raise ValueError(
+                f"objective.valid_mass_weight={config.objective.valid_mass_weight} needs probabilities, which readout=generate "
+                "doesn't have; set it to 0 or choose another readout"
+            )
         self.lm, self.survey, self.region, self.config = lm, survey, region, config
         self.no_prompt = np.zeros((0, lm.hidden_size), dtype=np.float32)
         self.wordings = {"tuned": 0} | {f"held_out_{i}": i for i in range(1, survey.n_wordings)}
         self.tuning = cache(self._tuning)
+        self.start_mass = cache(self._start_mass)
         self._shared = Shared() if shared is None else shared
         self._asked = (survey.fingerprint(), *astuple(config.survey))
         # One budget for all jobs of a model: memory that the allocator kept from earlier ones only looks taken.
@@ -122,11 +132,19 @@ class Examiner:
         readout = make_readout(config.kind, config.n_respondents, self.config.seed)
         codes_by_order = [readout(x, self.survey.codes()) for x in answers.log_probs.values()]
         mass = np.mean([x.mean(axis=1) for x in answers.valid_mass.values()], axis=0)
-        return self._evaluation(np.mean(codes_by_order, axis=0), mass)
+        scored = self._evaluation(np.mean(codes_by_order, axis=0), mass)
+        weight = self.config.objective.valid_mass_weight
+        return replace(scored, loss=scored.loss + weight * mass_penalty(mass, self.start_mass())) if weight else scored
+
+    def _start_mass(self) -> float:
+        """Mean valid mass of the initial prompt on the tuned wording."""
+        start = initial_prompt(self.config.soft_prompt, self.lm, self.config.seed)
+        return float(np.mean([x.mean() for x in self.tuning().answer(start[None]).valid_mass.values()]))
 
     def _evaluation(self, item_means: Array, valid_mass: Array) -> Evaluation:
-        scores = dimension_scores(self.survey, item_means, self.config.objective.constant)
-        return Evaluation(l1_loss(scores, self.region.target), scores, item_means, valid_mass)
+        config, target = self.config.objective, self.region.target
+        scores = dimension_scores(self.survey, item_means, config.constant)
+        return Evaluation(LOSSES[config.kind](scores, target), scores, item_means, valid_mass, l1_loss(scores, target))
 
     def records(self, method: str, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[ScoreRecord]:
         """Every record of a method: all wordings, orders and readouts; generated text for the tuned wording.
@@ -183,7 +201,7 @@ class Examiner:
                     wording=wording,
                     option_order=order,
                     readout=readout,
-                    loss=jsonable(scored.loss[0]),
+                    loss=jsonable(scored.l1[0]),
                     dimensions=jsonable(dict(zip(self.survey.dimension_names, scored.dimensions[0], strict=True))),
                     item_means=jsonable(
                         {i.id: m for i, m in zip(self.survey.items, scored.item_means[0], strict=True)}

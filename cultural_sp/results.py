@@ -81,6 +81,8 @@ class Result:
     provenance: dict[str, Any]
     """Package versions, git commit, seeds, hashes of config, survey, chat template and weights before and after."""
     seconds: dict[str, float] = field(default_factory=dict)
+    optimizer: str = "de"
+    """The optimizer behind ``aligned``: one of ``optimizer.kind``; the first runs had no other than de."""
     schema_version: int = SCHEMA_VERSION
 
     def score(

@@ -64,6 +64,8 @@ class Run:
 
     def __init__(self, overrides, log):
         self.out, self.err = log.with_suffix(".out"), log.with_suffix(".err")
+        for file in (self.out, self.err):
+            file.touch()  # a process may be killed before it opens them
         self.process = server.Process(target=_align, args=(overrides, self.out, self.err, cultural_sp.__file__))
         self.process.start()
 

@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import subprocess
@@ -8,6 +9,7 @@ import pytest
 from runs import call
 
 from cultural_sp import cli
+from cultural_sp.analysis.tables import OPTIMIZERS
 from cultural_sp.results import METHODS, load_result
 from cultural_sp.search.journal import read_journal
 
@@ -106,6 +108,65 @@ def test_numbered_options_in_every_order(monkeypatch, capsys, tiny_run, tmp_path
     assert not (file.parent / "soft_prompt" / "adapter_config.json").exists()
 
 
+@pytest.mark.parametrize(("kind", "label"), OPTIMIZERS.items())
+def test_every_optimizer_runs_goes_on_and_is_named(monkeypatch, capsys, tiny_run, no_figures, tmp_path, kind, label):
+    code, out, err = call(monkeypatch, capsys, *tiny_run, f"optimizer={kind}", "model.batch_size=5")
+    assert code == 0, err
+    assert f"aligned ({label})" in out
+    file = next((tmp_path / "outputs").rglob("result.json"))
+    result, journal = load_result(file), file.parent / "evaluations.jsonl"
+    assert result.optimizer == kind
+    assert result.score("aligned").loss <= result.score("start").loss + 1e-3
+    file.unlink()
+    whole = journal.read_bytes()
+    journal.write_bytes(b"".join(whole.splitlines(keepends=True)[:16]))  # the second generation is gone
+    code, out, _ = call(monkeypatch, capsys, *tiny_run, f"optimizer={kind}", "model.batch_size=5")
+    assert code == 0
+    assert "going on: 15 of 20" in out
+    assert [r["loss"] for r in read_journal(journal)] == [json.loads(line)["loss"] for line in whole.splitlines()[1:]]
+
+
+def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_figures, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(
+        "PDI: {high: [Obey.], low: [All are equal.]}\nIDV: {high: [I come first.], low: [We come first.]}\n"
+    )
+    overrides = ["soft_prompt=statements", f"soft_prompt.statements={mine}"]
+    code, out, err = call(monkeypatch, capsys, *tiny_run, *overrides)
+    assert code == 0, err
+    assert "statements that weigh most, of 4 (statements.csv):" in out
+    folder = next((tmp_path / "outputs").rglob("result.json")).parent
+    records = [r for r in read_journal(folder / "evaluations.jsonl") if r["search"] == "aligned"]
+    best = min(records, key=lambda r: r["loss"])
+    rows = list(csv.DictReader((folder / "statements.csv").open()))
+    assert sorted(float(row["weight"]) for row in rows) == sorted(best["z"])
+    assert {row["statement"] for row in rows} == {"Obey.", "All are equal.", "I come first.", "We come first."}
+    assert [row["statement"] for row in rows if float(row["weight"]) == best["z"][2]] == ["I come first."]
+    (folder / "result.json").unlink()
+    mine.write_text(mine.read_text().replace("Obey", "Never obey"))
+    code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
+    assert code == 2
+    assert "statements_hash=" in err
+
+
+def test_the_journal_holds_what_is_searched_and_what_is_reported(monkeypatch, capsys, tiny_run, tmp_path):
+    overrides = ["objective=squared", "objective.valid_mass_weight=100", "soft_prompt.scale=2"]
+    code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
+    assert code == 0, err
+    file = next((tmp_path / "outputs").rglob("result.json"))
+    result, journal = load_result(file), read_journal(file.parent / "evaluations.jsonl")
+    start = journal[0]["valid_mass"]
+    assert any(r["valid_mass"] < 0.9 * start for r in journal)
+    assert any(r["valid_mass"] > start for r in journal)
+    for r in journal:
+        apart = np.array([r["dimensions"][d] - t for d, t in result.region["target"].items()])
+        assert r["l1"] == pytest.approx(np.abs(apart).mean())
+        penalty = 100 * max(0.0, np.log10(start / r["valid_mass"]))
+        assert r["loss"] == pytest.approx(np.square(apart).mean() + penalty, rel=1e-5)
+    best = min((r for r in journal if r["search"] == "aligned"), key=lambda r: r["loss"])
+    assert result.score("aligned").loss == pytest.approx(best["l1"], abs=1e-3)
+
+
 SA = ["region=sa", "region.vintage=matrix_2015", "optimizer.budget=5"]
 
 
@@ -159,7 +220,7 @@ BAD = {
     "unknown region": (["region=atlantis"], "region/atlantis"),
     "unknown region code": (["region.code=zz"], "region.code='zz'"),
     "typo in a key": (["regoin=us"], "unknown key regoin; allowed: model, region"),
-    "typo in a group key": (["optimizer.budgett=3"], "unknown key optimizer.budgett; allowed in optimizer: population"),
+    "typo in a group key": (["optimizer.budgett=3"], "unknown key optimizer.budgett; allowed in optimizer: kind"),
     "negative budget": (["optimizer.budget=-1"], "optimizer.budget=-1"),
     "not a number": (["optimizer.budget=many"], "optimizer.budget=many"),
     "no poles": (
@@ -170,6 +231,14 @@ BAD = {
     "missing item": (["survey.questionnaire={tmp}/short.csv"], "lacks: m24"),
     "sixth option": (["survey.questionnaire={tmp}/sixth.csv"], "has 6 options"),
     "no such prompt": (["soft_prompt.init=file", "soft_prompt.path={tmp}"], "can't read adapter_model.safetensors"),
+    "no such statements": (
+        ["soft_prompt=statements", "soft_prompt.statements={tmp}/x.yaml"],
+        "x.yaml: can't read the file",
+    ),
+    "no probabilities": (
+        ["readout=generate", "objective.valid_mass_weight=1"],
+        "needs probabilities, which readout=generate",
+    ),
     "broken override": (["region=[us"], "no viable alternative"),
 }
 

@@ -52,12 +52,23 @@ def test_the_optimizer_follows_the_seed():
     [
         ("optimizer.budget=-5", "optimizer.budget=-5 is out of range; give a number at least 1"),
         ("optimizer.population=3", "optimizer.population=3"),
-        ("optimizer.crossover=1.5", "optimizer.crossover='1.5' is not allowed; give a number from 0 to 1 or twopoints"),
+        ("optimizer.crossover=1.5", "optimizer.crossover=1.5 is out of range; give a number from 0 to 1"),
         ("optimizer.f1=-1", "optimizer.f1=-1.0"),
+        ("optimizer.f2=null", "optimizer.f2 is missing; choose optimizer=de, or give a number from 0 to 2"),
+        ("optimizer.kind=bees", "choose one of: de, de_twopoints, cma, pso, one_plus_one, random"),
+        ("optimizer.kind=cma", "optimizer.f1=0.8 is not allowed, as cma has no such setting; leave it out, and choose"),
+        ("optimizer.kind=de_twopoints", "optimizer.crossover=0.5 is not allowed, as de_twopoints has no such setting"),
         ("soft_prompt.n_tokens=0", "soft_prompt.n_tokens=0"),
         ("soft_prompt.scale=0", "soft_prompt.scale=0"),
         ("soft_prompt.placement=suffix", "choose one of: prefix, system, user"),
         ("soft_prompt.init=zeros", "soft_prompt.init='zeros'"),
+        ("soft_prompt.statements=vsm13", "soft_prompt.statements=vsm13 does not go with soft_prompt.space=projection"),
+        (
+            "soft_prompt.space=statements",
+            "soft_prompt.statements=None does not go with soft_prompt.space=statements; choose",
+        ),
+        ("objective.kind=l2", "objective.kind='l2' is not allowed; choose one of: l1, squared"),
+        ("objective.valid_mass_weight=-1", "objective.valid_mass_weight=-1"),
         ("model.dtype=int8", "float32, bfloat16, float16"),
         ("model.device=tpu", "model.device='tpu'"),
         ("model.name_or_path=''", "model.name_or_path is empty"),
@@ -66,7 +77,7 @@ def test_the_optimizer_follows_the_seed():
         ("survey.scoring=letters", "number, label"),
         ("name=../escape", "name='../escape' is not allowed"),
         ("+extra=1", "unknown key extra; allowed: model, region"),
-        ("+optimizer.extra=1", "unknown key optimizer.extra; allowed: population"),
+        ("+optimizer.extra=1", "unknown key optimizer.extra; allowed: kind"),
     ],
 )
 def test_bad_values_name_the_key_and_what_is_allowed(override, message):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cultural_sp.objective import l1_loss
+from cultural_sp.objective import LOSSES, l1_loss, mass_penalty, squared_loss
 from cultural_sp.survey.regions import load_region
 
 NAN = float("nan")
@@ -12,20 +12,33 @@ def test_the_loss_is_the_mean_absolute_difference():
     np.testing.assert_allclose(l1_loss(scores, np.array([40.0, 46.0, 24.0])), [10.0, 110 / 3])
 
 
-def test_dimensions_without_target_are_left_out():
-    assert l1_loss(np.array([50.0, 999.0]), np.array([40.0, NAN])) == 10.0
-    assert l1_loss(np.array([50.0, NAN]), np.array([40.0, NAN])) == 10.0
+def test_the_squared_loss_is_the_mean_squared_difference():
+    scores = np.array([[50.0, 40.0, 10.0], [0.0, 0.0, 0.0]])
+    np.testing.assert_allclose(squared_loss(scores, np.array([40.0, 46.0, 24.0])), [332 / 3, (1600 + 2116 + 576) / 3])
 
 
-def test_a_missing_score_is_never_skipped():
-    assert np.isnan(l1_loss(np.array([40.0, NAN]), np.array([40.0, 50.0])))
+@pytest.mark.parametrize(("kind", "expected"), [("l1", 10.0), ("squared", 100.0)])
+def test_dimensions_without_target_are_left_out(kind, expected):
+    assert LOSSES[kind](np.array([50.0, 999.0]), np.array([40.0, NAN])) == expected
+    assert LOSSES[kind](np.array([50.0, NAN]), np.array([40.0, NAN])) == expected
 
 
-def test_impossible_comparisons_are_refused():
+@pytest.mark.parametrize("loss", LOSSES.values())
+def test_a_missing_score_is_never_skipped(loss):
+    assert np.isnan(loss(np.array([40.0, NAN]), np.array([40.0, 50.0])))
+
+
+@pytest.mark.parametrize("loss", LOSSES.values())
+def test_impossible_comparisons_are_refused(loss):
     with pytest.raises(ValueError, match="no known dimension"):
-        l1_loss(np.zeros(2), np.array([NAN, NAN]))
+        loss(np.zeros(2), np.array([NAN, NAN]))
     with pytest.raises(ValueError, match="differ in the number of dimensions"):
-        l1_loss(np.zeros(3), np.zeros(2))
+        loss(np.zeros(3), np.zeros(2))
+
+
+def test_lost_valid_mass_counts_by_orders_of_magnitude():
+    penalties = mass_penalty(np.array([0.2, 0.02, 0.1, 0.9, 0.0, NAN]), 0.2)
+    np.testing.assert_allclose(penalties, [0, 1, np.log10(2), 0, np.inf, NAN], atol=1e-12)
 
 
 @pytest.mark.parametrize(

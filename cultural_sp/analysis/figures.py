@@ -13,8 +13,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cultural_sp.analysis.tables import LABELS
+from cultural_sp.analysis.tables import labels
 from cultural_sp.results import Result
+from cultural_sp.search.loop import SearchResult
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 COLOURS = {
@@ -28,20 +29,18 @@ COLOURS = {
 DASHES = {"midpoint": ":", "naive": "--", "persona": "-.", "start": (0, (5, 1, 1, 1, 1, 1))}
 
 
-def save_figures(
-    folder: Path, result: Result, random_losses: NDArray[np.float64], losses: NDArray[np.float64], readout: str
-) -> None:
+def save_figures(folder: Path, result: Result, random_search: SearchResult, search: SearchResult, readout: str) -> None:
     """Write ``convergence`` and ``dimensions`` into ``folder``.
 
     Args:
         folder: an existing folder.
         result: the run.
-        random_losses: losses [budget] of random search, in order.
-        losses: losses [budget] of the search, in order.
+        random_search: the evaluations of random search.
+        search: those of the search.
         readout: the searched readout.
     """
     figures = {
-        "convergence": convergence(result, random_losses, losses, readout),
+        "convergence": convergence(result, random_search, search, readout),
         "dimensions": dimensions(result, readout),
     }
     for name, figure in figures.items():
@@ -50,16 +49,14 @@ def save_figures(
         plt.close(figure)
 
 
-def convergence(
-    result: Result, random_losses: NDArray[np.float64], losses: NDArray[np.float64], readout: str
-) -> Figure:
+def convergence(result: Result, random_search: SearchResult, search: SearchResult, readout: str) -> Figure:
     """Best loss so far against evaluations, single evaluations as dots, every baseline as a labelled line."""
     figure, axes = plt.subplots(figsize=(7.5, 4.5))
     ends: list[tuple[float, str]] = []
-    for method, series in (("random_search", random_losses), ("aligned", losses)):
-        steps = np.arange(1, len(series) + 1)
-        best = np.fmin.accumulate(series)
-        axes.plot(steps, series, ".", color=COLOURS[method], markersize=3, alpha=0.4)
+    for method, found in (("random_search", random_search), ("aligned", search)):
+        steps = np.arange(1, len(found.l1) + 1)
+        best = found.l1_of_best()
+        axes.plot(steps, found.l1, ".", color=COLOURS[method], markersize=3, alpha=0.4)
         axes.plot(steps, best, color=COLOURS[method], linewidth=2, drawstyle="steps-post")
         ends.append((float(best[-1]), method))
     for method, dash in DASHES.items():
@@ -67,8 +64,8 @@ def convergence(
         if loss is not None:
             axes.axhline(loss, color=COLOURS[method], linestyle=dash, linewidth=1.3)
             ends.append((loss, method))
-    _label_ends(axes, ends)
-    axes.set_xlim(1, max(len(losses), 2))
+    _label_ends(axes, ends, labels(result))
+    axes.set_xlim(1, max(len(search.l1), 2))
     axes.set_xlabel("evaluations")
     axes.set_ylabel(f"loss (mean absolute difference, index points)\ntuned wording, {readout} readout")
     axes.set_title(
@@ -78,7 +75,7 @@ def convergence(
     return figure
 
 
-def _label_ends(axes: Axes, ends: list[tuple[float, str]]) -> None:
+def _label_ends(axes: Axes, ends: list[tuple[float, str]], names: dict[str, str]) -> None:
     """Name every line at the right edge, moved apart where lines lie close together."""
     low, high = axes.get_ylim()
     gap = (high - low) * 0.055
@@ -86,7 +83,7 @@ def _label_ends(axes: Axes, ends: list[tuple[float, str]]) -> None:
     for value, method in sorted(ends):
         position = max(value, position + gap)
         axes.annotate(
-            f"{LABELS[method]} {value:.1f}",
+            f"{names[method]} {value:.1f}",
             xy=(1, value),
             xycoords=("axes fraction", "data"),
             xytext=(1.03, position),
@@ -107,7 +104,9 @@ def dimensions(result: Result, readout: str) -> Figure:
     held_out = sorted({r.wording for r in result.scores} - {"tuned"})
     for method, offset in (("naive", 0.16), ("persona", 0.0), ("aligned", -0.16)):
         tuned = _scores(result, method, "tuned", readout, names)
-        axes.plot(tuned, rows + offset, "o", color=COLOURS[method], markersize=7, label=LABELS[method], zorder=3)
+        axes.plot(
+            tuned, rows + offset, "o", color=COLOURS[method], markersize=7, label=labels(result)[method], zorder=3
+        )
         for wording in held_out:
             other = _scores(result, method, wording, "expected", names)
             axes.plot(other, rows + offset, "o", color=COLOURS[method], markersize=5, markerfacecolor="none", zorder=2)

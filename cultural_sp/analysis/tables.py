@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from cultural_sp.results import METHODS, Result, ScoreRecord
 
-LABELS = {
-    "midpoint": "midpoint respondent",
-    "naive": "naive",
-    "persona": "persona (ICL)",
-    "start": "initial soft prompt",
-    "random_search": "random search",
-    "aligned": "aligned (DE)",
+OPTIMIZERS = {
+    "de": "DE",
+    "de_twopoints": "two-point DE",
+    "cma": "CMA-ES",
+    "pso": "PSO",
+    "one_plus_one": "(1+lambda)-ES",
+    "random": "more random search",
 }
+
+
+def labels(result: Result) -> dict[str, str]:
+    """Method -> what tables and figures call it."""
+    return {
+        "midpoint": "midpoint respondent",
+        "naive": "naive",
+        "persona": "persona (ICL)",
+        "start": "initial soft prompt",
+        "random_search": "random search",
+        "aligned": f"aligned ({OPTIMIZERS[result.optimizer]})",
+    }
 
 
 def columns(result: Result, searched: str) -> list[tuple[str, str, str]]:
@@ -26,15 +38,15 @@ def columns(result: Result, searched: str) -> list[tuple[str, str, str]]:
 
 def summary(result: Result, searched: str = "expected") -> str:
     """Losses of every method, then the dimension scores behind the first column, as aligned text."""
-    heads = columns(result, searched)
+    heads, names = columns(result, searched), labels(result)
     losses = [["loss (index points)", *(title for title, _, _ in heads)]]
-    losses += [[LABELS[m], *(_loss(result.score(m, w, r)) for _, w, r in heads)] for m in METHODS]
+    losses += [[names[m], *(_loss(result.score(m, w, r)) for _, w, r in heads)] for m in METHODS]
     dimensions = list(result.region["target"])
     scores = [[f"scores, {heads[0][0]}", *dimensions, "valid mass"]]
     for method in METHODS:
         record = result.score(method, "tuned", searched)
         mass = "" if record.valid_mass is None else f"{record.valid_mass:.3f}"
-        scores.append([LABELS[method], *(_number(record.dimensions[d]) for d in dimensions), mass])
+        scores.append([names[method], *(_number(record.dimensions[d]) for d in dimensions), mass])
     target = result.region["target"]
     scores.append([f"target ({result.region['vintage']})", *(_number(target[d]) for d in dimensions), ""])
     parts = [_aligned(losses), _aligned(scores)]

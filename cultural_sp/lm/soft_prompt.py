@@ -41,6 +41,23 @@ def text(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) 
     return lm.embed(np.resize(np.array(ids), config.n_tokens))
 
 
+def embedded_text(text: str, n_tokens: int, lm: LanguageModel) -> Prompt:
+    """A text as a soft prompt [P, H], stretched or squeezed: virtual token p averages the tokens in the p-th of P equal parts.
+
+    No word is lost, unlike with ``init=text``, and each counts for about as much as any other.
+
+    Raises:
+        ValueError: in one line, if the tokenizer makes nothing of it.
+    """
+    ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
+    if not ids:
+        raise ValueError(f"soft_prompt.statements: the text {text!r} has no token; leave it out")
+    part, token = np.arange(n_tokens)[:, None], np.arange(len(ids)) * n_tokens / len(ids)
+    overlap = np.minimum(part + 1, token + n_tokens / len(ids)) - np.maximum(part, token)  # [P, T], in parts
+    prompt: Prompt = (np.clip(overlap, 0, None) @ lm.embed(np.array(ids))).astype(np.float32)
+    return prompt
+
+
 def random(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
     """Normal draws [P, H] with the embedding matrix's mean and standard deviation in every coordinate."""
     table = lm.embed()

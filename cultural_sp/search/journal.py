@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cultural_sp.differences import differences
 from cultural_sp.files import WAY_OUT, JsonLines
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 Array = NDArray[np.float64]
 
 
@@ -73,8 +73,8 @@ class Journal:
             self._lines.keep(self._next + whole)
         return whole
 
-    def recorded(self, candidates: Array) -> Iterator[tuple[Array, float]]:
-        """Candidates [N, d] that were evaluated before, the next N of the journal, each with its loss or NaN.
+    def recorded(self, candidates: Array) -> Iterator[tuple[Array, float, float]]:
+        """Candidates [N, d] that were evaluated before, the next N of the journal, each with its loss and l1 or NaN.
 
         Raises:
             ValueError: in one line, if the journal holds other candidates.
@@ -84,10 +84,13 @@ class Journal:
             self._next += 1
             if record.get("fingerprint") != fingerprint(z):
                 raise self._lines.damaged(self._next, "its fingerprint is not that of the candidate of that evaluation")
-            loss = record.get("loss", "absent")
-            if not (loss is None or isinstance(loss, float)):
-                raise self._lines.damaged(self._next, f"its loss is {loss!r}")
-            yield z, np.nan if loss is None else loss
+            numbers = []
+            for key in ("loss", "l1"):
+                number = record.get(key, "absent")
+                if not (number is None or isinstance(number, float)):
+                    raise self._lines.damaged(self._next, f"its {key} is {number!r}")
+                numbers.append(np.nan if number is None else number)
+            yield z, numbers[0], numbers[1]
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
         """Write a batch of records and push it to the disk.

@@ -25,13 +25,15 @@ class Evaluation:
     """What N candidates scored."""
 
     loss: Array
-    """[N], NaN where an answer is missing or not finite."""
+    """[N], what the search lowers; NaN where an answer is missing or not finite."""
     dimensions: Array
     """[N, K]"""
     item_means: Array
     """[N, Q]"""
     valid_mass: Array
     """[N], mean probability on valid options."""
+    l1: Array
+    """[N], mean absolute difference in index points, which is reported whatever the search lowers."""
 
     @classmethod
     def joined(cls, parts: Sequence[Evaluation]) -> Evaluation:
@@ -48,6 +50,15 @@ class SearchResult:
     loss: float
     losses: Array
     """[budget], in the order of evaluation."""
+    l1: Array
+    """[budget], mean absolute differences in the same order."""
+
+    def l1_of_best(self) -> Array:
+        """Mean absolute difference [budget] of whichever candidate has had the lowest loss; NaN while none has one."""
+        losses = np.where(np.isnan(self.losses), np.inf, self.losses)
+        before = np.concatenate([[np.inf], np.minimum.accumulate(losses)[:-1]])
+        best = np.maximum.accumulate(np.where(losses < before, np.arange(len(losses)), 0))
+        return self.l1[best]
 
 
 def run_search(
@@ -81,13 +92,17 @@ def run_search(
     """
     best = _Best()
     losses: list[float] = []
+    l1: list[float] = []
     recorded = journal.start(name, budget, optimizer.generation_size)
     step = journal.header["batch_size"] * side_by_side
     with progress(name, budget, recorded) as bar:
         generation = 0
         while len(losses) < budget:
             candidates = optimizer.ask(min(optimizer.generation_size, budget - len(losses)))
-            told = [best.update(z, loss) for z, loss in journal.recorded(candidates[: max(recorded - len(losses), 0)])]
+            told = []
+            for z, loss, difference in journal.recorded(candidates[: max(recorded - len(losses), 0)]):
+                told.append(best.update(z, loss))
+                l1.append(difference)
             while len(told) < len(candidates):
                 batch = candidates[len(told) : len(told) + step]
                 with finish_first():
@@ -97,12 +112,14 @@ def run_search(
                     records = []
                     for i, z in enumerate(batch):
                         told.append(best.update(z, float(scored.loss[i])))
+                        l1.append(float(scored.l1[i]) if np.isfinite(told[-1]) else np.nan)
                         records.append(
                             {
                                 "search": name,
                                 "index": len(losses) + len(told) - 1,
                                 "generation": generation,
                                 "loss": told[-1],
+                                "l1": l1[-1],
                                 "best_loss": best.loss,
                                 "dimensions": dict(zip(dimension_names, scored.dimensions[i], strict=True)),
                                 "item_means": scored.item_means[i],
@@ -128,7 +145,7 @@ def run_search(
     if failed:
         print(f"{name}: {failed} of {budget} evaluations failed: no answer or no finite loss", flush=True)
     assert best.z is not None
-    return SearchResult(best.z, best.loss, np.array(losses))
+    return SearchResult(best.z, best.loss, np.array(losses), np.array(l1))
 
 
 class _Best:

@@ -10,13 +10,28 @@ from transformers import AutoModelForCausalLM, GemmaConfig, GemmaForCausalLM
 
 from cultural_sp.config import SoftPromptConfig
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import embedding_rms, initial_prompt, load_soft_prompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import embedded_text, embedding_rms, initial_prompt, load_soft_prompt, save_soft_prompt
 
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
 
 
 def config(**changes):
     return SoftPromptConfig(**{"n_tokens": 3, **changes})
+
+
+def test_a_text_is_stretched_or_squeezed_without_losing_a_token(tiny_lm):
+    ids = tiny_lm.tokenizer("How much cheese?", add_special_tokens=False)["input_ids"]
+    rows, n = tiny_lm.embed(np.array(ids)), len(ids)
+    np.testing.assert_allclose(embedded_text("How much cheese?", n, tiny_lm), rows, rtol=1e-5)
+    np.testing.assert_allclose(embedded_text("How much cheese?", 2 * n, tiny_lm), np.repeat(rows, 2, axis=0), rtol=1e-5)
+    np.testing.assert_allclose(embedded_text("How much cheese?", 1, tiny_lm)[0], rows.mean(axis=0), atol=1e-6)
+    # three tokens to two: each gets one whole token and half of the middle one, over a token and a half
+    three = tiny_lm.embed(np.array(tiny_lm.tokenizer("7%Z", add_special_tokens=False)["input_ids"]))
+    assert len(three) == 3
+    expected = np.stack([three[0] * 2 + three[1], three[1] + three[2] * 2]) / 3
+    np.testing.assert_allclose(embedded_text("7%Z", 2, tiny_lm), expected, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="the text '' has no token"):
+        embedded_text("", 2, tiny_lm)
 
 
 @pytest.mark.parametrize("init", ["sampled_vocab", "random"])

@@ -2,16 +2,17 @@ import json
 
 import numpy as np
 import pytest
+from options import optimizer_config
 
 from cultural_sp import files
-from cultural_sp.config import OptimizerConfig
 from cultural_sp.search.journal import Journal, fingerprint, read_journal
 from cultural_sp.search.loop import Evaluation, run_search
-from cultural_sp.search.optimizers import DifferentialEvolution, RandomSearch
+from cultural_sp.search.optimizers import make_optimizer
+from cultural_sp.search.random_search import RandomSearch
 
 HEADER = {"config_hash": "abc", "versions": {"numpy": "2.0", "torch": None}, "batch_size": 3}
 BUDGET = 21
-SEARCHES = {"random_search": RandomSearch, "aligned": DifferentialEvolution}
+SEARCHES = {"random_search": RandomSearch, "aligned": make_optimizer}
 
 
 def run(path, header=HEADER, only=tuple(SEARCHES)):
@@ -23,12 +24,12 @@ def run(path, header=HEADER, only=tuple(SEARCHES)):
         calls.append(len(z))
         loss = (z**2).sum(axis=1) / 3 + np.arange(len(z)) * 1e-13
         loss[z[:, 0] > 1] = np.nan
-        return Evaluation(loss, loss[:, None], loss[:, None], loss)
+        return Evaluation(loss, loss[:, None], loss[:, None], loss, np.sqrt(loss))
 
     results = [
         run_search(
             name,
-            SEARCHES[name](OptimizerConfig(population=8, budget=BUDGET, seed=4), 5),
+            SEARCHES[name](optimizer_config(population=8, budget=BUDGET, seed=4), 5),
             evaluate,
             budget=BUDGET,
             max_failed_share=0.5,
@@ -71,6 +72,7 @@ def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, who
         for one, other in zip(again, results, strict=True):
             np.testing.assert_array_equal(one.z, other.z)
             np.testing.assert_array_equal(one.losses, other.losses)
+            np.testing.assert_array_equal(one.l1, other.l1)
         evaluated = max(length - 1, 0)
         assert 2 * BUDGET - evaluated <= sum(calls) <= 2 * BUDGET - evaluated + 2  # at most an unfinished batch again
         notice = f"{cut.name}: line {length + 1} was left half-written and is dropped\n"
@@ -127,6 +129,7 @@ DAMAGE = {
     "a digit of a loss": (at(9, digit), "line 9 is damaged (its checksum is wrong)"),
     "another candidate": (at(30, rewritten(fingerprint="ab")), "line 30 is damaged (its fingerprint is not that of"),
     "another loss": (at(9, rewritten(loss="x")), "line 9 is damaged (its loss is 'x')"),
+    "no l1": (at(9, rewritten(l1=1)), "line 9 is damaged (its l1 is 1)"),
     "a line lost": (lambda lines: lines[:6] + lines[7:], "line 7 is damaged (evaluation 5 of"),
     "lines swapped": (lambda lines: [*lines[:6], lines[7], lines[6], *lines[8:]], "line 7 is damaged (evaluation 5 of"),
     "last line of a search lost": (

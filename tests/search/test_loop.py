@@ -2,22 +2,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from options import OPTIMIZERS, optimizer_config
 
-from cultural_sp.config import OptimizerConfig
 from cultural_sp.search.journal import Journal, jsonable, read_journal
-from cultural_sp.search.loop import Evaluation, run_search
-from cultural_sp.search.optimizers import DifferentialEvolution, RandomSearch
+from cultural_sp.search.loop import Evaluation, SearchResult, run_search
+from cultural_sp.search.optimizers import make_optimizer
 
 
 def evaluate(z):
     loss = (z**2).sum(axis=1) + 1
     return Evaluation(
-        loss, np.stack([loss, -loss], axis=1), np.tile([1.0, 2.0, np.nan], (len(z), 1)), np.full(len(z), 0.5)
+        loss, np.stack([loss, -loss], axis=1), np.tile([1.0, 2.0, np.nan], (len(z), 1)), np.full(len(z), 0.5), loss / 2
     )
 
 
-def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, make=DifferentialEvolution, max_failed_share=0.5):
-    optimizer = make(OptimizerConfig(population=8, budget=budget), 3)
+def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, kind="de", max_failed_share=0.5):
+    optimizer = make_optimizer(optimizer_config(kind, population=8, budget=budget), 3)
     return run_search(
         "aligned",
         optimizer,
@@ -35,6 +35,7 @@ def test_spends_exactly_the_budget_and_journals_every_evaluation(tmp_path):
     assert [r["index"] for r in records] == list(range(22))
     assert [r["generation"] for r in records] == [0] * 8 + [1] * 8 + [2] * 6
     assert [r["loss"] for r in records] == result.losses.tolist()
+    assert [r["l1"] for r in records] == result.l1.tolist() == (result.losses / 2).tolist()
     assert records[3]["dimensions"] == {"PDI": result.losses[3], "IDV": -result.losses[3]}
     assert records[0]["item_means"] == [1.0, 2.0, None]
     assert records[0]["z"] == [0.0, 0.0, 0.0]
@@ -47,12 +48,19 @@ def test_returns_the_earliest_best_candidate(tmp_path):
     assert [r["best_loss"] for r in read_journal(tmp_path / "evaluations.jsonl")] == [1.0] * 22
 
 
-@pytest.mark.parametrize("make", [DifferentialEvolution, RandomSearch])
-def test_batch_size_changes_nothing(tmp_path, make):
+def test_what_is_reported_is_that_of_the_candidate_with_the_lowest_loss():
+    nan = np.nan
+    losses, l1 = np.array([nan, 5.0, 7.0, 3.0, 3.0, nan]), np.array([nan, 2.0, 1.0, 4.0, 0.0, 0.5])
+    result = SearchResult(np.zeros(1), 3.0, losses, l1)
+    np.testing.assert_array_equal(result.l1_of_best(), [nan, 2.0, 2.0, 4.0, 4.0, 4.0])
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+def test_batch_size_changes_nothing(tmp_path, kind):
     losses = []
     for size in (1, 3, 8):
         (tmp_path / str(size)).mkdir()
-        losses.append(search(tmp_path / str(size), batch_size=size, make=make).losses)
+        losses.append(search(tmp_path / str(size), batch_size=size, kind=kind).losses)
     np.testing.assert_array_equal(losses[0], losses[1])
     np.testing.assert_array_equal(losses[0], losses[2])
 
