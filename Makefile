@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run bench test test-fast lint format clean
+.PHONY: help install run bench study test test-fast lint format clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -16,6 +16,9 @@ run: install ## align the embedded model to a region and show what that is worth
 
 bench: install ## measure what an evaluation costs on this machine (about seven minutes)
 	$(BIN)/python experiments/benchmark.py $(ARGS)
+
+study: install ## compare search spaces and optimizers (hours; goes on where it was interrupted)
+	$(BIN)/python experiments/search_study.py $(ARGS)
 
 test: install ## all tests, those on the real embedded model included
 	$(BIN)/python -m pytest $(ARGS)

@@ -24,7 +24,7 @@ from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
 from cultural_sp.interrupt import stop_if_asked
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
-from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.provenance import config_hash, provenance, shaping_versions
 from cultural_sp.results import Result
 from cultural_sp.run_folder import RESULT, empty, hold, run_folder, skip_finished, write_config
@@ -34,7 +34,7 @@ from cultural_sp.search.optimizers import Optimizer, make_optimizer
 from cultural_sp.search.random_search import RandomSearch
 from cultural_sp.search.space import Space
 from cultural_sp.shared import Shared
-from cultural_sp.spaces import open_statements, search_space
+from cultural_sp.spaces import axes, open_statements, search_space
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, load_region
@@ -86,8 +86,8 @@ def _run(
     with _timed(clock, "load"):
         lm = shared.model(config.model, load_model)
         before = weights_hash(lm.model)
-        start = initial_prompt(config.soft_prompt, lm, config.seed)
-        space = search_space(config, lm, start)
+        space = search_space(config, lm)
+        start = space.initial
         examiner = Examiner(lm, survey, region, config, shared)
         examiner.tuning()
         if config.validity:
@@ -125,7 +125,7 @@ def _run(
     with using(folder / "soft_prompt"):
         save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
     if statements:
-        write_text(folder / "statements.csv", weights_csv(statements, best.z))
+        write_text(folder / "statements.csv", weights_csv(axes(config), best.z))
 
     methods: dict[str, dict[str, Any]] = {
         "naive": {},
@@ -154,6 +154,7 @@ def _run(
         seed=config.seed,
         evaluations=config.optimizer.budget,
         optimizer=config.optimizer.kind,
+        note=config.model.note,
         scores=scores,
         validity=validity,
         provenance=provenance(
@@ -171,7 +172,7 @@ def _run(
     result.save(folder / RESULT)
     print(summary(result, config.readout.kind))
     if statements:
-        print(weights_summary(statements, best.z))
+        print(weights_summary(axes(config), best.z))
     return result
 
 
@@ -217,7 +218,7 @@ def help_align(config: AlignConfig, shared: Shared, team: Team) -> None:
         survey = open_survey(config)
         region = load_region(survey, config.region.code, config.region.vintage)
         lm = shared.model(config.model, load_model)
-        space = search_space(config, lm, initial_prompt(config.soft_prompt, lm, config.seed))
+        space = search_space(config, lm)
         return partial(_score, Examiner(lm, survey, region, config, shared), space)
 
     team.help(prepare)
@@ -271,6 +272,8 @@ def _announcement(config: AlignConfig, survey: Survey, region: Region, lm: Langu
         f"aligning {config.model.slug} ({lm.embeddings.device}, frozen) to {region.country} ({region.vintage}"
         f"{', estimated scores' if region.estimated else ''}) on {survey.title}"
     ]
+    if config.model.note:
+        lines.append(f"model: {config.model.note}")
     left_out = [d for d in survey.dimension_names if d not in known]
     if left_out:
         lines.append(f"no target for {', '.join(left_out)} in {region.vintage}: left out of the loss of every method")

@@ -57,6 +57,10 @@ class ModelConfig:
     """Runs code from the model's repository; leave off unless you have read it."""
     batch_size: int | None = None
     """Candidates per forward pass; null fills the memory budget of a GPU, and on a CPU measures once what is fastest."""
+    adapter: str | None = None
+    """Folder of a PEFT LoRA that is merged into the weights; ``wheel:PACKAGE/FOLDER`` for one inside an installed package."""
+    note: str = ""
+    """What every table and page must say about this model."""
     memory_gib: float | None = None
     """Memory for the activations of a forward pass; null takes four fifths of what is free on a GPU, a quarter on a CPU."""
     compile: bool = False
@@ -79,8 +83,8 @@ class ModelConfig:
 
     @property
     def slug(self) -> str:
-        """Short name for folders and tables."""
-        name = Path(self.name_or_path).name.removesuffix(".gguf")
+        """Short name for folders and tables; an adapter's where there is one."""
+        name = Path(self.adapter or self.name_or_path).name.removesuffix(".gguf")
         return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "model"
 
 
@@ -148,7 +152,7 @@ class SoftPromptConfig:
     n_tokens: int = 10
     """Number of virtual tokens P."""
     init: str = "sampled_vocab"
-    """sampled_vocab, text, random or file."""
+    """sampled_vocab, text, random or file; middle, between opposite statements, goes with space=poles."""
     init_text: str = ""
     """Text for init=text."""
     path: str | None = None
@@ -156,27 +160,34 @@ class SoftPromptConfig:
     placement: str = "prefix"
     """prefix (before everything, as PEFT does), system or user (at the start of that turn)."""
     space: str = "projection"
-    """projection: z of dim numbers times a fixed random matrix; full: every coordinate; statements: weights of texts."""
+    """projection: z of dim numbers times a fixed random matrix; full: every coordinate; statements: weights of texts that
+    share the virtual tokens; poles: one coordinate per pair of opposite texts, which have virtual tokens of their own."""
     dim: int = 64
     """Number of search coordinates of projection."""
     statements: str | None = None
-    """Of space statements: name of a shipped list or path of a .yaml file; null in the other spaces."""
+    """Of statements and poles: name of a shipped list or path of a .yaml file; null in the other spaces."""
     scale: float = 16.0
-    """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate."""
+    """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate; with poles, of the way
+    from the middle to a pole."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
-        _one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file"))
+        _one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file", "middle"))
         _one_of("soft_prompt.placement", self.placement, PLACEMENTS)
-        _one_of("soft_prompt.space", self.space, ("projection", "full", "statements"))
+        _one_of("soft_prompt.space", self.space, ("projection", "full", "statements", "poles"))
         check_in_range("soft_prompt.dim", self.dim, 1)
         if not self.scale > 0:
             raise ValueError(f"soft_prompt.scale={self.scale} is out of range; give a number above 0")
-        if (self.space == "statements") != (self.statements is not None):
+        if (self.space in ("statements", "poles")) != (self.statements is not None):
             raise ValueError(
                 f"soft_prompt.statements={self.statements} does not go with soft_prompt.space={self.space}; choose "
-                "soft_prompt=statements, or leave both out"
+                "soft_prompt=statements or soft_prompt=poles, or leave both out"
+            )
+        if (self.space == "poles") != (self.init == "middle"):
+            raise ValueError(
+                f"soft_prompt.init={self.init} does not go with soft_prompt.space={self.space}; middle and poles belong "
+                "together, choose soft_prompt=poles"
             )
 
 

@@ -16,12 +16,12 @@ from cultural_sp.lm.generate import generate_answers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.respond import Respondent
-from cultural_sp.lm.soft_prompt import initial_prompt
 from cultural_sp.objective import LOSSES, l1_loss, mass_penalty
 from cultural_sp.results import ScoreRecord, Validity
 from cultural_sp.search.journal import jsonable
 from cultural_sp.search.loop import Evaluation, progress
 from cultural_sp.shared import Shared
+from cultural_sp.spaces import search_space
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.render import orders_of
@@ -138,7 +138,7 @@ class Examiner:
 
     def _start_mass(self) -> float:
         """Mean valid mass of the initial prompt on the tuned wording."""
-        start = initial_prompt(self.config.soft_prompt, self.lm, self.config.seed)
+        start = search_space(self.config, self.lm).initial
         return float(np.mean([x.mean() for x in self.tuning().answer(start[None]).valid_mass.values()]))
 
     def _evaluation(self, item_means: Array, valid_mass: Array) -> Evaluation:

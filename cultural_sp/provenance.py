@@ -30,7 +30,9 @@ SHAPING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy")  # anot
 def content(config: dict[str, Any]) -> dict[str, Any]:
     """What can change a result in a config given as nested dictionaries: not where it lies, nor when a run gives up."""
     optimizer = {k: v for k, v in config["optimizer"].items() if k != "max_failed_share"}
-    return {k: v for k, v in config.items() if k not in ("output_dir", "overwrite")} | {"optimizer": optimizer}
+    model = {k: v for k, v in config["model"].items() if k != "note"}
+    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite")}
+    return kept | {"optimizer": optimizer, "model": model}
 
 
 def config_hash(config: AlignConfig) -> str:

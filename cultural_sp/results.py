@@ -83,6 +83,8 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     optimizer: str = "de"
     """The optimizer behind ``aligned``: one of ``optimizer.kind``; the first runs had no other than de."""
+    note: str = ""
+    """What must be said about the model wherever its numbers appear."""
     schema_version: int = SCHEMA_VERSION
 
     def score(

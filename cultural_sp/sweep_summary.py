@@ -30,6 +30,8 @@ class Row:
     """The overrides in which the jobs differ."""
     losses: dict[str, float | None]
     """Method -> loss on the tuned wording under the searched readout; nothing if there is no result."""
+    note: str
+    """What must be said about the model."""
 
     @property
     def title(self) -> str:
@@ -48,19 +50,20 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
     keys = list(dict.fromkeys(key for overrides in given for key in overrides))
     keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
     return [
-        Row(outcome, {key: overrides.get(key, "") for key in keys}, _losses(outcome))
+        Row(outcome, {key: overrides.get(key, "") for key in keys}, *_found(outcome))
         for outcome, overrides in zip(outcomes, given, strict=True)
     ]
 
 
-def _losses(outcome: Outcome) -> dict[str, float | None]:
+def _found(outcome: Outcome) -> tuple[dict[str, float | None], str]:
+    """Losses and the model's note."""
     if outcome.folder is None or outcome.readout is None:
-        return {}
+        return {}, ""
     try:
         result = load_result(Path(outcome.folder) / RESULT)
-        return {method: result.score(method, "tuned", outcome.readout).loss for method in METHODS}
+        return {method: result.score(method, "tuned", outcome.readout).loss for method in METHODS}, result.note
     except (ValueError, KeyError):  # moved or replaced since; the state says what is known
-        return {}
+        return {}, ""
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
@@ -102,6 +105,7 @@ def printed(rows: Sequence[Row]) -> str:
     lines.append("-" * len(lines[0]))
     for i, state in enumerate(states):
         lines.append("  ".join([*(_padded(head, values, values[i]) for head, values in columns.items()), state]))
+    lines += [f"model: {note}" for note in dict.fromkeys(row.note for row in rows) if note]
     return "\n".join(lines)
 
 

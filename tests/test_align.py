@@ -149,6 +149,16 @@ def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_fig
     assert "statements_hash=" in err
 
 
+def test_what_must_be_said_about_a_model_is_said(monkeypatch, capsys, tiny_run, no_figures, tmp_path):
+    code, out, err = call(monkeypatch, capsys, *tiny_run, "model.note='a phantom, no culture'")
+    assert code == 0, err
+    assert out.count("model: a phantom, no culture") == 2  # before the run and below its table
+    assert load_result(next((tmp_path / "outputs").rglob("result.json"))).note == "a phantom, no culture"
+    code, out, _ = call(monkeypatch, capsys, *tiny_run, "model.note='said otherwise'")
+    assert code == 0
+    assert "already finished" in out  # the words shape no number
+
+
 def test_the_journal_holds_what_is_searched_and_what_is_reported(monkeypatch, capsys, tiny_run, tmp_path):
     overrides = ["objective=squared", "objective.valid_mass_weight=100", "soft_prompt.scale=2"]
     code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib
 import numpy as np
@@ -44,6 +45,8 @@ def save_figures(folder: Path, result: Result, random_search: SearchResult, sear
         "dimensions": dimensions(result, readout),
     }
     for name, figure in figures.items():
+        if result.note:
+            figure.text(0.01, -0.02, fill(f"Model: {result.note}", 110), fontsize=8, va="top")
         for ending in ("png", "pdf"):
             figure.savefig(folder / f"{name}.{ending}", dpi=150, bbox_inches="tight")
         plt.close(figure)

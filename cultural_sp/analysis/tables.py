@@ -50,6 +50,8 @@ def summary(result: Result, searched: str = "expected") -> str:
     target = result.region["target"]
     scores.append([f"target ({result.region['vintage']})", *(_number(target[d]) for d in dimensions), ""])
     parts = [_aligned(losses), _aligned(scores)]
+    if result.note:
+        parts.append(f"model: {result.note}")
     parts.append(f"validity: {result.validity.sentence}" if result.validity else "validity: not checked")
     if result.validity is not None and result.validity.verdict != "measurable":
         parts.append("These numbers show that the search works on its objective; they say nothing about a culture.")

@@ -1,0 +1,108 @@
+"""Run what is missing of the study, then write its tables and figure. Every run is one of the main job's, so all can go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hydra import compose
+
+from cultural_sp.align import align, open_survey
+from cultural_sp.config import AlignConfig, build
+from cultural_sp.examine import Examiner
+from cultural_sp.files import using, write_text
+from cultural_sp.gradient import gradient_reference
+from cultural_sp.lm.load import load_model
+from cultural_sp.results import ScoreRecord
+from cultural_sp.run_folder import RESULT, run_folder
+from cultural_sp.search.journal import jsonable
+from cultural_sp.shared import PROCESS
+from cultural_sp.spaces import search_space
+from cultural_sp.study.config import StudyConfig
+from cultural_sp.survey.regions import load_region
+
+GRADIENT = "gradient_reference"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of the grid."""
+
+    model: str
+    arm: str
+    region: str
+    seed: int
+    config: AlignConfig
+
+    @property
+    def folder(self) -> Path:
+        """Its run folder."""
+        return run_folder(self.config)
+
+    @property
+    def title(self) -> str:
+        """As the log names it."""
+        return f"{self.arm} {self.model} {self.region} seed {self.seed}"
+
+
+def cells(config: StudyConfig) -> Iterator[Cell]:
+    """The runs of the grid: the chosen arm's come first, and those that share a model and candidates follow each other."""
+    order = sorted(config.arms, key=lambda arm: arm != config.chosen)
+    for model in config.models:
+        for arm in order:
+            for seed in config.seeds:
+                for region in config.regions:
+                    yield Cell(model, arm, region, seed, _compose(config, model, arm, region, seed))
+
+
+def _compose(config: StudyConfig, model: str, arm: str, region: str, seed: int) -> AlignConfig:
+    own = {**config.arms, **config.joint_arms}[arm]
+    fixed = [f"model={model}", f"region={region}", f"seed={seed}", f"name={config.name}-{arm}"]
+    run = compose("config", overrides=[*config.common, *own, *fixed])
+    run.output_dir = config.output_dir
+    return build(run, AlignConfig)
+
+
+def study(config: StudyConfig) -> Path:
+    """Run the grid and write what it shows; returns the folder of the tables."""
+    folder = Path(config.output_dir) / config.name
+    with using(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    grid = list(cells(config))
+    for number, cell in enumerate(grid, 1):
+        if not (cell.folder / RESULT).is_file():
+            print(f"\nrun {number} of {len(grid)}: {cell.title}", flush=True)
+        align(cell.config, PROCESS)
+        if cell.arm == config.chosen and config.gradient_steps:
+            _gradient(cell, config.gradient_steps)
+    from cultural_sp.study.report import write_report
+
+    write_report(folder, config, grid)
+    return folder
+
+
+def _gradient(cell: Cell, steps: int) -> None:
+    """The gradient reference in the run's own space, kept beside its result."""
+    file = cell.folder / f"{GRADIENT}.json"
+    if file.is_file():
+        return
+    config = cell.config
+    survey = open_survey(config)
+    region = load_region(survey, config.region.code, config.region.vintage)
+    lm = PROCESS.model(config.model, load_model)
+    space = search_space(config, lm)
+    examiner = Examiner(lm, survey, region, config, PROCESS)
+    z, losses = gradient_reference(examiner.tuning(), space, region.target, config.objective.constant, steps)
+    records = examiner.records(GRADIENT, prompt=space.decode(z[None])[0])
+    kept = {"losses": losses, "records": [asdict(record) for record in records]}
+    write_text(file, json.dumps(jsonable(kept), indent=1, allow_nan=False) + "\n")
+
+
+def gradient_records(cell: Cell) -> list[ScoreRecord]:
+    """What :func:`_gradient` kept; nothing if it was left out."""
+    file = cell.folder / f"{GRADIENT}.json"
+    if not file.is_file():
+        return []
+    return [ScoreRecord(**record) for record in json.loads(file.read_text(encoding="utf-8"))["records"]]
