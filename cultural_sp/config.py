@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
+JOINT = "joint"
 DTYPES = ("float32", "bfloat16", "float16")
 PLACEMENTS = ("prefix", "system", "user")
 DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}  # each with its upper bound; the lower one is 0
@@ -89,9 +90,29 @@ class RegionConfig:
     """Whose scores to align to."""
 
     code: str = MISSING
-    """ISO 3166 alpha-2 code."""
+    """ISO 3166 alpha-2 code; joint if there are several."""
+    codes: Any = None
+    """Of joint: a list of ISO codes, or all for every region whose scores are complete; null otherwise."""
     vintage: str | None = None
     """Edition of the target table; null takes the survey's default. Never mixed within one target."""
+
+    def __post_init__(self) -> None:
+        """Check that one region or several are given, not both."""
+        if (self.code == JOINT) != (self.codes is not None):
+            raise ValueError(
+                f"region.codes={self.codes} does not go with region.code={self.code}; choose region=joint for several regions "
+                "at once, or leave region.codes out"
+            )
+        if self.codes is None or self.codes == "all":
+            return
+        if not (isinstance(self.codes, list) and self.codes and all(isinstance(code, str) for code in self.codes)):
+            raise ValueError(
+                f"region.codes={self.codes} is not allowed; give a list of ISO codes such as [sa,us], or all"
+            )
+        lower = [code.lower() for code in self.codes]
+        twice = sorted({code for code in lower if lower.count(code) > 1})
+        if twice:
+            raise ValueError(f"region.codes names {', '.join(twice)} more than once; name each region once")
 
 
 @dataclass
@@ -195,7 +216,9 @@ class OptimizerConfig:
     crossover: float | None = None
     """Of de: probability that a coordinate comes from the donor."""
     budget: int = 80
-    """Evaluations, the initial prompt included; random search gets the same number."""
+    """Evaluations of the search, of all regions together; random search gets the same number."""
+    warm_start: Any = None
+    """Folders of earlier runs, or above several: what they evaluated is offered to the search, but not to the baseline."""
     seed: int = 0
     max_failed_share: float = 0.5
     """End the run if more than this share of a search's evaluations has no loss."""
@@ -207,6 +230,10 @@ class OptimizerConfig:
         check_in_range("optimizer.budget", self.budget, 1)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
         check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
+        self.warm_start = [self.warm_start] if isinstance(self.warm_start, str) else self.warm_start
+        given = self.warm_start
+        if not (given is None or (isinstance(given, list) and given and all(isinstance(x, str) and x for x in given))):
+            raise ValueError(f"optimizer.warm_start={given} is not allowed; give a run folder, a list of them, or null")
         for key, high in DE_SETTINGS.items():
             value = getattr(self, key)
             if key not in OPTIMIZERS[self.kind]:

@@ -17,13 +17,11 @@ from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.respond import Respondent
 from cultural_sp.lm.soft_prompt import initial_prompt
-from cultural_sp.objective import LOSSES, l1_loss, mass_penalty
-from cultural_sp.results import ScoreRecord, Validity
+from cultural_sp.results import Answers, Validity
 from cultural_sp.search.journal import jsonable
 from cultural_sp.search.loop import Evaluation, progress
 from cultural_sp.shared import Shared
 from cultural_sp.survey.instrument import Survey
-from cultural_sp.survey.regions import Region
 from cultural_sp.survey.render import orders_of
 from cultural_sp.survey.scoring import dimension_scores
 
@@ -32,17 +30,14 @@ READOUTS = ("expected", "argmax", "sample")
 
 
 class Examiner:
-    """Scores soft prompts and personas on a survey against a region's target."""
+    """Scores soft prompts and personas on a survey, whatever the region."""
 
-    def __init__(
-        self, lm: LanguageModel, survey: Survey, region: Region, config: AlignConfig, shared: Shared | None = None
-    ) -> None:
+    def __init__(self, lm: LanguageModel, survey: Survey, config: AlignConfig, shared: Shared | None = None) -> None:
         """Examine ``lm``; surveys are rendered when first needed and kept.
 
         Args:
             lm: the frozen model.
             survey: the instrument.
-            region: whose scores are the target.
             config: of the run.
             shared: holds ``lm`` and what other jobs made with it; None if there are no others.
 
@@ -54,11 +49,10 @@ class Examiner:
                 f"objective.valid_mass_weight={config.objective.valid_mass_weight} needs probabilities, which readout=generate "
                 "doesn't have; set it to 0 or choose another readout"
             )
-        self.lm, self.survey, self.region, self.config = lm, survey, region, config
+        self.lm, self.survey, self.config = lm, survey, config
         self.no_prompt = np.zeros((0, lm.hidden_size), dtype=np.float32)
         self.wordings = {"tuned": 0} | {f"held_out_{i}": i for i in range(1, survey.n_wordings)}
         self.tuning = cache(self._tuning)
-        self.start_mass = cache(self._start_mass)
         self._shared = Shared() if shared is None else shared
         self._asked = (survey.fingerprint(), *astuple(config.survey))
         # One budget for all jobs of a model: memory that the allocator kept from earlier ones only looks taken.
@@ -120,6 +114,11 @@ class Examiner:
             return 1
         return self.tuning().batch_size(prompt[None])
 
+    def start_mass(self) -> float:
+        """Mean valid mass of the initial prompt on the tuned wording."""
+        start = initial_prompt(self.config.soft_prompt, self.lm, self.config.seed)
+        return float(np.mean([x.mean() for x in self.tuning().answer(start[None]).valid_mass.values()]))
+
     def fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
         """Score candidates [N, P, H] on the tuned wording under the configured readout: what the search sees."""
         config = self.config.readout
@@ -132,25 +131,18 @@ class Examiner:
         readout = make_readout(config.kind, config.n_respondents, self.config.seed)
         codes_by_order = [readout(x, self.survey.codes()) for x in answers.log_probs.values()]
         mass = np.mean([x.mean(axis=1) for x in answers.valid_mass.values()], axis=0)
-        scored = self._evaluation(np.mean(codes_by_order, axis=0), mass)
-        weight = self.config.objective.valid_mass_weight
-        return replace(scored, loss=scored.loss + weight * mass_penalty(mass, self.start_mass())) if weight else scored
-
-    def _start_mass(self) -> float:
-        """Mean valid mass of the initial prompt on the tuned wording."""
-        start = initial_prompt(self.config.soft_prompt, self.lm, self.config.seed)
-        return float(np.mean([x.mean() for x in self.tuning().answer(start[None]).valid_mass.values()]))
+        # argmax and sample make an answer even of log-probabilities that are NaN.
+        means = np.where(np.isfinite(mass)[:, None], np.mean(codes_by_order, axis=0), np.nan)
+        return self._evaluation(means, mass)
 
     def _evaluation(self, item_means: Array, valid_mass: Array) -> Evaluation:
-        config, target = self.config.objective, self.region.target
-        scores = dimension_scores(self.survey, item_means, config.constant)
-        return Evaluation(LOSSES[config.kind](scores, target), scores, item_means, valid_mass, l1_loss(scores, target))
+        scores = dimension_scores(self.survey, item_means, self.config.objective.constant)
+        return Evaluation(scores, item_means, valid_mass)
 
-    def records(self, method: str, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[ScoreRecord]:
-        """Every record of a method: all wordings, orders and readouts; generated text for the tuned wording.
+    def answers(self, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[Answers]:
+        """Everything a respondent is asked: all wordings, orders and readouts; generated text for the tuned wording.
 
         Args:
-            method: name in the records.
             prompt: soft prompt [P, H]; None for none.
             persona: system message; empty for none.
         """
@@ -163,15 +155,15 @@ class Examiner:
                 readout = make_readout(kind, self.config.readout.n_respondents, self.config.seed)
                 means = {order: readout(x, self.survey.codes())[0] for order, x in answers.log_probs.items()}
                 mass = {order: float(x.mean()) for order, x in answers.valid_mass.items()}
-                rows += self._rows(method, wording, kind, {o: m[None] for o, m in means.items()}, mass)
+                rows += self._rows(wording, kind, {o: m[None] for o, m in means.items()}, mass)
         if self.generates:
             respondent = self.respondent("tuned", persona, scoring="number", prompted=prompted)
             codes = generate_answers(respondent, prompt, self.config.readout, self.config.seed)
-            rows += self._rows(method, "tuned", "generate", codes, None)
+            rows += self._rows("tuned", "generate", codes, None)
         return rows
 
-    def midpoint_records(self) -> list[ScoreRecord]:
-        """Records of the respondent who always picks the middle, for every condition the other methods have."""
+    def midpoint_answers(self) -> list[Answers]:
+        """Those of the respondent who always picks the middle, for every condition the other methods have."""
         means = midpoint_item_means(self.survey)[None]
         rows = []
         for wording in self.wordings:
@@ -180,13 +172,13 @@ class Examiner:
                     continue
                 scoring = "number" if kind == "generate" else self.config.survey.scoring
                 orders = orders_of(scoring, self.config.survey.option_order)
-                rows += self._rows("midpoint", wording, kind, dict.fromkeys(orders, means), None)
+                rows += self._rows(wording, kind, dict.fromkeys(orders, means), None)
         return rows
 
     def _rows(
-        self, method: str, wording: str, readout: str, codes: dict[str, Array], mass: dict[str, float] | None
-    ) -> list[ScoreRecord]:
-        """Records of one condition from answers ``codes`` (order -> [R, Q], NaN is missing), with both orders averaged."""
+        self, wording: str, readout: str, codes: dict[str, Array], mass: dict[str, float] | None
+    ) -> list[Answers]:
+        """Those of one condition from answers ``codes`` (order -> [R, Q], NaN is missing), with both orders averaged."""
         codes = dict(codes)
         if len(codes) > 1:
             codes["both"] = np.concatenate(list(codes.values()))
@@ -196,12 +188,10 @@ class Examiner:
         for order, answers in codes.items():
             scored = self._evaluation(_mean_known(answers, axis=0)[None], np.array([np.nan]))
             rows.append(
-                ScoreRecord(
-                    method=method,
+                Answers(
                     wording=wording,
                     option_order=order,
                     readout=readout,
-                    loss=jsonable(scored.l1[0]),
                     dimensions=jsonable(dict(zip(self.survey.dimension_names, scored.dimensions[0], strict=True))),
                     item_means=jsonable(
                         {i.id: m for i, m in zip(self.survey.items, scored.item_means[0], strict=True)}
