@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
+JOINT = "joint"
 DTYPES = ("float32", "bfloat16", "float16")
 PLACEMENTS = ("prefix", "system", "user")
 DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}  # each with its upper bound; the lower one is 0
@@ -93,9 +94,29 @@ class RegionConfig:
     """Whose scores to align to."""
 
     code: str = MISSING
-    """ISO 3166 alpha-2 code."""
+    """ISO 3166 alpha-2 code; joint if there are several."""
+    codes: Any = None
+    """Of joint: a list of ISO codes, or all for every region whose scores are complete; null otherwise."""
     vintage: str | None = None
     """Edition of the target table; null takes the survey's default. Never mixed within one target."""
+
+    def __post_init__(self) -> None:
+        """Check that one region or several are given, not both."""
+        if (self.code == JOINT) != (self.codes is not None):
+            raise ValueError(
+                f"region.codes={self.codes} does not go with region.code={self.code}; choose region=joint for several regions "
+                "at once, or leave region.codes out"
+            )
+        if self.codes is None or self.codes == "all":
+            return
+        if not (isinstance(self.codes, list) and self.codes and all(isinstance(code, str) for code in self.codes)):
+            raise ValueError(
+                f"region.codes={self.codes} is not allowed; give a list of ISO codes such as [sa,us], or all"
+            )
+        lower = [code.lower() for code in self.codes]
+        twice = sorted({code for code in lower if lower.count(code) > 1})
+        if twice:
+            raise ValueError(f"region.codes names {', '.join(twice)} more than once; name each region once")
 
 
 @dataclass
@@ -114,12 +135,22 @@ class SurveyConfig:
     """With number scoring: list before (legend_first) or after (question_first) the question."""
     option_order: str = "both"
     """With number scoring: ascending, descending, or both and averaged."""
+    tune_wordings: list[int] = field(default_factory=lambda: [0])
+    """Wordings that the search sees, its loss averaged over them; the others are held out."""
 
     def __post_init__(self) -> None:
         """Check choices."""
         _one_of("survey.scoring", self.scoring, ("number", "label"))
         _one_of("survey.layout", self.layout, ("legend_first", "question_first"))
         _one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
+        if (
+            not self.tune_wordings
+            or len(set(self.tune_wordings)) < len(self.tune_wordings)
+            or min(self.tune_wordings) < 0
+        ):
+            raise ValueError(
+                f"survey.tune_wordings={self.tune_wordings} is not allowed; give different numbers from 0, such as [0,1]"
+            )
 
 
 @dataclass
@@ -206,7 +237,9 @@ class OptimizerConfig:
     crossover: float | None = None
     """Of de: probability that a coordinate comes from the donor."""
     budget: int = 80
-    """Evaluations, the initial prompt included; random search gets the same number."""
+    """Evaluations of the search, of all regions together; random search gets the same number."""
+    warm_start: Any = None
+    """Folders of earlier runs, or above several: what they evaluated is offered to the search, but not to the baseline."""
     seed: int = 0
     max_failed_share: float = 0.5
     """End the run if more than this share of a search's evaluations has no loss."""
@@ -218,6 +251,10 @@ class OptimizerConfig:
         check_in_range("optimizer.budget", self.budget, 1)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
         check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
+        self.warm_start = [self.warm_start] if isinstance(self.warm_start, str) else self.warm_start
+        given = self.warm_start
+        if not (given is None or (isinstance(given, list) and given and all(isinstance(x, str) and x for x in given))):
+            raise ValueError(f"optimizer.warm_start={given} is not allowed; give a run folder, a list of them, or null")
         for key, high in DE_SETTINGS.items():
             value = getattr(self, key)
             if key not in OPTIMIZERS[self.kind]:
@@ -242,6 +279,8 @@ class ObjectiveConfig:
     """l1: mean absolute difference between dimension scores and targets; squared: mean squared difference."""
     valid_mass_weight: float = 0.0
     """Added for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
+    argmax_weight: float = 0.0
+    """Weight of the same loss of the likeliest answers, which probabilities can move without changing."""
     constant: float = 50.0
     """C of the index formulas: 50 puts a respondent who always answers 3 at 50."""
 
@@ -249,6 +288,7 @@ class ObjectiveConfig:
         """Check ranges."""
         _one_of("objective.kind", self.kind, ("l1", "squared"))
         check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
+        check_in_range("objective.argmax_weight", self.argmax_weight, 0)
 
 
 @dataclass

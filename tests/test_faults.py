@@ -29,7 +29,7 @@ def mine(short_run, tmp_path):
 @pytest.mark.slow
 def test_a_full_disk_stops_the_run_with_one_line(monkeypatch, capsys, tmp_path, mine, whole_run, room):
     if room == 20000:
-        monkeypatch.setattr("cultural_sp.align.save_figures", save_figures)
+        monkeypatch.setattr("cultural_sp.conclude.save_figures", save_figures)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:  # no file may grow beyond this; what a full disk does to the writer
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))

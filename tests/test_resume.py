@@ -103,7 +103,7 @@ def other_survey(model, survey, monkeypatch):
 
 
 def other_versions(model, survey, monkeypatch):
-    monkeypatch.setattr("cultural_sp.align.shaping_versions", lambda: {"torch": "1.0"})
+    monkeypatch.setattr("cultural_sp.header.shaping_versions", lambda: {"torch": "1.0"})
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def whole_sweep(four_regions, tmp_path_factory):
         return lambda *arguments: (calls.append(name), function(*arguments))[1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cultural_sp.align.save_figures", lambda *arguments: None)
+        patch.setattr("cultural_sp.conclude.save_figures", lambda *arguments: None)
         patch.setattr("cultural_sp.align.load_model", counted("load", cultural_sp.align.load_model))
         patch.setattr("cultural_sp.examine.assess", counted("validity", cultural_sp.examine.assess))
         patch.setattr(sys, "argv", ["align.py", *sweep_of(four_regions, output)])

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from hydra import compose
 
-from cultural_sp.align import align, open_survey
+from cultural_sp.align import align
+from cultural_sp.conclude import judged
 from cultural_sp.config import AlignConfig, build
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
 from cultural_sp.gradient import gradient_reference
+from cultural_sp.inputs import open_regions, open_survey
 from cultural_sp.lm.load import load_model
 from cultural_sp.results import ScoreRecord
 from cultural_sp.run_folder import RESULT, run_folder
@@ -21,7 +23,6 @@ from cultural_sp.search.journal import jsonable
 from cultural_sp.shared import PROCESS
 from cultural_sp.spaces import search_space
 from cultural_sp.study.config import StudyConfig
-from cultural_sp.survey.regions import load_region
 
 GRADIENT = "gradient_reference"
 
@@ -90,12 +91,12 @@ def _gradient(cell: Cell, steps: int) -> None:
         return
     config = cell.config
     survey = open_survey(config)
-    region = load_region(survey, config.region.code, config.region.vintage)
+    (region,) = open_regions(config, survey)
     lm = PROCESS.model(config.model, load_model)
     space = search_space(config, lm)
-    examiner = Examiner(lm, survey, region, config, PROCESS)
+    examiner = Examiner(lm, survey, config, PROCESS)
     z, losses = gradient_reference(examiner.tuning(), space, region.target, config.objective.constant, steps)
-    records = examiner.records(GRADIENT, prompt=space.decode(z[None])[0])
+    records = judged(GRADIENT, examiner.answers(prompt=space.decode(z[None])[0]), region)
     kept = {"losses": losses, "records": [asdict(record) for record in records]}
     write_text(file, json.dumps(jsonable(kept), indent=1, allow_nan=False) + "\n")
 
