@@ -33,7 +33,7 @@ class Goal:
             valid_mass: [N].
         """
         target, objective = self.region.target, self.objective
-        views = dimensions.reshape(len(dimensions), -1, len(target))
+        views = dimensions.reshape(len(dimensions), dimensions.shape[1] // len(target), len(target))
         losses = LOSSES[objective.kind](views, target)
         loss = losses[:, : self.n_tuned].mean(axis=1)
         if objective.argmax_weight:
