@@ -11,8 +11,8 @@ help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo '  Options of a run go into ARGS: make run ARGS="region=jp seed=1". Another Python: make install PYTHON=python3.12'
 
-run: install ## align the embedded model to a region and show what that is worth
-	$(BIN)/python experiments/align.py $(ARGS)
+run: install ## align the positive control to a region and show what that is worth
+	$(BIN)/python experiments/align.py $(if $(findstring experiment=,$(ARGS)),,experiment=control) $(ARGS)
 
 bench: install ## measure what an evaluation costs on this machine (about seven minutes)
 	$(BIN)/python experiments/benchmark.py $(ARGS)
