@@ -1,11 +1,12 @@
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from runs import call as start
 
 from cultural_sp import cli
-from cultural_sp.study.report import arm_table, method_table, verdicts
+from cultural_sp.study.report import arm_table, method_table, savings, verdicts
 
 
 @pytest.fixture
@@ -20,6 +21,8 @@ def call(monkeypatch, capsys, tmp_path, short_run):
         "chosen=a",
         f"common={common}",
         "gradient_steps=3",
+        "joint_budget=10",
+        "warm_budget=4",
         f"output_dir={tmp_path}",
     ]
 
@@ -33,11 +36,17 @@ def call(monkeypatch, capsys, tmp_path, short_run):
 def test_a_study_runs_every_arm_and_goes_on_where_it_was(call, tmp_path, no_figures):
     code, out, err = call()
     assert code == 0, err
-    assert out.count("\nrun ") == 8
+    assert out.count("\nrun ") == 8 + 2 + 4  # two joint runs, four warm starts
     folder = tmp_path / "study"
     assert {f.name for f in folder.iterdir()} == {"study.md", "scores.csv", "curves.csv", "curves.png"}
     text = (folder / "study.md").read_text()
-    for said in ("smollm2_135m: arm a", "gradient_reference", "random search in the space of b", "in the median of"):
+    for said in (
+        "smollm2_135m: arm a",
+        "gradient_reference",
+        "random search in the space of b",
+        "in the median of",
+        "one joint run of 2 regions",
+    ):
         assert said in text
     kept = tmp_path / "study-a" / "us" / "tiny" / "seed-0" / "gradient_reference.json"
     assert len(json.loads(kept.read_text())["losses"]) == 3
@@ -51,6 +60,7 @@ def test_what_is_no_study_is_one_line(call):
     for override, message in {
         "chosen=z": "error: chosen=z is no arm; choose one of: a, b",
         "regions=[]": "error: regions is empty; give at least one",
+        "regions=[us]": "regions=['us'] is one region; joint runs and warm starts need two",
         "gradient_steps=-1": "gradient_steps=-1 is out of range",
     }.items():
         code, _, err = call(override)
@@ -102,3 +112,20 @@ def test_tables_hold_medians():
         columns=["model", "arm", "region", "seed", "search", "evaluations", "loss"],
     )
     assert "| a | 47.5 | 45.5 | 41.5 | 41.2-41.8 | 2 |" in arm_table(curves)
+
+
+def test_savings_are_counted_against_the_chosen_arms_last_loss():
+    def rows(arm, losses):
+        return [("m", arm, r, 0, "aligned", n, loss) for r in ("us", "cn") for n, loss in enumerate(losses, 1)]
+
+    columns = ["model", "arm", "region", "seed", "search", "evaluations", "loss"]
+    config = SimpleNamespace(chosen="a", regions=["us", "cn"])
+    given = rows("a", [9, 8, 7, 5]) + rows("joint", [9, 6, 6, 5, 4]) + rows("warm", [8, 6])
+    text = savings(pd.DataFrame(given, columns=columns), config)
+    assert (
+        "one joint run of 2 regions: the median loss of 5.0 that takes 8 evaluations alone is reached after 4" in text
+    )
+    assert (
+        "from the journal of another region: the median loss of 5.0 that takes 4 evaluations alone is reached not after 2"
+        in text
+    )

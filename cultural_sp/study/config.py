@@ -21,10 +21,12 @@ class StudyConfig:
     seeds: list[int] = MISSING
     arms: dict[str, list[str]] = MISSING
     """Name of an arm -> the overrides that make it: a space, an optimizer, an objective."""
-    joint_arms: dict[str, list[str]] = field(default_factory=dict)
-    """The same for joint runs over all regions, whose budget is that of the whole stream of evaluations."""
     chosen: str = MISSING
-    """The arm of the table of methods and of the gradient reference."""
+    """The arm of the table of methods, of the gradient reference, of the joint runs and of the warm starts."""
+    joint_budget: int = 0
+    """Evaluations of a joint run over all regions, one per model and seed; 0 leaves it out."""
+    warm_budget: int = 0
+    """Evaluations of a search that starts from the journal of the region before it in the list; 0 leaves it out."""
     common: list[str] = field(default_factory=list)
     """Overrides of every run."""
     gradient_steps: int = 40
@@ -39,7 +41,10 @@ class StudyConfig:
                 raise ValueError(f"{key} is empty; give at least one")
         if self.chosen not in self.arms:
             raise ValueError(f"chosen={self.chosen} is no arm; choose one of: {', '.join(self.arms)}")
-        check_in_range("gradient_steps", self.gradient_steps, 0)
+        for key in ("gradient_steps", "joint_budget", "warm_budget"):
+            check_in_range(key, getattr(self, key), 0)
+        if (self.joint_budget or self.warm_budget) and len(self.regions) < 2:
+            raise ValueError(f"regions={self.regions} is one region; joint runs and warm starts need two")
 
 
 def register_study() -> None:

@@ -15,13 +15,13 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cultural_sp.config import ModelConfig
+from cultural_sp.config import JOINT, ModelConfig
 from cultural_sp.files import using, write_text
 from cultural_sp.results import load_result
-from cultural_sp.run_folder import RESULT
-from cultural_sp.search.journal import read_journal
+from cultural_sp.run_folder import RESULT, region_folders
+from cultural_sp.search.journal import JOURNAL, read_journal
 from cultural_sp.study.config import StudyConfig
-from cultural_sp.study.run import GRADIENT, Cell, gradient_records
+from cultural_sp.study.run import GRADIENT, WARM, Cell, gradient_records
 
 Curve = NDArray[np.float64]
 METHODS = ("midpoint", "naive", "persona", "start", "random_search", "aligned", GRADIENT)
@@ -31,6 +31,7 @@ CONDITIONS = {
     "tuned argmax": ("tuned", "argmax"),
     "tuned sample": ("tuned", "sample"),
 }
+NAMES = {JOINT: "joint, evaluations of all regions", WARM: "warm start from another region"}
 LINES = {"naive": "-", "persona": "-.", "midpoint": ":", GRADIENT: "--"}
 PALETTE = ("#009E73", "#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
 
@@ -43,7 +44,8 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
     for model in config.models:
         chosen = scores[(scores.model == model) & (scores.arm == config.chosen)]
         parts += [f"## {model}: arm {config.chosen}", method_table(chosen), verdicts(chosen)]
-        parts += ["### All arms", arm_table(curves[curves.model == model])]
+        own = curves[curves.model == model]
+        parts += ["### All arms", arm_table(own), savings(own, config)]
     with using(folder):
         scores.to_csv(folder / "scores.csv", index=False)
         curves.to_csv(folder / "curves.csv", index=False)
@@ -55,32 +57,31 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
 
 
 def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
-    """A row per run, method and condition, orders averaged; ``held_out`` is the mean over the held-out wordings."""
+    """A row per run, region, method and condition, orders averaged; ``held_out`` is the mean over the held-out wordings."""
     rows = []
     for cell in grid:
-        records = [*load_result(cell.folder / RESULT).scores, *gradient_records(cell)]
-        for r in records:
-            if r.option_order in ("both", "none") or r.readout == "generate":
-                wording = "held_out" if r.wording.startswith("held_out") else r.wording
-                rows.append((*_key(cell), r.method, wording, r.readout, r.loss))
+        for region, folder in region_folders(cell.config).items():
+            for r in [*load_result(folder / RESULT).scores, *gradient_records(cell)]:
+                if r.option_order in ("both", "none") or r.readout == "generate":
+                    wording = "held_out" if r.wording.startswith("held_out") else r.wording
+                    rows.append((cell.model, cell.arm, region, cell.seed, r.method, wording, r.readout, r.loss))
     columns = ["model", "arm", "region", "seed", "method", "wording", "readout"]
     return pd.DataFrame(rows, columns=[*columns, "loss"]).groupby(columns, sort=False, as_index=False).mean()
 
 
 def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
-    """Loss of the best candidate so far, a row per evaluation; random search is an arm of its own within each space."""
+    """Loss of the best candidate so far, a row per evaluation and region; random search within each space beside its arm."""
     rows = []
     for cell in grid:
-        records = read_journal(cell.folder / "evaluations.jsonl")
-        for search in ("random_search", "aligned"):
-            l1 = np.array([r["l1"] if r["l1"] is not None else np.inf for r in records if r["search"] == search])
-            for n, value in enumerate(np.minimum.accumulate(l1), 1):
-                rows.append((*_key(cell), search, n, value))
+        records = read_journal(cell.folder / JOURNAL)
+        for region, folder in region_folders(cell.config).items():
+            target = pd.Series(load_result(folder / RESULT).region["target"], dtype=float)
+            for search in ("random_search", "aligned"):
+                scores = pd.DataFrame([r["dimensions"] for r in records if r["search"] == search], dtype=float)
+                losses = (scores[target.index] - target).abs().mean(axis=1, skipna=True).fillna(np.inf)
+                for n, value in enumerate(np.minimum.accumulate(losses), 1):
+                    rows.append((cell.model, cell.arm, region, cell.seed, search, n, value))
     return pd.DataFrame(rows, columns=["model", "arm", "region", "seed", "search", "evaluations", "loss"])
-
-
-def _key(cell: Cell) -> tuple[str, str, str, int]:
-    return cell.model, cell.arm, cell.region, cell.seed
 
 
 def method_table(scores: pd.DataFrame) -> str:
@@ -126,7 +127,7 @@ def verdicts(scores: pd.DataFrame) -> str:
 
 def arm_table(curves: pd.DataFrame) -> str:
     """Median loss over regions and seeds after a quarter, half and all of the evaluations."""
-    budget = int(curves.evaluations.max())
+    budget = int(curves[~curves.arm.isin((JOINT, WARM))].evaluations.max())
     marks = sorted({max(1, budget // 4), max(1, budget // 2), budget})
     rows = {}
     for (arm, search), part in curves.groupby(["arm", "search"], sort=False):
@@ -139,6 +140,23 @@ def arm_table(curves: pd.DataFrame) -> str:
             "runs": str(len(last)),
         }
     return _markdown(pd.DataFrame(rows).T, "median loss")
+
+
+def savings(curves: pd.DataFrame, config: StudyConfig) -> str:
+    """After how many evaluations joint runs and warm starts reach the median loss that the chosen arm ends with."""
+    median = curves[curves.search == "aligned"].groupby(["arm", "evaluations"]).loss.median()
+    alone = median[config.chosen]
+    lines = []
+    for arm, times in ((JOINT, len(config.regions)), (WARM, 1)):
+        if arm in median.index.get_level_values("arm"):
+            reached = median[arm].index[median[arm] <= alone.iloc[-1]]
+            after = f"after {reached[0]}" if len(reached) else f"not after {median[arm].index[-1]}"
+            what = f"one joint run of {times} regions" if arm == JOINT else "from the journal of another region"
+            lines.append(
+                f"- {what}: the median loss of {alone.iloc[-1]:.1f} that takes {times * alone.index[-1]} evaluations alone is "
+                f"reached {after} evaluations"
+            )
+    return "\n".join(lines)
 
 
 def _markdown(table: pd.DataFrame, corner: str) -> str:
@@ -167,7 +185,7 @@ def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str)
         part = curves[(curves.arm == arm) & (curves.search == search)].groupby("evaluations").loss
         low, middle, high = (part.quantile(q) for q in (0.25, 0.5, 0.75))
         dash = "-" if search == "aligned" else "--"
-        name = arm if search == "aligned" else f"random search ({arm})"
+        name = NAMES.get(arm, arm) if search == "aligned" else f"random search ({arm})"
         panel.plot(middle.index, middle, dash, color=colour, label=f"{name} {middle.iloc[-1]:.1f}", linewidth=1.8)
         if arm == chosen:
             panel.fill_between(low.index, low, high, color=colour, alpha=0.18, linewidth=0)

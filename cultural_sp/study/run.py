@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,20 +10,20 @@ from hydra import compose
 
 from cultural_sp.align import align
 from cultural_sp.conclude import judged
-from cultural_sp.config import AlignConfig, build
+from cultural_sp.config import JOINT, AlignConfig, build
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
 from cultural_sp.gradient import gradient_reference
 from cultural_sp.inputs import open_regions, open_survey
 from cultural_sp.lm.load import load_model
 from cultural_sp.results import ScoreRecord
-from cultural_sp.run_folder import RESULT, run_folder
+from cultural_sp.run_folder import RESULT, region_folders, run_folder
 from cultural_sp.search.journal import jsonable
 from cultural_sp.shared import PROCESS
 from cultural_sp.spaces import search_space
 from cultural_sp.study.config import StudyConfig
 
-GRADIENT = "gradient_reference"
+GRADIENT, WARM = "gradient_reference", "warm"
 
 
 @dataclass(frozen=True)
@@ -48,22 +47,48 @@ class Cell:
         return f"{self.arm} {self.model} {self.region} seed {self.seed}"
 
 
-def cells(config: StudyConfig) -> Iterator[Cell]:
+def cells(config: StudyConfig) -> list[Cell]:
     """The runs of the grid: the chosen arm's come first, and those that share a model and candidates follow each other."""
+    found = []
     order = sorted(config.arms, key=lambda arm: arm != config.chosen)
     for model in config.models:
         for arm in order:
             for seed in config.seeds:
                 for region in config.regions:
-                    yield Cell(model, arm, region, seed, _compose(config, model, arm, region, seed))
+                    found.append(_cell(config, model, arm, region, seed, config.arms[arm]))
+                found += _beside(config, model, seed) if arm == config.chosen else []
+    return found
 
 
-def _compose(config: StudyConfig, model: str, arm: str, region: str, seed: int) -> AlignConfig:
-    own = {**config.arms, **config.joint_arms}[arm]
+def _beside(config: StudyConfig, model: str, seed: int) -> list[Cell]:
+    """The joint run and the warm starts that are compared with the chosen arm's runs."""
+    chosen, found = config.arms[config.chosen], []
+    if config.joint_budget:
+        codes = f"region.codes=[{','.join(config.regions)}]"
+        own = [*chosen, codes, f"optimizer.budget={config.joint_budget}"]
+        found.append(_cell(config, model, JOINT, JOINT, seed, own))
+    if config.warm_budget:
+        for before, region in zip([config.regions[-1], *config.regions], config.regions, strict=False):
+            source = _cell(config, model, config.chosen, before, seed, chosen).folder
+            own = [*chosen, f"optimizer.budget={config.warm_budget}"]
+            found.append(_cell(config, model, WARM, region, seed, own, [str(source)]))
+    return found
+
+
+def _cell(
+    config: StudyConfig,
+    model: str,
+    arm: str,
+    region: str,
+    seed: int,
+    own: list[str],
+    warm_start: list[str] | None = None,
+) -> Cell:
     fixed = [f"model={model}", f"region={region}", f"seed={seed}", f"name={config.name}-{arm}"]
     run = compose("config", overrides=[*config.common, *own, *fixed])
     run.output_dir = config.output_dir
-    return build(run, AlignConfig)
+    run.optimizer.warm_start = warm_start
+    return Cell(model, arm, region, seed, build(run, AlignConfig))
 
 
 def study(config: StudyConfig) -> Path:
@@ -71,9 +96,9 @@ def study(config: StudyConfig) -> Path:
     folder = Path(config.output_dir) / config.name
     with using(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    grid = list(cells(config))
+    grid = cells(config)
     for number, cell in enumerate(grid, 1):
-        if not (cell.folder / RESULT).is_file():
+        if not all((folder / RESULT).is_file() for folder in region_folders(cell.config).values()):
             print(f"\nrun {number} of {len(grid)}: {cell.title}", flush=True)
         align(cell.config, PROCESS)
         if cell.arm == config.chosen and config.gradient_steps:
