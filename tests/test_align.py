@@ -131,7 +131,7 @@ def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_fig
     mine.write_text(
         "PDI: {high: [Obey.], low: [All are equal.]}\nIDV: {high: [I come first.], low: [We come first.]}\n"
     )
-    overrides = ["soft_prompt=statements", f"soft_prompt.statements={mine}"]
+    overrides = ["soft_prompt=statements", f"soft_prompt.statements={mine}", "optimizer.budget=40"]
     code, out, err = call(monkeypatch, capsys, *tiny_run, *overrides)
     assert code == 0, err
     assert "statements that weigh most, of 4 (statements.csv):" in out
