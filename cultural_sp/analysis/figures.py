@@ -45,8 +45,6 @@ def save_figures(folder: Path, result: Result, random_search: SearchResult, sear
         "dimensions": dimensions(result, readout),
     }
     for name, figure in figures.items():
-        if result.note:
-            figure.text(0.01, -0.02, fill(f"Model: {result.note}", 110), fontsize=8, va="top")
         for ending in ("png", "pdf"):
             figure.savefig(folder / f"{name}.{ending}", dpi=150, bbox_inches="tight")
         plt.close(figure)
@@ -77,7 +75,12 @@ def convergence(result: Result, random_search: SearchResult, search: SearchResul
 
 
 def _title(result: Result, shown: str) -> str:
-    return "\n".join([f"{result.region['country']} ({result.region['vintage']}): {shown}", *origin(result)])
+    return "\n".join(
+        [
+            f"{result.region['country']} ({result.region['vintage']}): {shown}",
+            *(fill(line, 90) for line in origin(result)),
+        ]
+    )
 
 
 def _label_ends(axes: Axes, ends: list[tuple[float, str]], names: dict[str, str]) -> None:
