@@ -23,8 +23,8 @@ study: install ## compare search spaces and optimizers (hours; goes on where it 
 test: install ## all tests, those on the real embedded model included
 	$(BIN)/python -m pytest $(ARGS)
 
-test-fast: install ## only the tests without the embedded model
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test-fast: install ## only the fast tests, on all cores
+	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
 lint: install ## format check, lint and types
 	$(BIN)/ruff format --check .
