@@ -16,7 +16,7 @@ from cultural_sp.run_folder import HOLDER, LOCK, hold
 from cultural_sp.search.journal import read_journal
 
 RESUME = "the same command, without overwrite=true, goes on from what is saved"
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 FINISHING = "stopping after the current batch; a second signal stops at once"
 
 
@@ -26,7 +26,6 @@ def mine(short_run, tmp_path):
 
 
 @pytest.mark.parametrize("room", [0, 700, 5000, 12500, 20000])
-@pytest.mark.slow
 def test_a_full_disk_stops_the_run_with_one_line(monkeypatch, capsys, tmp_path, mine, whole_run, room):
     if room == 20000:
         monkeypatch.setattr("cultural_sp.conclude.save_figures", save_figures)
@@ -91,7 +90,6 @@ def test_a_folder_that_becomes_read_only_is_one_line(monkeypatch, capsys, tmp_pa
     assert outcome(folder_of(tmp_path)) == outcome(whole_run)
 
 
-@pytest.mark.slow
 def test_a_second_writer_is_refused_while_the_first_lives(monkeypatch, capsys, tmp_path, mine):
     long = [*mine, "optimizer.budget=3000", "validity=false"]
     first = Run(long, tmp_path / "log")
@@ -131,7 +129,6 @@ def test_a_folder_that_stays_empty_is_removed_with_those_made_for_it(tmp_path):
     ("number", "code", "sweep"),
     [(signal.SIGINT, 130, False), (signal.SIGTERM, 143, False), (signal.SIGTERM, 143, True)],
 )
-@pytest.mark.slow
 def test_a_signal_stops_after_the_batch_and_the_run_goes_on(monkeypatch, capsys, tmp_path, mine, number, code, sweep):
     mine = [*mine, "optimizer.budget=300", "validity=false"]
     run = Run([*(["--multirun", "seed=0,1"] if sweep else []), *mine], tmp_path / "log")
@@ -154,7 +151,6 @@ def test_a_signal_stops_after_the_batch_and_the_run_goes_on(monkeypatch, capsys,
     assert "again" not in out  # the batch was whole
 
 
-@pytest.mark.slow
 def test_a_signal_while_the_model_loads_stops_at_once(tmp_path, mine):
     run = Run(mine, tmp_path / "log")
     assert run.wait_for((folder_of(tmp_path) / HOLDER).exists)

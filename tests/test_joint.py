@@ -14,7 +14,7 @@ from cultural_sp.examine import Examiner
 from cultural_sp.results import METHODS, load_result
 from cultural_sp.search.journal import read_journal
 
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 CODES = ("sa", "us", "in")
 JOINT = [
     "region=joint",
@@ -228,14 +228,12 @@ def test_bad_regions_are_one_line_and_nothing_is_written(monkeypatch, capsys, tm
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.slow
 def test_more_processes_give_the_same_joint_run(joint_run, whole_joint, tmp_path):
     run = start(2, [*joint_run, f"output_dir={tmp_path}"], tmp_path / "log")
     assert run.wait(timeout=300) == 0, (tmp_path / "log.err").read_text()
     assert outcome(folder_of(tmp_path)) == outcome(whole_joint[0])
 
 
-@pytest.mark.slow
 def test_a_killed_joint_run_comes_to_the_same(tmp_path, joint_run, whole_joint):
     for lines in (9, 35, 50):
         run = Run([*joint_run, f"output_dir={tmp_path}"], tmp_path / f"log{lines}")

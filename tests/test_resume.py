@@ -7,7 +7,7 @@ from runs import Run, call, folder_of, outcome, refused
 from safetensors.numpy import load_file
 
 BUDGET = 12
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 
 
 def copy_of(whole_run, output, *, lines, torn=0, scores=0, torn_scores=0, drop=()):
@@ -148,7 +148,6 @@ def test_a_damaged_file_is_named_and_overwrite_is_the_way_out(
     assert outcome(folder)["prompt"] == outcome(whole_run)["prompt"]
 
 
-@pytest.mark.slow
 def test_a_run_that_is_killed_twenty_times_comes_to_the_same(tmp_path, short_run):
     short_run = [*short_run, "optimizer.budget=60"]
     calm, output = tmp_path / "calm", tmp_path / "killed"

@@ -24,7 +24,7 @@ from cultural_sp.sweep import RUNNING, Sweep
 from cultural_sp.sweep_summary import reported
 
 REGIONS = ("us", "jp", "cn", "in")
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 
 
 def sweep_of(short_run, output, *overrides):
@@ -82,7 +82,6 @@ def test_a_job_of_a_sweep_comes_to_what_it_comes_to_alone(
     assert outcome(folder_of(tmp_path, "in")) == outcome(folder_of(whole_sweep[0], "in"))
 
 
-@pytest.mark.slow
 def test_a_killed_sweep_does_only_what_is_left(monkeypatch, capsys, tmp_path, four_regions, whole_sweep):
     output = tmp_path / "killed"
     run = Run(sweep_of(four_regions, output), tmp_path / "log")
@@ -297,7 +296,6 @@ def test_jobs_in_other_processes_share_a_table(monkeypatch, capsys, tmp_path, fo
     assert "sweep summary: " in out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_jobs_in_other_processes_come_to_the_same(monkeypatch, capsys, tmp_path, four_regions, whole_sweep, launcher):
     pytest.importorskip(LAUNCHERS[launcher])

@@ -15,7 +15,7 @@ from cultural_sp.search.archive import find_journals, read_archive
 from cultural_sp.search.journal import SCHEMA_VERSION, fingerprint, read_journal
 from cultural_sp.search.ledger import Ledger
 
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 QUICK = ["validity=false", "region=jp"]
 
 
