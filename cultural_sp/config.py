@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
+
+from cultural_sp.checks import check_in_range, one_of
 
 JOINT = "joint"
 DTYPES = ("float32", "bfloat16", "float16")
@@ -23,18 +24,6 @@ OPTIMIZERS: dict[str, tuple[str, ...]] = {  # kind -> the settings it has beside
     "one_plus_one": (),
     "random": (),
 }
-
-
-def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{key}={value!r} is not allowed; choose one of: {', '.join(allowed)}")
-
-
-def check_in_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Raise a ValueError that names ``key``, ``value`` and the legal range if the value lies outside it."""
-    if not low <= value <= high:
-        bound = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
-        raise ValueError(f"{key}={value} is out of range; give a number {bound}")
 
 
 @dataclass
@@ -69,12 +58,12 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _one_of("model.dtype", self.dtype, DTYPES)
-        _one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
+        one_of("model.dtype", self.dtype, DTYPES)
+        one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
         if self.batch_size is not None:
             check_in_range("model.batch_size", self.batch_size, 1)
         if self.device_map is not None:
-            _one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
+            one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
         if self.memory_gib is not None and not self.memory_gib > 0:
             raise ValueError(f"model.memory_gib={self.memory_gib} is out of range; give a number above 0, or null")
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
@@ -140,9 +129,9 @@ class SurveyConfig:
 
     def __post_init__(self) -> None:
         """Check choices."""
-        _one_of("survey.scoring", self.scoring, ("number", "label"))
-        _one_of("survey.layout", self.layout, ("legend_first", "question_first"))
-        _one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
+        one_of("survey.scoring", self.scoring, ("number", "label"))
+        one_of("survey.layout", self.layout, ("legend_first", "question_first"))
+        one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
         if (
             not self.tune_wordings
             or len(set(self.tune_wordings)) < len(self.tune_wordings)
@@ -170,7 +159,7 @@ class ReadoutConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _one_of("readout.kind", self.kind, ("expected", "argmax", "sample", "generate"))
+        one_of("readout.kind", self.kind, ("expected", "argmax", "sample", "generate"))
         check_in_range("readout.n_respondents", self.n_respondents, 1)
         check_in_range("readout.temperature", self.temperature, 0)
         check_in_range("readout.max_new_tokens", self.max_new_tokens, 1)
@@ -204,9 +193,9 @@ class SoftPromptConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
-        _one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file", "middle"))
-        _one_of("soft_prompt.placement", self.placement, PLACEMENTS)
-        _one_of("soft_prompt.space", self.space, ("projection", "full", "statements", "poles"))
+        one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file", "middle"))
+        one_of("soft_prompt.placement", self.placement, PLACEMENTS)
+        one_of("soft_prompt.space", self.space, ("projection", "full", "statements", "poles"))
         check_in_range("soft_prompt.dim", self.dim, 1)
         if not self.scale > 0:
             raise ValueError(f"soft_prompt.scale={self.scale} is out of range; give a number above 0")
@@ -246,7 +235,7 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _one_of("optimizer.kind", self.kind, OPTIMIZERS)
+        one_of("optimizer.kind", self.kind, OPTIMIZERS)
         check_in_range("optimizer.population", self.population, 4)
         check_in_range("optimizer.budget", self.budget, 1)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
@@ -286,7 +275,7 @@ class ObjectiveConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _one_of("objective.kind", self.kind, ("l1", "squared"))
+        one_of("objective.kind", self.kind, ("l1", "squared"))
         check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
         check_in_range("objective.argmax_weight", self.argmax_weight, 0)
 

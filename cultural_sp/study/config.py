@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from cultural_sp.config import check_in_range
+from cultural_sp.checks import check_in_range
 
 
 @dataclass
