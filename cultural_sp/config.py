@@ -11,19 +11,11 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from cultural_sp.checks import check_in_range, one_of
+from cultural_sp.search.settings import DE_SETTINGS, OPTIMIZERS, check_settings
 
 JOINT = "joint"
 DTYPES = ("float32", "bfloat16", "float16")
 PLACEMENTS = ("prefix", "system", "user")
-DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}  # each with its upper bound; the lower one is 0
-OPTIMIZERS: dict[str, tuple[str, ...]] = {  # kind -> the settings it has besides those of every optimizer
-    "de": ("f1", "f2", "crossover"),
-    "de_twopoints": ("f1", "f2"),
-    "cma": (),
-    "pso": (),
-    "one_plus_one": (),
-    "random": (),
-}
 
 
 @dataclass
@@ -244,20 +236,7 @@ class OptimizerConfig:
         given = self.warm_start
         if not (given is None or (isinstance(given, list) and given and all(isinstance(x, str) and x for x in given))):
             raise ValueError(f"optimizer.warm_start={given} is not allowed; give a run folder, a list of them, or null")
-        for key, high in DE_SETTINGS.items():
-            value = getattr(self, key)
-            if key not in OPTIMIZERS[self.kind]:
-                if value is not None:
-                    raise ValueError(
-                        f"optimizer.{key}={value} is not allowed, as {self.kind} has no such setting; leave it out, and choose "
-                        f"optimizer={self.kind} rather than optimizer.kind"
-                    )
-            elif value is None:
-                raise ValueError(
-                    f"optimizer.{key} is missing; choose optimizer={self.kind}, or give a number from 0 to {high:g}"
-                )
-            else:
-                check_in_range(f"optimizer.{key}", value, 0, high)
+        check_settings(self.kind, {key: getattr(self, key) for key in DE_SETTINGS})
 
 
 @dataclass
