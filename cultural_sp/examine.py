@@ -115,9 +115,19 @@ class Examiner:
         return self.tuning().batch_size(prompt[None])
 
     def start_mass(self) -> float:
-        """Mean valid mass of the initial prompt on the tuned wording."""
+        """Mean valid mass of the initial prompt on the tuned wording.
+
+        Raises:
+            ValueError: in one line, if the model's output isn't finite.
+        """
         start = initial_prompt(self.config.soft_prompt, self.lm, self.config.seed)
-        return float(np.mean([x.mean() for x in self.tuning().answer(start[None]).valid_mass.values()]))
+        mass = float(np.mean([x.mean() for x in self.tuning().answer(start[None]).valid_mass.values()]))
+        if not np.isfinite(mass):
+            raise ValueError(
+                f"objective.valid_mass_weight={self.config.objective.valid_mass_weight} compares with the initial prompt, for "
+                "which the model's output is not finite; set it to 0, or choose another soft_prompt.init or model.dtype"
+            )
+        return mass
 
     def fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
         """Score candidates [N, P, H] on the tuned wording under the configured readout: what the search sees."""

@@ -25,12 +25,16 @@ PACKAGES = (
     "peft",
 )
 SHAPING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy")  # another version may give other losses
+LATER = (("region", "codes"), ("optimizer", "warm_start"))  # finished runs from before them count as runs with null
 
 
 def content(config: dict[str, Any]) -> dict[str, Any]:
     """What can change a result in a config given as nested dictionaries: not where it lies, nor when a run gives up."""
-    optimizer = {k: v for k, v in config["optimizer"].items() if k != "max_failed_share"}
-    return {k: v for k, v in config.items() if k not in ("output_dir", "overwrite")} | {"optimizer": optimizer}
+    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite")}
+    kept["optimizer"] = {k: v for k, v in config["optimizer"].items() if k != "max_failed_share"}
+    for group, key in LATER:
+        kept[group] = {k: v for k, v in kept[group].items() if k != key or v is not None}
+    return kept
 
 
 def config_hash(config: AlignConfig) -> str:
