@@ -120,8 +120,18 @@ class Examiner:
         return self.tuning().batch_size(prompt[None])
 
     def start_mass(self) -> float:
-        """Mean valid mass of the initial prompt on the tuned wordings."""
-        return float(self._fitness(search_space(self.config, self.lm).initial[None]).valid_mass[0])
+        """Mean valid mass of the initial prompt on the tuned wordings.
+
+        Raises:
+            ValueError: in one line, if the model's output isn't finite.
+        """
+        mass = float(self._fitness(search_space(self.config, self.lm).initial[None]).valid_mass[0])
+        if not np.isfinite(mass):
+            raise ValueError(
+                f"objective.valid_mass_weight={self.config.objective.valid_mass_weight} compares with the initial prompt, for "
+                "which the model's output is not finite; set it to 0, or choose another soft_prompt.init or model.dtype"
+            )
+        return mass
 
     @property
     def score_names(self) -> tuple[str, ...]:

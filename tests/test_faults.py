@@ -11,6 +11,7 @@ from runs import Run, call, folder_of, outcome, refused, without_bars
 from cultural_sp.analysis.figures import save_figures
 from cultural_sp.config import AlignConfig, ModelConfig, RegionConfig
 from cultural_sp.examine import Examiner
+from cultural_sp.lm.respond import Respondent
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import HOLDER, LOCK, hold
 from cultural_sp.search.journal import read_journal
@@ -198,4 +199,20 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
     assert code == 2
     assert (
         "2 of 5 evaluations of random_search have no loss (optimizer.max_failed_share=0.0): the model's answers" in err
+    )
+
+
+def test_an_initial_prompt_that_nothing_can_be_compared_with_is_one_line(monkeypatch, capsys, tmp_path, mine):
+    answer = Respondent.answer
+
+    def without_mass(self, prompts):
+        answers = answer(self, prompts)
+        for values in answers.valid_mass.values():
+            values[...] = np.nan
+        return answers
+
+    monkeypatch.setattr(Respondent, "answer", without_mass)
+    err = refused(monkeypatch, capsys, tmp_path, *mine, "validity=false", "objective.valid_mass_weight=2")
+    assert (
+        "objective.valid_mass_weight=2.0 compares with the initial prompt, for which the model's output is not" in err
     )

@@ -85,6 +85,20 @@ def test_an_unfinished_run_of_another_config_is_refused_before_the_model_loads(
     assert "choose another name=, or replace it with overwrite=true" in err
 
 
+def test_a_finished_run_from_before_a_setting_came_is_still_finished(
+    monkeypatch, capsys, tmp_path, short_run, whole_run
+):
+    folder = folder_of(tmp_path)
+    shutil.copytree(whole_run, folder)
+    config = (folder / "config.yaml").read_text().replace(str(whole_run.parents[3]), str(tmp_path))
+    before = config.replace("  codes: null\n", "").replace("  warm_start: null\n", "")
+    assert len(before.splitlines()) == len(config.splitlines()) - 2
+    (folder / "config.yaml").write_text(before)
+    code, out, err = call(monkeypatch, capsys, *short_run, f"output_dir={tmp_path}")
+    assert code == 0, err
+    assert "already finished" in out
+
+
 def other_weights(model, survey, monkeypatch):
     from safetensors.numpy import save_file
 
