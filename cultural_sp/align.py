@@ -158,6 +158,8 @@ def _run(
             },
             model=config.model.name_or_path,
             seed=config.seed,
+            unit=survey.unit,
+            published_range=survey.published_range,
             evaluations=config.optimizer.budget,
             optimizer=config.optimizer.kind,
             note=config.model.note,

@@ -246,11 +246,11 @@ class ObjectiveConfig:
     kind: str = "l1"
     """l1: mean absolute difference between dimension scores and targets; squared: mean squared difference."""
     valid_mass_weight: float = 0.0
-    """Added for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
+    """Added, in the loss's unit, for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
     argmax_weight: float = 0.0
     """Weight of the same loss of the likeliest answers, which probabilities can move without changing."""
-    constant: float = 50.0
-    """C of the index formulas: 50 puts a respondent who always answers 3 at 50."""
+    constant: float | None = None
+    """C of index formulas; null takes the survey's own, 50 for VSM 2013, which puts a respondent who always answers 3 at 50."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -33,6 +33,7 @@ LATER: dict[tuple[str, str], Any] = {  # finished runs from before these count a
     ("survey", "tune_wordings"): [0],
     ("objective", "argmax_weight"): 0.0,
 }
+CONSTANT_50 = ("vsm13", "vsm13_cat")  # instruments whose C is 50
 
 
 def content(config: dict[str, Any]) -> dict[str, Any]:
@@ -40,6 +41,8 @@ def content(config: dict[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite")}
     for group, key in WITHOUT_EFFECT:
         kept[group] = {k: v for k, v in kept[group].items() if k != key}
+    if kept["objective"]["constant"] is None and kept["survey"]["instrument"] in CONSTANT_50:
+        kept["objective"] = {**kept["objective"], "constant": 50.0}  # what earlier runs said, and the same
     for (group, key), default in LATER.items():
         kept[group] = {k: v for k, v in kept[group].items() if k != key or v != default}
     return kept

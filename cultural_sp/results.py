@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,9 @@ class ScoreRecord:
     readout: str
     """expected, argmax, sample or generate."""
     loss: float | None
-    """Mean absolute difference to the target in index points; None if an item needed for it has no answer."""
+    """Mean absolute difference to the target in the unit of the survey; None if an item needed for it has no answer."""
     dimensions: dict[str, float | None]
-    """Dimension -> score in index points."""
+    """Dimension -> score in the unit of the survey."""
     item_means: dict[str, float | None]
     """Item -> mean code."""
     valid_mass: float | None
@@ -66,7 +67,7 @@ class Validity:
     """95 % Wilson interval of the share of items right."""
     items_right_by_wording: dict[str, int]
     effects: dict[str, float]
-    """Dimension -> index under the high persona minus index under the low one, in index points, averaged over wordings."""
+    """Dimension -> score under the high persona minus score under the low one, averaged over wordings."""
     wording_agreement: float | None
     """Mean correlation of item means between wordings, after taking out each scale's mean."""
     order_agreement: float | None
@@ -102,7 +103,16 @@ class Result:
     """Codes of all regions of the joint run that this is part of, itself included; empty for a run of its own."""
     warm_start: dict[str, Any] | None = None
     """sources (journal -> number of its evaluations), and how many different candidates were offered; None without."""
+    unit: str = "index points"
+    """What scores and losses are counted in."""
+    published_range: tuple[float, float] = (0.0, 100.0)
+    """Where published scores of the survey lie."""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def digits(self) -> int:
+        """Decimals with which scores are printed, losses with one more: hundredths of the published range."""
+        return decimals(self.published_range)
 
     def score(
         self, method: str, wording: str = "tuned", readout: str = "expected", order: str | None = None
@@ -126,6 +136,11 @@ class Result:
         write_text(path, as_json(self))
 
 
+def decimals(published_range: tuple[float, float]) -> int:
+    """Decimals that show a hundredth of a range: 0 for one of 100 points."""
+    return max(0, 2 - math.floor(math.log10(published_range[1] - published_range[0])))
+
+
 def as_json(entry: Result | Validity) -> str:
     """The text of a JSON file of a result or of a part of it."""
     return json.dumps(jsonable(asdict(entry)), indent=1, allow_nan=False) + "\n"
@@ -147,6 +162,7 @@ def load_result(path: Path) -> Result:
         if raw["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema_version is {raw['schema_version']}, this program reads {SCHEMA_VERSION}")
         validity = None if raw["validity"] is None else read_validity(raw["validity"])
+        raw["published_range"] = tuple(raw.get("published_range", Result.published_range))
         return Result(**{**raw, "scores": [ScoreRecord(**r) for r in raw["scores"]], "validity": validity})
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

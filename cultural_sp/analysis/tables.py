@@ -52,7 +52,9 @@ def joint_summary(results: Sequence[Result], searched: str) -> str:
     rows = [[f"loss, tuned {searched}", *(names[method] for method in JOINT_METHODS)]]
     for result in results:
         scores = [result.score(method, "tuned", searched) for method in JOINT_METHODS]
-        rows.append([f"{result.region['code']} {result.region['country']}", *map(_loss, scores)])
+        rows.append(
+            [f"{result.region['code']} {result.region['country']}", *(_loss(score, result.digits) for score in scores)]
+        )
     return "\n" + "\n\n".join([_aligned(rows), *origin(results[0]), _validity(results[0])]) + "\n"
 
 
@@ -75,16 +77,18 @@ def origin(result: Result) -> list[str]:
 def summary(result: Result, searched: str = "expected") -> str:
     """Losses of every method, then the dimension scores behind the first column, as aligned text."""
     heads, names = columns(result, searched), labels(result)
-    losses = [["loss (index points)", *(title for title, _, _ in heads)]]
-    losses += [[names[m], *(_loss(result.score(m, w, r)) for _, w, r in heads)] for m in METHODS]
+    losses = [[f"loss ({result.unit})", *(title for title, _, _ in heads)]]
+    losses += [[names[m], *(_loss(result.score(m, w, r), result.digits) for _, w, r in heads)] for m in METHODS]
     dimensions = list(result.region["target"])
     scores = [[f"scores, {heads[0][0]}", *dimensions, "valid mass"]]
     for method in METHODS:
         record = result.score(method, "tuned", searched)
         mass = "" if record.valid_mass is None else f"{record.valid_mass:.3f}"
-        scores.append([names[method], *(_number(record.dimensions[d]) for d in dimensions), mass])
+        scores.append([names[method], *(_number(record.dimensions[d], result.digits) for d in dimensions), mass])
     target = result.region["target"]
-    scores.append([f"target ({result.region['vintage']})", *(_number(target[d]) for d in dimensions), ""])
+    scores.append(
+        [f"target ({result.region['vintage']})", *(_number(target[d], result.digits) for d in dimensions), ""]
+    )
     return "\n" + "\n\n".join([_aligned(losses), _aligned(scores), *origin(result), _validity(result)]) + "\n"
 
 
@@ -97,14 +101,14 @@ def _validity(result: Result) -> str:
     return f"{sentence}\n\nThese numbers show that the search works on its objective; they say nothing about a culture."
 
 
-def _loss(record: ScoreRecord) -> str:
+def _loss(record: ScoreRecord, digits: int) -> str:
     if record.loss is None:
         return f"- ({record.missing:.0%} missing)"
-    return f"{record.loss:.1f}"
+    return f"{record.loss:.{digits + 1}f}"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _aligned(rows: list[list[str]]) -> str:

@@ -18,7 +18,7 @@ NO_END = r"\w|[.,]\s?\d|\s*[-\u2013\u2014/;&+~]\s*\w*\d|\s+\d|,?\s*\(?(or|to|and
 
 
 def parse(text: str, options: tuple[str, ...]) -> float:
-    """Code of the option that ``text`` begins with, NaN if it begins with none.
+    """Place, from 1, of the option that ``text`` begins with, NaN if it begins with none.
 
     Only the start counts, and the option must end there as a word or number does: "3." and "3 = fair" are answers, "30",
     "3.5", "3-4", "3 or 4", "I would say 3" and "As an AI" are not. Among labels that begin alike the longest wins.
@@ -64,6 +64,7 @@ def generate_answers(
     codes: dict[str, NDArray[np.float64]] = {}
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
+        scale = respondent.survey.codes()
         for administration, tokenized in zip(respondent.administrations, respondent.tokenized, strict=True):
             questions = administration.questions
             embeddings, mask = _left_padded(respondent, tokenized[: len(questions)], prompt)
@@ -72,8 +73,14 @@ def generate_answers(
                 written = lm.model.generate(inputs_embeds=embeddings, attention_mask=mask, generation_config=settings)
                 texts = lm.tokenizer.batch_decode(written, skip_special_tokens=True)
                 rows.append([parse(text, q.options) for text, q in zip(texts, questions, strict=True)])
-            codes[administration.order] = np.array(rows)
+            codes[administration.order] = _codes(np.array(rows), scale)
     return codes
+
+
+def _codes(places: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Codes [R, Q] of the options at these places [R, Q] of scales [Q, O]; NaN stays NaN."""
+    known = np.nan_to_num(places, nan=1.0).astype(int) - 1
+    return np.where(np.isnan(places), np.nan, scale[np.arange(scale.shape[0]), known])
 
 
 def _left_padded(

@@ -174,7 +174,7 @@ def figure(curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig) -> F
     for panel, model in zip(axes[0], config.models, strict=True):
         _panel(panel, curves[curves.model == model], scores[scores.model == model], config.chosen)
         panel.set_title(f"{model}: {len(config.regions)} regions, {len(config.seeds)} seeds", loc="left", fontsize=11)
-    axes[0][0].set_ylabel("loss of the best candidate so far\n(mean absolute difference, index points)")
+    axes[0][0].set_ylabel("loss of the best candidate so far\n(mean absolute difference)")
     drawn.tight_layout()
     return drawn
 

@@ -120,7 +120,7 @@ def _gradient(cell: Cell, steps: int) -> None:
     lm = PROCESS.model(config.model, load_model)
     space = search_space(config, lm)
     examiner = Examiner(lm, survey, config, PROCESS)
-    z, losses = gradient_reference(examiner.tuning(), space, region.target, config.objective.constant, steps)
+    z, losses = gradient_reference(examiner.tuning(), space, region.target, steps)
     records = judged(GRADIENT, examiner.answers(prompt=space.decode(z[None])[0]), region)
     kept = {"losses": losses, "records": [asdict(record) for record in records]}
     write_text(file, json.dumps(jsonable(kept), indent=1, allow_nan=False) + "\n")
