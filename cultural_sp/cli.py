@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import re
@@ -151,6 +152,20 @@ def validity_main() -> None:
         check(config, PROCESS)
 
     main("validity", job)
+
+
+def check_survey_main() -> None:
+    """``cultural-sp-check-survey``: look over a survey file, or a shipped survey, before a model takes it."""
+    from cultural_sp.survey.check import overview
+    from cultural_sp.survey.instrument import available, load_survey
+
+    parser = argparse.ArgumentParser(prog="cultural-sp-check-survey", description="Check a survey file.")
+    parser.add_argument("survey", help=f"a .yaml file (docs/surveys.md), or one of: {', '.join(available())}")
+    try:
+        print(overview(load_survey(parser.parse_args().survey)))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
 
 
 def benchmark_main() -> None:
