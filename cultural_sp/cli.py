@@ -181,6 +181,19 @@ def benchmark_main() -> None:
     main("benchmark", job, "benchmark", BenchmarkConfig)
 
 
+def factor_analysis_main() -> None:
+    """``cultural-sp-factor-analysis``: do the answers of respondents have the structure that the survey declares?"""
+    from cultural_sp.factor_analysis.config import FactorConfig, register_factor
+
+    def job(config: FactorConfig) -> None:
+        from cultural_sp.factor_analysis.run import factor_analysis
+
+        print(f"factor analysis folder: {factor_analysis(config, PROCESS)}", flush=True)
+
+    register_factor()
+    main("factor-analysis", job, "factor_analysis", FactorConfig)
+
+
 def positive_control_main() -> None:
     """``cultural-sp-positive-control``: train a model on which a search for an alignment must succeed."""
     from cultural_sp.positive_control.config import ControlConfig, register_control

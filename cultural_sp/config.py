@@ -336,5 +336,5 @@ def _no_unknown_keys(config: Any, schema: Any, prefix: str = "") -> None:
     for key in config:
         if key not in allowed:
             raise ValueError(f"unknown key {prefix}{key}; allowed: {', '.join(allowed)}")
-        if not prefix and key in GROUPS:
+        if not prefix and key in GROUPS and config[key] is not None:
             _no_unknown_keys(config[key], GROUPS[key], f"{key}.")
