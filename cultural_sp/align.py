@@ -24,6 +24,7 @@ from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
 from cultural_sp.interrupt import stop_if_asked
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
+from cultural_sp.lm.nearest import nearest_tokens_csv
 from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
 from cultural_sp.provenance import config_hash, provenance, shaping_versions
 from cultural_sp.results import Result
@@ -124,6 +125,7 @@ def _run(
     aligned = space.decode(best.z[None])[0]
     with using(folder / "soft_prompt"):
         save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
+    write_text(folder / "nearest_tokens.csv", nearest_tokens_csv(aligned, lm))
     if statements:
         write_text(folder / "statements.csv", weights_csv(statements, best.z))
 
