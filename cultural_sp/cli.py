@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, register
@@ -121,6 +123,7 @@ def _align(config: AlignConfig) -> None:
     """This process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
     from cultural_sp.align import align, help_align
     from cultural_sp.distributed import join
+    from cultural_sp.report.build import FOLDER, write_report
     from cultural_sp.shared import PROCESS  # here, since what a launcher sends along would be a copy
 
     team = join(config.model)
@@ -129,6 +132,8 @@ def _align(config: AlignConfig) -> None:
         return
     with team.leading():
         align(config, PROCESS, team)
+    if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with one report on all of its runs
+        print(f"report: {write_report([run_folder(config)], run_folder(config) / FOLDER)}", flush=True)
 
 
 def first_process() -> bool:
@@ -164,3 +169,14 @@ def benchmark_main() -> None:
 
     register_benchmark()
     main("benchmark", job, "benchmark", BenchmarkConfig)
+
+
+def report_main() -> None:
+    """``cultural-sp-report``: one page about finished runs."""
+    from cultural_sp.report.config import ReportConfig, register_report, report
+
+    def job(config: ReportConfig) -> None:
+        print(f"report: {report(config)}", flush=True)
+
+    register_report()
+    main("report", job, "report", ReportConfig)

@@ -152,13 +152,29 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
     if errors:
         named = "; ".join(errors[:NAMED]) + ("; ..." if len(errors) > NAMED else "")
         print(f"error: {len(errors)} of {len(rows)} jobs failed: {named}", file=sys.stderr, flush=True)
-    try:
-        write_csv(sweep.summary, rows)
-        print(f"sweep summary: {sweep.summary}", flush=True)
-    except ValueError as error:
-        errors.append(str(error))
-        print(f"error: {error}", file=sys.stderr, flush=True)
+    for write in (_write_report, _write_summary):
+        try:
+            write(sweep.summary, rows)
+        except ValueError as error:
+            errors.append(str(error))
+            print(f"error: {error}", file=sys.stderr, flush=True)
     return errors
+
+
+def _write_report(summary: Path, rows: Sequence[Row]) -> None:
+    from cultural_sp.report.build import write_report
+    from cultural_sp.report.collect import LeftOut
+
+    folders = [Path(row.outcome.folder) for row in rows if row.outcome.folder is not None]
+    if folders:
+        reasons = {row.title: row.outcome.error or row.outcome.state for row in rows if row.outcome.folder is None}
+        left_out = [LeftOut(title, reason) for title, reason in reasons.items()]
+        print(f"report: {write_report(folders, summary.with_suffix(''), left_out)}", flush=True)
+
+
+def _write_summary(summary: Path, rows: Sequence[Row]) -> None:
+    write_csv(summary, rows)
+    print(f"sweep summary: {summary}", flush=True)
 
 
 def _above(path: Path) -> list[str]:

@@ -43,6 +43,8 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
         "config.yaml",
         "evaluations.jsonl",
         "nearest_tokens.csv",
+        "report/report.html",
+        "report/report.md",
         "result.json",
         "soft_prompt/adapter_model.safetensors",
         "soft_prompt/adapter_config.json",

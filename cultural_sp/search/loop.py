@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cultural_sp.interrupt import finish_first
+from cultural_sp.search.best import of_best
 from cultural_sp.search.journal import Journal, fingerprint
 from cultural_sp.search.optimizers import Optimizer
 
@@ -55,10 +56,7 @@ class SearchResult:
 
     def l1_of_best(self) -> Array:
         """Mean absolute difference [budget] of whichever candidate has had the lowest loss; NaN while none has one."""
-        losses = np.where(np.isnan(self.losses), np.inf, self.losses)
-        before = np.concatenate([[np.inf], np.minimum.accumulate(losses)[:-1]])
-        best = np.maximum.accumulate(np.where(losses < before, np.arange(len(losses)), 0))
-        return self.l1[best]
+        return of_best(self.losses, self.l1)
 
 
 def run_search(

@@ -1,0 +1,189 @@
+"""Runs that differ in nothing but the seed, and what their numbers come to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import sqrt
+
+from scipy.special import stdtrit
+
+from cultural_sp.analysis.tables import OPTIMIZERS, labels
+from cultural_sp.config import ModelConfig
+from cultural_sp.report.collect import Run, held_out
+from cultural_sp.results import METHODS, ScoreRecord
+
+SAME = 0.05  # index points: smaller differences don't show in a number with one digit
+NOT_SETTINGS = ("region.", "model.name_or_path", "seed", "optimizer.seed", "output_dir", "overwrite")
+TUNED, HELD_OUT = "tuned", "held out"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+    """Those with a value."""
+    of: int
+    """All."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether every seed has a value."""
+        return self.seeds == self.of
+
+    def __str__(self) -> str:
+        text = f"{self.mean:.1f}"
+        if self.seeds > 1:
+            text += f" [{self.low:.1f}, {self.high:.1f}]"
+        return text if self.whole else f"{text} ({self.seeds} of {self.of} seeds)"
+
+
+def estimate(values: Sequence[float | None]) -> Estimate | None:
+    """Mean with the 95 % t interval from three values on, the range with two; None without any value."""
+    known = [v for v in values if v is not None]
+    if not known:
+        return None
+    n, mean = len(known), sum(known) / len(known)
+    low, high = min(known), max(known)
+    if n > 2:
+        half = float(stdtrit(n - 1, 0.975)) * sqrt(sum((v - mean) ** 2 for v in known) / (n - 1) / n)
+        low, high = mean - half, mean + half
+    return Estimate(mean, low, high, n, len(values))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of one region, vintage, model and setting; they differ in the seed."""
+
+    id: str
+    model: str
+    """Short name, unique among the models of the report."""
+    setting: str
+    """The keys in which groups of the report differ, besides region and model; empty if there is one setting."""
+    runs: tuple[Run, ...]
+
+    @property
+    def first(self) -> Run:
+        """One of the runs, for what all have in common."""
+        return self.runs[0]
+
+    @property
+    def region(self) -> str:
+        """Code in capitals."""
+        return str(self.first.result.region["code"]).upper()
+
+    @property
+    def country(self) -> str:
+        """Name with the vintage's warning where scores are estimates."""
+        return str(self.first.result.region["country"])
+
+    @property
+    def vintage(self) -> str:
+        """Edition of the target."""
+        return str(self.first.result.region["vintage"])
+
+    @property
+    def title(self) -> str:
+        """Everything that tells the group from others."""
+        return " · ".join(part for part in (self.country, self.model, self.setting) if part)
+
+    @property
+    def target(self) -> dict[str, float | None]:
+        """Dimension -> score."""
+        target: dict[str, float | None] = self.first.result.region["target"]
+        return target
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Method -> label."""
+        return labels(self.first.result)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds of the runs."""
+        return [run.result.seed for run in self.runs]
+
+    def records(self, method: str, wording: str, readout: str | None = None) -> list[ScoreRecord]:
+        """A record per run; the searched readout for the tuned wording, expected for the others, unless one is given."""
+        return [
+            r.result.score(method, wording, readout or (r.readout if wording == TUNED else "expected"))
+            for r in self.runs
+        ]
+
+    @cached_property
+    def wordings(self) -> dict[str, list[str]]:
+        """``tuned`` and, if there are any, ``held out`` -> names of wordings."""
+        others = held_out(self.first.result)
+        return {TUNED: [TUNED], **({HELD_OUT: others} if others else {})}
+
+    @cached_property
+    def losses(self) -> dict[str, dict[str, Estimate | None]]:
+        """``tuned`` or ``held out`` (mean over those wordings) -> method -> loss over seeds."""
+        return {
+            kind: {method: estimate(self._losses(method, names)) for method in METHODS}
+            for kind, names in self.wordings.items()
+        }
+
+    def _losses(self, method: str, wordings: list[str]) -> list[float | None]:
+        by_wording = [[record.loss for record in self.records(method, wording)] for wording in wordings]
+        return [mean(values) for values in zip(*by_wording, strict=True)]
+
+    def closest(self, kind: str) -> list[str]:
+        """Methods with the lowest mean loss, several if they agree to a digit; none without any loss."""
+        whole = {m: e.mean for m, e in self.losses[kind].items() if e is not None and e.whole}
+        return [m for m, loss in whole.items() if loss <= min(whole.values()) + SAME]
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Mean, or None if a value is missing or there is none."""
+    known = list(values)
+    numbers = [v for v in known if v is not None]
+    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(known) else None
+
+
+def group(runs: Sequence[Run]) -> list[Group]:
+    """The runs by region, model and setting, sorted by country; settings are named by the keys in which runs differ."""
+    models = _short_names([run.result.model for run in runs])
+    keys = [k for k in _differing(runs) if not k.startswith(NOT_SETTINGS)]
+    grouped: dict[tuple[str, ...], list[Run]] = {}
+    for run in runs:
+        region = run.result.region
+        setting = [f"{k}={run.config.get(k, 'unknown')}" for k in keys]
+        if not keys and len({r.result.optimizer for r in runs}) > 1:  # no config tells them apart
+            setting = [OPTIMIZERS[run.result.optimizer]]
+        if len({r.result.region["vintage"] for r in runs}) > 1:
+            setting.insert(0, region["vintage"])
+        if run.joint:
+            setting.append("joint run")
+        # Targets and readouts may differ where a config is lost; numbers of such runs must not be averaged.
+        apart = (region["vintage"], str(region["target"]), run.readout, str(sorted(held_out(run.result))))
+        key = (region["country"], models[run.result.model], " ".join(setting), region["code"], *apart)
+        grouped.setdefault(key, []).append(run)
+    return [
+        Group(f"g{i}", key[1], key[2], tuple(sorted(members, key=lambda run: run.result.seed)))
+        for i, (key, members) in enumerate(sorted(grouped.items(), key=lambda entry: entry[0]))
+    ]
+
+
+def _differing(runs: Sequence[Run]) -> list[str]:
+    """Keys of the config that don't have one value in all runs, in the order of the config."""
+    configs = [run.config for run in runs if run.config]
+    keys = dict.fromkeys(key for config in configs for key in config)
+    return [key for key in keys if len({config.get(key) for config in configs}) > 1]
+
+
+def config_differences(runs: Sequence[Run]) -> list[str]:
+    """The keys in which the runs of a report differ, without those that only say where a run lies."""
+    return [key for key in _differing(runs) if key not in ("output_dir", "overwrite")]
+
+
+def _short_names(models: Iterable[str]) -> dict[str, str]:
+    short = {model: ModelConfig(name_or_path=model).slug for model in models}
+    times = Counter(short.values())
+    return {model: model if times[name] > 1 else name for model, name in short.items()}
