@@ -82,7 +82,8 @@ def collect(folders: Sequence[Path], root: Path) -> tuple[list[Run], list[LeftOu
         folders: run folders, or folders above some.
         root: paths are shown relative to this one where they lie below it.
     """
-    runs, left_out = [], []
+    runs: list[Run] = []
+    left_out: list[LeftOut] = []
     found = {path.resolve(): (path, names) for folder in folders for path, names in _folders(folder, root, left_out)}
     finished = [path for path, (_, names) in found.items() if RESULT in names]
     for resolved, (path, names) in sorted(found.items()):

@@ -14,9 +14,11 @@ from cultural_sp.analysis.tables import OPTIMIZERS, labels
 from cultural_sp.config import ModelConfig
 from cultural_sp.report.collect import Run, held_out
 from cultural_sp.results import METHODS, ScoreRecord
+from cultural_sp.survey.instrument import Survey, load_survey
 
 SAME = 0.05  # index points: smaller differences don't show in a number with one digit
 NOT_SETTINGS = ("region.", "model.name_or_path", "seed", "optimizer.seed", "output_dir", "overwrite")
+SURVEY = "survey.instrument"
 TUNED, HELD_OUT = "tuned", "held out"
 
 
@@ -37,9 +39,14 @@ class Estimate:
         """Whether every seed has a value."""
         return self.seeds == self.of
 
+    @property
+    def spread(self) -> bool:
+        """Whether seeds differ so much that it shows."""
+        return self.high - self.low > SAME
+
     def __str__(self) -> str:
         text = f"{self.mean:.1f}"
-        if self.seeds > 1:
+        if self.spread:
             text += f" [{self.low:.1f}, {self.high:.1f}]"
         return text if self.whole else f"{text} ({self.seeds} of {self.of} seeds)"
 
@@ -67,6 +74,8 @@ class Group:
     setting: str
     """The keys in which groups of the report differ, besides region and model; empty if there is one setting."""
     runs: tuple[Run, ...]
+    survey: Survey | str
+    """The instrument, or why it can't be read any more."""
 
     @property
     def first(self) -> Run:
@@ -165,10 +174,26 @@ def group(runs: Sequence[Run]) -> list[Group]:
         apart = (region["vintage"], str(region["target"]), run.readout, str(sorted(held_out(run.result))))
         key = (region["country"], models[run.result.model], " ".join(setting), region["code"], *apart)
         grouped.setdefault(key, []).append(run)
+    surveys = {name: _survey(name) for name in {run.config.get(SURVEY) for run in runs}}
     return [
-        Group(f"g{i}", key[1], key[2], tuple(sorted(members, key=lambda run: run.result.seed)))
+        Group(
+            f"g{i}",
+            key[1],
+            key[2],
+            tuple(sorted(members, key=lambda run: run.result.seed)),
+            surveys[members[0].config.get(SURVEY)],
+        )
         for i, (key, members) in enumerate(sorted(grouped.items(), key=lambda entry: entry[0]))
     ]
+
+
+def _survey(name: str | None) -> Survey | str:
+    if name is None:
+        return "the run's config doesn't say which survey it is"
+    try:
+        return load_survey(name)
+    except ValueError as error:
+        return str(error)
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from cultural_sp.report.groups import HELD_OUT, TUNED, Group, mean
-from cultural_sp.report.plane import survey_of
 from cultural_sp.results import METHODS
 
 
@@ -56,18 +55,12 @@ def _shape(chances: dict[str, list[float]]) -> list[tuple[str, int]]:
 
 def items_of(g: Group, items: Sequence[str]) -> dict[str, str]:
     """Item -> what it asks about, in a few words; nothing where the survey can't be read any more."""
-    try:
-        constructs = {item.id: item.construct for item in survey_of(g).items}
-    except ValueError:
-        constructs = {}
+    constructs = {} if isinstance(g.survey, str) else {item.id: item.construct for item in g.survey.items}
     return {item: constructs.get(item, "") for item in items}
 
 
 def _labels(g: Group, chances: dict[str, list[int]]) -> list[list[str]]:
-    try:
-        known = {item.id: item.scale.labels for item in survey_of(g).items}
-    except ValueError:
-        known = {}
+    known = {} if isinstance(g.survey, str) else {item.id: item.scale.labels for item in g.survey.items}
     labels = []
     for item, numbers in chances.items():
         codes = [str(code) for code in range(1, len(numbers) + 1)]

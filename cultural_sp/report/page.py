@@ -22,6 +22,7 @@ from cultural_sp.report.svg import MARKS, nice_ticks
 from cultural_sp.report.tables import in_markdown, masses, provenance_of
 from cultural_sp.results import METHODS
 
+HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, where they don't cover marks
 OPEN = 6  # with more groups than this, only the first one is unfolded
 CODES = (1, 2, 3, 4, 5)  # of an item whose options aren't recorded
 SHADES = 8  # of the heat map, between the lowest and the highest code
@@ -33,6 +34,7 @@ VISIBLE = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
 def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut], files: Sequence[str]) -> str:
     """The whole page as HTML; everything that isn't our own markup is escaped."""
     environment = _environment(escape=True)
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     script = environment.get_template("report.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html").render(
@@ -81,6 +83,7 @@ def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[Le
         "warning": "" if all(v.passed for v in found) else MEANS_NOTHING,
         "methods": METHODS,
         "names": _names(groups),
+        "heights": HEIGHTS,
         "rows": [_row(g, top) for g in groups],
         "ticks": [(f"{tick:g}", round(100 * tick / top, 2)) for tick in nice_ticks(0, top, 4)],
         "regions": dict(sorted(((g.region, g.country) for g in groups), key=lambda pair: pair[1])),
@@ -121,7 +124,7 @@ def _row(g: Group, top: float) -> dict[str, Any]:
             "closest": g.closest(kind),
             "spots": {m: _at(e.mean, top) for m, e in known.items()},
             "spans": {
-                m: (_at(e.low, top), _at(e.high, top)) for m, e in known.items() if e.seeds > 1 and e.high > e.low
+                m: (_at(e.low, top), _at(e.high, top)) for m in HEIGHTS if (e := known.get(m)) is not None and e.spread
             },
             "told": ", ".join(f"{g.names[m]} {e.mean:.1f}" for m, e in sorted(known.items(), key=lambda x: x[1].mean)),
         }
@@ -141,9 +144,7 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "dimensions": dimensions(g),
         "verdicts": verdicts([g]),
         "masses": {m: [_share(v) for v in masses(g, m)] for m in METHODS if m != "midpoint"},
-        "items": [
-            (item, title, {m: _shaded(g, m, item) for m in METHODS}) for item, title in items_of(g, items).items()
-        ],
+        "items": [(item, title, [_shaded(g, m, item) for m in METHODS]) for item, title in items_of(g, items).items()],
         "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:SEEDS]],
         "more_prompts": max(len(g.runs) - SEEDS, 0),
         "notes": [f"seed {run.result.seed}: {note}" for run in g.runs for note in run.notes],

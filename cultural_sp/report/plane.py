@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cultural_sp.report.groups import TUNED, Group, mean
 from cultural_sp.report.svg import CHARACTER, WIDTH, Scale, figure, line, mark, method_group, number, tag, words
-from cultural_sp.survey.instrument import Survey, load_survey
+from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region, complete_regions
 
 Array = NDArray[np.float64]
@@ -76,13 +76,12 @@ def _map(groups: Sequence[Group]) -> Map:
     title = " · ".join(part for part in (g.model, g.setting, g.vintage) if part)
     regions = tuple(dict.fromkeys(x.region for x in groups))
     dimensions = tuple(g.target)
-    try:
-        survey = survey_of(g)
-        countries = complete_regions(survey, g.vintage)
-        if survey.dimension_names != dimensions:
-            raise ValueError(f"{survey.name} has other dimensions now")
-    except ValueError as error:
-        return Map(g.model, title, regions, None, f"No map, as the survey's target table can't be read: {error}")
+    lost = g.survey if isinstance(g.survey, str) else None
+    if isinstance(g.survey, Survey) and g.survey.dimension_names != dimensions:
+        lost = f"{g.survey.name} has other dimensions now"
+    if isinstance(g.survey, str) or lost:
+        return Map(g.model, title, regions, None, f"No map, as the survey's target table can't be read: {lost}")
+    countries = complete_regions(g.survey, g.vintage)
     if len(countries) < 3 or len(dimensions) < 2:
         return Map(g.model, title, regions, None, "No map: it needs three countries and two dimensions.")
     found = plane(np.stack([c.target for c in countries]), dimensions)
@@ -91,18 +90,6 @@ def _map(groups: Sequence[Group]) -> Map:
     if incomplete:
         note += f" Without a complete target there: {', '.join(incomplete)}."
     return Map(g.model, title, regions, _drawn(found, countries, groups, title), note)
-
-
-def survey_of(g: Group) -> Survey:
-    """The instrument of a group's runs.
-
-    Raises:
-        ValueError: in one line, if it isn't known or can't be read any more.
-    """
-    name = g.first.config.get("survey.instrument")
-    if name is None:
-        raise ValueError("the run's config doesn't say which one it is")
-    return load_survey(name)
 
 
 def _drawn(found: Plane, countries: Sequence[Region], groups: Sequence[Group], title: str) -> Markup:

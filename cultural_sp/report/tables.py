@@ -118,13 +118,13 @@ def _items(runs: Sequence[Run]) -> Table:
 
 def _options(runs: Sequence[Run]) -> Table:
     rows: list[tuple[Cell, ...]] = [
-        (run.where, r.method, r.wording, r.option_order, item, code, probability)
+        (run.where, r.method, r.wording, r.option_order, item, *chances)
         for run in runs
         for r in run.result.scores
         for item, chances in (r.option_probabilities or {}).items()
-        for code, probability in enumerate(chances, 1)
     ]
-    return Table("options", ("run", "method", "wording", "option_order", "item", "code", "probability"), rows)
+    codes = range(1, max(map(len, rows), default=5) - 5 + 1)
+    return Table("options", ("run", "method", "wording", "option_order", "item", *(f"code_{c}" for c in codes)), rows)
 
 
 def _prompts(runs: Sequence[Run]) -> Table:

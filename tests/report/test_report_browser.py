@@ -100,13 +100,14 @@ def test_filters_leave_what_was_asked_for(browser, four_regions):
     choose(browser, "model", "")
     assert [browser.run(x) for x in (cards, rows, maps)] == [8, 16, 2]
 
-    marks, bars = SHOWN.format("svg [data-method=persona] path"), SHOWN.format("#bars table")
+    marks, bars = SHOWN.format("svg [data-method=persona] use"), SHOWN.format("#bars table")
     assert browser.run(marks) > 0
     assert browser.run(bars) == 5
     browser.run("document.querySelector('[value=persona]').click()")
     assert browser.run(marks) == 0
     assert browser.run(SHOWN.format("[data-method=persona]")) == 0
     assert browser.run(bars) == 4
+    assert browser.run(SHOWN.format(".heat tr:first-child > *")) == 8 * 2 * 6
     quiet(browser)
 
 
