@@ -163,7 +163,9 @@ def _thin(g: Group) -> int:
 def _share(value: float | None) -> str:
     if value is None:
         return "-"
-    return f"{value:.3f}" if value >= 0.0005 or value == 0 else f"{value:.0e}"
+    if 0 < value < 0.0001:
+        return "<0.0001"
+    return f"{value:.4f}" if 0 < value < 0.001 else f"{value:.3f}"
 
 
 def _shaded(g: Group, method: str, item: str) -> tuple[str, int | None]:

@@ -100,20 +100,20 @@ def _drawn(found: Plane, countries: Sequence[Region], groups: Sequence[Group], t
     }
     every = np.stack([*spots.values(), *placed.values(), *goals.values()])
     low, high = every.min(axis=0), every.max(axis=0)
-    unit = max((high[0] - low[0]) / (WIDTH - 34), (high[1] - low[1]) / (HEIGHT - 50))  # one scale for both axes
+    unit = max((high[0] - low[0]) / (WIDTH - 38), (high[1] - low[1]) / (HEIGHT - 50))  # one scale for both axes
     middle = (low + high) / 2
-    half = np.array([(WIDTH - 34) / 2, (HEIGHT - 50) / 2]) * unit
-    x = Scale(middle[0] - half[0], middle[0] + half[0], 22, WIDTH - 12)
+    half = np.array([(WIDTH - 38) / 2, (HEIGHT - 50) / 2]) * unit
+    x = Scale(middle[0] - half[0], middle[0] + half[0], 26, WIDTH - 12)
     y = Scale(middle[1] - half[1], middle[1] + half[1], HEIGHT - 36, 14)
     content = [
-        tag("rect", class_="frame", x=12, y=4, width=WIDTH - 14, height=HEIGHT - 30),
+        tag("rect", class_="frame", x=17, y=4, width=WIDTH - 19, height=HEIGHT - 30),
         words(found.name(0), WIDTH / 2, HEIGHT - 8, "axis", "middle"),
         tag(
             "text",
             found.name(1),
             class_="axis",
             text_anchor="middle",
-            transform=f"translate(8 {HEIGHT / 2 - 12}) rotate(-90)",
+            transform=f"translate(11 {HEIGHT / 2 - 12}) rotate(-90)",
         ),
     ]
     named = {g.region for g in groups}
