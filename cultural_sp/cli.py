@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -113,6 +114,8 @@ def align_main() -> None:
         if not before:  # torch and transformers load only if there is something to do
             _align(config)
         if first_process():
+            if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with one report on all of its runs
+                _report(run_folder(config), before=before)
             print(f"run folder: {run_folder(config)}", flush=True)
         return Done(run_folder(config), before)
 
@@ -123,7 +126,6 @@ def _align(config: AlignConfig) -> None:
     """This process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
     from cultural_sp.align import align, help_align
     from cultural_sp.distributed import join
-    from cultural_sp.report.build import FOLDER, write_report
     from cultural_sp.shared import PROCESS  # here, since what a launcher sends along would be a copy
 
     team = join(config.model)
@@ -132,8 +134,14 @@ def _align(config: AlignConfig) -> None:
         return
     with team.leading():
         align(config, PROCESS, team)
-    if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with one report on all of its runs
-        print(f"report: {write_report([run_folder(config)], run_folder(config) / FOLDER)}", flush=True)
+
+
+def _report(folder: Path, *, before: bool) -> None:
+    """Write the report of a run, unless the run was finished before and has one."""
+    from cultural_sp.report.build import FOLDER, PAGE, write_report
+
+    page = folder / FOLDER / PAGE
+    print(f"report: {page if before and page.is_file() else write_report([folder], folder / FOLDER)}", flush=True)
 
 
 def first_process() -> bool:

@@ -29,14 +29,24 @@ NOT_MEASURABLE = Validity(
 )
 
 
-def write_run(folder, region="us", model="org/model-a", seed=0, budget=80, validity=NOT_MEASURABLE, **changes):
+def write_run(
+    folder,
+    region="us",
+    model="org/model-a",
+    seed=0,
+    budget=80,
+    validity=NOT_MEASURABLE,
+    adapter=None,
+    wordings=("tuned", "held_out_1", "held_out_2"),
+    **changes,
+):
     """Write a run folder; ``changes`` replace fields of its result."""
     rng = np.random.default_rng([seed, *region.encode(), *model.encode()])
     target = load_region(SURVEY, region, "insights_2021")
     scores = [
         _record(rng, target.target, method, wording, readout)
         for method in METHODS
-        for wording in ("tuned", "held_out_1", "held_out_2")
+        for wording in wordings
         for readout in ("expected", "argmax", "sample")
     ]
     fields = {
@@ -58,11 +68,12 @@ def write_run(folder, region="us", model="org/model-a", seed=0, budget=80, valid
     folder.mkdir(parents=True)
     Result(**{**fields, **changes}).save(folder / "result.json")
     config = {
-        "model": {"name_or_path": model},
+        "model": {"name_or_path": model, "adapter": adapter, "note": changes.get("note", "")},
         "region": {"code": region, "vintage": None},
         "survey": {"instrument": "vsm13"},
         "readout": {"kind": "expected"},
         "optimizer": {"kind": "de", "budget": budget},
+        "objective": {"kind": "l1", "valid_mass_weight": 0.0, "argmax_weight": 0.0, "constant": 50.0},
         "seed": seed,
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
@@ -73,13 +84,21 @@ def write_run(folder, region="us", model="org/model-a", seed=0, budget=80, valid
     return folder
 
 
-def write_journal(folder, rng, budget):
-    lines = [json.dumps({"schema_version": 2})]
+def write_journal(folder, rng, budget, names=tuple(SURVEY.dimensions)):
+    lines = [json.dumps({"schema_version": 3})]
     for search in ("random_search", "aligned"):
         for index in range(budget):
             loss = float(20 + 30 * rng.random() - (10 * index / budget if search == "aligned" else 0))
-            scores = {d: float(50 + loss) for d in SURVEY.dimensions}
-            lines.append(json.dumps({"search": search, "index": index, "loss": loss, "l1": loss, "dimensions": scores}))
+            scores = dict(zip(names, (50 + loss * rng.random(len(names))).tolist(), strict=True))
+            record = {
+                "search": search,
+                "index": index,
+                "loss": loss,
+                "l1": loss,
+                "dimensions": scores,
+                "valid_mass": 0.5,
+            }
+            lines.append(json.dumps(record))
     (folder / "evaluations.jsonl").write_text("\n".join(lines) + "\n")
 
 

@@ -3,40 +3,27 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
-from cultural_sp.analysis.tables import OPTIMIZERS
+from cultural_sp.analysis.tables import OPTIMIZERS, origin
+from cultural_sp.report.searches import Search, read_searches
 from cultural_sp.results import METHODS, Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
-from cultural_sp.search.best import of_best
+from cultural_sp.search.journal import JOURNAL
 
 VERDICTS = ("not measurable", "weakly measurable", "measurable")
-JOURNAL, TOKENS, STATEMENTS = "evaluations.jsonl", "nearest_tokens.csv", "statements.csv"
+TOKENS, STATEMENTS = "nearest_tokens.csv", "statements.csv"
 TABLES = {  # file -> the columns that a report shows, and which of them hold numbers
     TOKENS: {"virtual_token": False, "length": True, "rank": False, "token": False, "cosine": True},
     STATEMENTS: {"weight": True, "dimension": False, "pole": False, "statement": False},
 }
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Search:
-    """The evaluations of one search, in their order."""
-
-    l1: Array
-    """[n], mean absolute difference in index points; NaN where there is none."""
-    best: Array
-    """[n], that of whichever candidate has had the lowest loss."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +39,16 @@ class Run:
     """The searched one."""
     searches: dict[str, Search]
     """``random_search`` and ``aligned``, as far as the journal has them."""
-    joint: bool
-    """Whether the journal lies one folder above, so that several regions share its evaluations."""
     tokens: list[dict[str, str]]
     statements: list[dict[str, str]]
     notes: tuple[str, ...] = ()
     """What belongs to the run and couldn't be read."""
+
+    @property
+    def model(self) -> tuple[str, str | None, str]:
+        """What tells its model from others: name or path, adapter, and what must be said about it."""
+        adapter = self.config.get("model.adapter", "null")
+        return self.result.model, None if adapter == "null" else adapter, self.result.note
 
 
 @dataclass(frozen=True)
@@ -82,7 +73,7 @@ def collect(folders: Sequence[Path], root: Path) -> tuple[list[Run], list[LeftOu
         folders: run folders, or folders above some.
         root: paths are shown relative to this one where they lie below it.
     """
-    runs: list[Run] = []
+    runs: dict[tuple[str, ...], Run] = {}
     left_out: list[LeftOut] = []
     found = {path.resolve(): (path, names) for folder in folders for path, names in _folders(folder, root, left_out)}
     finished = [path for path, (_, names) in found.items() if RESULT in names]
@@ -90,12 +81,22 @@ def collect(folders: Sequence[Path], root: Path) -> tuple[list[Run], list[LeftOu
         where = _shown(path, root)
         try:
             if RESULT in names:
-                runs.append(_read(path, where))
+                run = _read(path, where)
+                same = runs.setdefault(_identity(run), run)
+                if same is not run:  # a copy is no second seed
+                    raise UnreadableError(f"it repeats {same.where}, with the same config and seed")
             elif names & {CONFIG, JOURNAL} and not any(resolved in other.parents for other in finished):
                 raise UnreadableError(f"it isn't finished{_progress(path / JOURNAL)}")
         except UnreadableError as error:
             left_out.append(LeftOut(where, str(error)))
-    return runs, left_out
+    return list(runs.values()), left_out
+
+
+def _identity(run: Run) -> tuple[str, ...]:
+    """Equal for a run and a copy of it."""
+    origin = run.result.provenance
+    hashes = (origin.get("config_hash", run.where), origin.get("weights_hash_before"))
+    return (run.result.region["code"], *map(str, hashes))
 
 
 def _folders(top: Path, root: Path, left_out: list[LeftOut]) -> Iterator[tuple[Path, set[str]]]:
@@ -125,15 +126,17 @@ def _read(folder: Path, where: str) -> Run:
     except ValueError as error:
         raise UnreadableError(" ".join(str(error).removeprefix(str(folder / RESULT)).split())) from error
     notes: list[str] = []
-    beside = [folder, folder.parent]  # a joint run of several regions keeps one journal above all of them
-    config = _config(beside, notes)
+    above = folder.parent if result.joint else folder  # what the regions of a joint run share lies above them
+    raw = _config(above / CONFIG, notes)
+    config = dict(_flat(raw))
     readout = config.get("readout.kind", "expected")
     _check(result, readout)
-    journal = next((path for path in beside if (path / JOURNAL).is_file()), None)
-    joint = journal == folder.parent
-    searches = {} if journal is None else _searches(journal / JOURNAL, result, joint, notes)
+    searches = {}
+    if (above / JOURNAL).is_file():
+        n_tuned = len(tuned(result, readout))
+        searches = read_searches(above / JOURNAL, result, raw.get("objective"), n_tuned, notes)
     tokens, statements = (_table(folder / name, notes) for name in (TOKENS, STATEMENTS))
-    return Run(where, result, config, readout, searches, joint, tokens, statements, tuple(notes))
+    return Run(where, result, config, readout, searches, tokens, statements, tuple(notes))
 
 
 def _check(result: Result, readout: str) -> None:
@@ -148,6 +151,9 @@ def _check(result: Result, readout: str) -> None:
             isinstance(result.seed, int) and isinstance(result.evaluations, int), "seed or evaluations is no number"
         )
         _require(isinstance(result.provenance, dict), "provenance is no table")
+        _require(isinstance(result.note, str), "the note is no text")
+        _require(isinstance(result.joint, list), "joint is no list")
+        origin(result)
         _require(result.optimizer in OPTIMIZERS, f"optimizer={result.optimizer!r} is unknown")
         for record in result.scores:
             about = f"{record.method}, {record.wording}, {record.readout}"
@@ -157,9 +163,11 @@ def _check(result: Result, readout: str) -> None:
             for chances in (record.option_probabilities or {}).values():
                 _numbers(dict(enumerate(chances)), about)
         for method in METHODS:
-            for wording in ("tuned", *held_out(result)):
-                record = result.score(method, wording, readout if wording == "tuned" else "expected")
-                _require(record.dimensions.keys() == target.keys(), f"{method}, {wording} has other dimensions")
+            records = [result.score(method, w, readout) for w in tuned(result, readout) or ["tuned"]]
+            records += [result.score(method, w, "expected") for w in held_out(result)]
+            for record in records:
+                about = f"{method}, {record.wording}"
+                _require(record.dimensions.keys() == target.keys(), f"{about} has other dimensions")
         if result.validity is not None:
             _require(isinstance(result.validity.sentence, str), "the validity sentence is no text")
             _require(
@@ -171,9 +179,18 @@ def _check(result: Result, readout: str) -> None:
         raise UnreadableError(f"{RESULT} isn't of the form that this program writes ({error})") from error
 
 
+def tuned(result: Result, readout: str) -> list[str]:
+    """The wordings that the search saw, in their order, as far as they have scores under its readout."""
+    return list(dict.fromkeys(r.wording for r in result.scores if r.readout == readout and _tuned(r.wording)))
+
+
 def held_out(result: Result) -> list[str]:
     """The wordings that no search saw, in their order."""
-    return list(dict.fromkeys(r.wording for r in result.scores if r.wording != "tuned"))
+    return list(dict.fromkeys(r.wording for r in result.scores if not _tuned(r.wording)))
+
+
+def _tuned(wording: str) -> bool:
+    return wording == "tuned" or wording.startswith("tuned_")
 
 
 def _require(condition: bool, reason: str) -> None:
@@ -190,19 +207,18 @@ def _numbers(values: Mapping[Any, object], about: str) -> None:
     _require(not wrong, f"{about} has what is no finite number: {', '.join(wrong[:3])}")
 
 
-def _config(folders: Iterable[Path], notes: list[str]) -> dict[str, str]:
-    path = next((folder / CONFIG for folder in folders if (folder / CONFIG).is_file()), None)
-    if path is None:
-        notes.append(f"no {CONFIG}")
-        return {}
+def _config(path: Path, notes: list[str]) -> dict[Any, Any]:
+    """The config as it was written; empty if there is none."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(raw, dict):
             raise ValueError("no table of keys")
-        return dict(_flat(raw))
+        return raw
+    except FileNotFoundError:
+        notes.append(f"no {CONFIG}")
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         notes.append(f"{CONFIG} can't be read ({' '.join(str(error).split())[:120]})")
-        return {}
+    return {}
 
 
 def _flat(nested: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -211,43 +227,6 @@ def _flat(nested: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, st
             yield from _flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", "null" if value is None else str(value)
-
-
-def _searches(path: Path, result: Result, joint: bool, notes: list[str]) -> dict[str, Search]:
-    """The searches of a journal; of a joint one each loss is worked out for this region from the dimension scores."""
-    found: dict[str, list[tuple[float, float]]] = {}
-    target = result.region["target"]
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for number, line in enumerate(lines[1:], 2):
-            try:
-                record = json.loads(line)
-                loss, l1 = record["loss"], record["l1"]
-                if joint:
-                    loss = l1 = _difference(record["dimensions"], target)
-                search = "random_search" if record["search"] == "random_search" else "aligned"
-                pair = tuple(math.nan if x is None else float(x) for x in (loss, l1))
-            except (ValueError, KeyError, TypeError) as error:
-                notes.append(f"line {number} of {JOURNAL} can't be read ({type(error).__name__})")
-                continue
-            found.setdefault(search, []).append((pair[0], pair[1]))
-    except (OSError, UnicodeDecodeError) as error:
-        notes.append(f"{JOURNAL} can't be read ({error})")
-        return {}
-    searches = {}
-    for search, pairs in found.items():
-        losses, l1s = np.array(pairs, dtype=float).T
-        searches[search] = Search(l1s, of_best(losses, l1s))
-    return searches
-
-
-def _difference(scores: Mapping[str, float | None], target: Mapping[str, float | None]) -> float:
-    known = [(scores[d], t) for d, t in target.items() if t is not None]
-    return (
-        math.nan
-        if any(s is None for s, _ in known)
-        else float(np.mean([abs(s - t) for s, t in known if s is not None]))
-    )
 
 
 def _table(path: Path, notes: list[str]) -> list[dict[str, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
-from cultural_sp.report.collect import Search
 from cultural_sp.report.groups import TUNED, Group, mean
+from cultural_sp.report.searches import SEARCHES, Search
 from cultural_sp.report.svg import (
     CHARACTER,
     DASHES,
@@ -25,7 +25,7 @@ from cultural_sp.results import METHODS
 
 DOTS = 400  # single evaluations in one figure; more are thinned out
 RIGHT, ROOM = 226, 13  # where curves end, and how many characters of a name fit behind
-SEARCHES = ("random_search", "aligned")
+OFFSETS = {"naive": -12.0, "persona": -6.0, "midpoint": 0.0, "random_search": 6.0, "aligned": 12.0}  # within a row
 
 
 def convergence(g: Group) -> Markup | None:
@@ -102,10 +102,8 @@ def _best(method: str, search: Search, x: Scale, y: Scale) -> Markup:
 
 def dimensions(g: Group) -> Markup:
     """Scores before and after beside the target: filled marks tuned, hollow ones held out, small ones single seeds."""
-    names, row = list(g.target), 36
-    shown = {
-        m: {k: _means(g, m, w) for k, w in g.wordings.items()} for m in ("naive", "persona", "random_search", "aligned")
-    }
+    names, row = list(g.target), 40
+    shown = {m: {k: _means(g, m, w) for k, w in g.wordings.items()} for m in OFFSETS}
     single = [record.dimensions for record in g.records("aligned", TUNED)] if len(g.runs) > 1 else []
     values = [v for kinds in shown.values() for scores in kinds.values() for v in scores.values()]
     values += [v for scores in single for v in scores.values()] + list(g.target.values())
@@ -127,8 +125,8 @@ def dimensions(g: Group) -> Markup:
         content.append(words(dimension, left - 4, y + 4, "label", "end"))
         target = g.target[dimension]
         if target is not None:
-            content.append(line(x(target), y - 15, x(target), y + 15, "target"))
-    for method, offset in {"naive": -10, "persona": -3.5, "random_search": 3.5, "aligned": 10}.items():
+            content.append(line(x(target), y - 17, x(target), y + 17, "target"))
+    for method, offset in OFFSETS.items():
         parts = []
         for i, dimension in enumerate(names):
             y = 8 + row * (i + 0.5) + offset

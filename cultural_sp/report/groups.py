@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import sqrt
 
@@ -12,19 +12,21 @@ from scipy.special import stdtrit
 
 from cultural_sp.analysis.tables import OPTIMIZERS, labels
 from cultural_sp.config import ModelConfig
-from cultural_sp.report.collect import Run, held_out
+from cultural_sp.report.collect import Run, held_out, tuned
 from cultural_sp.results import METHODS, ScoreRecord
 from cultural_sp.survey.instrument import Survey, load_survey
 
 SAME = 0.05  # index points: smaller differences don't show in a number with one digit
-NOT_SETTINGS = ("region.", "model.name_or_path", "seed", "optimizer.seed", "output_dir", "overwrite")
+MODEL = ("model.name_or_path", "model.adapter", "model.note")
+NOT_SETTINGS = ("region.", *MODEL, "seed", "optimizer.seed", "output_dir", "overwrite")
 SURVEY = "survey.instrument"
 TUNED, HELD_OUT = "tuned", "held out"
+T_INTERVAL, SEED_RANGE, WORDING_RANGE = "95 % t over seeds", "range over seeds", "range over wordings"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds."""
+    """A mean over seeds, and over wordings where there are several."""
 
     mean: float
     low: float
@@ -33,6 +35,8 @@ class Estimate:
     """Those with a value."""
     of: int
     """All."""
+    interval: str = ""
+    """What ``low`` and ``high`` are; empty if there is one value."""
 
     @property
     def whole(self) -> bool:
@@ -41,7 +45,7 @@ class Estimate:
 
     @property
     def spread(self) -> bool:
-        """Whether seeds differ so much that it shows."""
+        """Whether the interval is so wide that it shows."""
         return self.high - self.low > SAME
 
     def __str__(self) -> str:
@@ -52,16 +56,15 @@ class Estimate:
 
 
 def estimate(values: Sequence[float | None]) -> Estimate | None:
-    """Mean with the 95 % t interval from three values on, the range with two; None without any value."""
+    """Mean over seeds with the 95 % t interval from three on, the range with two; None without any value."""
     known = [v for v in values if v is not None]
     if not known:
         return None
     n, mean = len(known), sum(known) / len(known)
-    low, high = min(known), max(known)
     if n > 2:
         half = float(stdtrit(n - 1, 0.975)) * sqrt(sum((v - mean) ** 2 for v in known) / (n - 1) / n)
-        low, high = mean - half, mean + half
-    return Estimate(mean, low, high, n, len(values))
+        return Estimate(mean, mean - half, mean + half, n, len(values), T_INTERVAL)
+    return Estimate(mean, min(known), max(known), n, len(values), SEED_RANGE if n == 2 else "")
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,11 @@ class Group:
         return " · ".join(part for part in (self.country, self.model, self.setting) if part)
 
     @property
+    def note(self) -> str:
+        """What must be said about the model; empty if nothing."""
+        return self.first.result.note
+
+    @property
     def target(self) -> dict[str, float | None]:
         """Dimension -> score."""
         target: dict[str, float | None] = self.first.result.region["target"]
@@ -119,29 +127,28 @@ class Group:
         return [run.result.seed for run in self.runs]
 
     def records(self, method: str, wording: str, readout: str | None = None) -> list[ScoreRecord]:
-        """A record per run; the searched readout for the tuned wording, expected for the others, unless one is given."""
-        return [
-            r.result.score(method, wording, readout or (r.readout if wording == TUNED else "expected"))
-            for r in self.runs
-        ]
+        """A record per run; the searched readout for tuned wordings, expected for the others, unless one is given."""
+        searched = wording in self.wordings[TUNED]
+        return [r.result.score(method, wording, readout or (r.readout if searched else "expected")) for r in self.runs]
 
     @cached_property
     def wordings(self) -> dict[str, list[str]]:
         """``tuned`` and, if there are any, ``held out`` -> names of wordings."""
         others = held_out(self.first.result)
-        return {TUNED: [TUNED], **({HELD_OUT: others} if others else {})}
+        return {TUNED: tuned(self.first.result, self.first.readout), **({HELD_OUT: others} if others else {})}
 
     @cached_property
     def losses(self) -> dict[str, dict[str, Estimate | None]]:
-        """``tuned`` or ``held out`` (mean over those wordings) -> method -> loss over seeds."""
-        return {
-            kind: {method: estimate(self._losses(method, names)) for method in METHODS}
-            for kind, names in self.wordings.items()
-        }
+        """``tuned`` or ``held out`` (mean over those wordings) -> method -> loss."""
+        return {kind: {m: self._loss(m, names) for m in METHODS} for kind, names in self.wordings.items()}
 
-    def _losses(self, method: str, wordings: list[str]) -> list[float | None]:
-        by_wording = [[record.loss for record in self.records(method, wording)] for wording in wordings]
-        return [mean(values) for values in zip(*by_wording, strict=True)]
+    def _loss(self, method: str, wordings: list[str]) -> Estimate | None:
+        by_seed = list(zip(*([r.loss for r in self.records(method, w)] for w in wordings), strict=True))
+        found = estimate([mean(losses) for losses in by_seed])
+        if found is None or len(by_seed) > 1 or len(wordings) == 1:
+            return found
+        known = [loss for loss in by_seed[0] if loss is not None]
+        return replace(found, low=min(known), high=max(known), interval=WORDING_RANGE)
 
     def closest(self, kind: str) -> list[str]:
         """Methods with the lowest mean loss, several if they agree to a digit; none without any loss."""
@@ -158,7 +165,7 @@ def mean(values: Iterable[float | None]) -> float | None:
 
 def group(runs: Sequence[Run]) -> list[Group]:
     """The runs by region, model and setting, sorted by country; settings are named by the keys in which runs differ."""
-    models = _short_names([run.result.model for run in runs])
+    models = _short_names([run.model for run in runs])
     keys = [k for k in _differing(runs) if not k.startswith(NOT_SETTINGS)]
     grouped: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
@@ -168,11 +175,12 @@ def group(runs: Sequence[Run]) -> list[Group]:
             setting = [OPTIMIZERS[run.result.optimizer]]
         if len({r.result.region["vintage"] for r in runs}) > 1:
             setting.insert(0, region["vintage"])
-        if run.joint:
+        if run.result.joint:
             setting.append("joint run")
         # Targets and readouts may differ where a config is lost; numbers of such runs must not be averaged.
-        apart = (region["vintage"], str(region["target"]), run.readout, str(sorted(held_out(run.result))))
-        key = (region["country"], models[run.result.model], " ".join(setting), region["code"], *apart)
+        wordings = str([tuned(run.result, run.readout), held_out(run.result)])
+        apart = (region["vintage"], str(region["target"]), run.readout, wordings)
+        key = (region["country"], models[run.model], " ".join(setting), region["code"], *apart)
         grouped.setdefault(key, []).append(run)
     surveys = {name: _survey(name) for name in {run.config.get(SURVEY) for run in runs}}
     return [
@@ -208,7 +216,7 @@ def config_differences(runs: Sequence[Run]) -> list[str]:
     return [key for key in _differing(runs) if key not in ("output_dir", "overwrite")]
 
 
-def _short_names(models: Iterable[str]) -> dict[str, str]:
-    short = {model: ModelConfig(name_or_path=model).slug for model in models}
+def _short_names(models: Iterable[tuple[str, str | None, str]]) -> dict[tuple[str, str | None, str], str]:
+    short = {model: ModelConfig(name_or_path=model[0], adapter=model[1]).slug for model in models}
     times = Counter(short.values())
-    return {model: model if times[name] > 1 else name for model, name in short.items()}
+    return {model: " ".join(filter(None, model)) if times[name] > 1 else name for model, name in short.items()}

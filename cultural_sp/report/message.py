@@ -1,4 +1,4 @@
-"""What a reader must know after ten seconds, in sentences."""
+"""What a reader must know after ten seconds, in sentences and in counts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from cultural_sp.report.collect import VERDICTS
-from cultural_sp.report.groups import HELD_OUT, TUNED, Group
+from cultural_sp.report.groups import HELD_OUT, SAME, TUNED, WORDING_RANGE, Group
 from cultural_sp.results import METHODS
 
 NOT_CHECKED = "not checked"
@@ -21,8 +21,14 @@ GENERAL = {
     "random_search": "random search",
     "aligned": "the evolved prompt",
 }
-SHOWN = ("aligned", "random_search", "midpoint")  # named in any case
-WHERE = {TUNED: "On the wording that was tuned on", HELD_OUT: "On wordings that no search saw"}
+BASELINES = (
+    "naive",
+    "persona",
+    "random_search",
+    "midpoint",
+)  # the initial prompt is one of the search's own candidates
+KINDS = {TUNED: "tuned wording", HELD_OUT: "held-out wordings"}
+WHERE = {TUNED: "on the tuned wording", HELD_OUT: "on held-out wordings"}
 MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
 
 
@@ -48,13 +54,76 @@ def verdicts(groups: Sequence[Group]) -> list[Verdict]:
         for run in g.runs:
             v = run.result.validity
             if v is None:
-                reason = "the check whether the model can take this survey was switched off (validity=false)"
-                found[g.model, NOT_CHECKED, f"{NOT_CHECKED}: {reason}"] += 1
+                found[g.model, NOT_CHECKED, f"{NOT_CHECKED}: the check was switched off (validity=false)"] += 1
             else:
                 found[g.model, v.verdict, v.sentence] += 1
     return [
         Verdict(*key, runs) for key, runs in sorted(found.items(), key=lambda entry: WORST_FIRST.index(entry[0][1]))
     ]
+
+
+def notes(groups: Sequence[Group]) -> dict[str, str]:
+    """Model -> what must be said about it wherever its numbers appear."""
+    return {g.model: g.note for g in groups if g.note}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The evolved prompt against a baseline, over groups."""
+
+    kind: str
+    """``tuned`` or ``held out``."""
+    baseline: str
+    closer: int
+    """Groups in which the evolved prompt's mean loss is lower, by more than rounding."""
+    of: int
+    """All; where a loss is missing, the evolved prompt is not closer."""
+    change: float | None
+    """Median over the groups of the evolved prompt's loss minus the baseline's, in index points; None if none is known."""
+
+    @property
+    def outcome(self) -> str:
+        """Yes if it is closer everywhere, no if nowhere, else partly."""
+        return "yes" if self.closer == self.of else "partly" if self.closer else "no"
+
+
+def comparisons(groups: Sequence[Group]) -> dict[str, list[Comparison]]:
+    """``tuned`` and ``held out`` -> the evolved prompt against each baseline."""
+    kinds = [kind for kind in (TUNED, HELD_OUT) if any(kind in g.losses for g in groups)]
+    return {kind: [_comparison(groups, kind, m) for m in BASELINES] for kind in kinds}
+
+
+def _comparison(groups: Sequence[Group], kind: str, baseline: str) -> Comparison:
+    compared = [g.losses[kind] for g in groups if kind in g.losses]
+    pairs = [(losses["aligned"], losses[baseline]) for losses in compared]
+    changes = [a.mean - b.mean for a, b in pairs if a is not None and b is not None and a.whole and b.whole]
+    closer = sum(change < -SAME for change in changes)
+    return Comparison(kind, baseline, closer, len(pairs), median(changes) if changes else None)
+
+
+def headline(groups: Sequence[Group]) -> str:
+    """Whether the evolved prompt comes closer than the plain model, and whether that holds on held-out wordings."""
+    found = [against[0] for against in comparisons(groups).values()]
+    if len(groups) == 1:
+        (g,) = groups
+        return f"{g.country}: the evolved prompt is {', '.join(_told(g, c) for c in found)}."
+    told = [f"in {c.closer} of {c.of}{'' if i else ' ' + _cases(groups)} {WHERE[c.kind]}" for i, c in enumerate(found)]
+    return f"The evolved prompt is closer to the target than the plain model {', '.join(told)}."
+
+
+def _told(g: Group, c: Comparison) -> str:
+    losses = g.losses[c.kind]
+    after, before = losses["aligned"], losses["naive"]
+    if c.change is None or after is None or before is None:
+        return f"not comparable {WHERE[c.kind]}, as answers are missing"
+    closer = "closer" if c.closer else "not closer"
+    than = " to the target than the plain model" if c.kind == TUNED else ""
+    return f"{closer}{than} {WHERE[c.kind]} ({before.mean:.1f} → {after.mean:.1f} index points)"
+
+
+def _cases(groups: Sequence[Group]) -> str:
+    same = len({(g.model, g.setting) for g in groups}) == 1
+    return "regions" if same else "cases (a region with a model and settings)"
 
 
 def wins(groups: Sequence[Group], kind: str) -> dict[str, int]:
@@ -63,58 +132,34 @@ def wins(groups: Sequence[Group], kind: str) -> dict[str, int]:
     return {method: found[method] for method in METHODS}
 
 
-def headline(groups: Sequence[Group]) -> list[str]:
-    """Which method comes closest, on the tuned wording and on those that no search saw."""
-    if len(groups) == 1:
-        return [_single(groups[0], kind) for kind in groups[0].losses]
-    return [_several(groups, kind) for kind in (TUNED, HELD_OUT) if any(kind in g.losses for g in groups)]
-
-
-def _single(g: Group, kind: str) -> str:
-    losses = {m: e.mean for m, e in g.losses[kind].items() if e is not None}
-    best = g.closest(kind)
-    if not best:
-        return f"{WHERE[kind]}, no method has a loss: answers are missing."
-    closest = f"{_listed(best)} {'are' if len(best) > 1 else 'is'} closest to {g.country}"
-    others = [m for m in SHOWN if m in losses and m not in best]
-    text = f"{WHERE[kind]}, {closest}: {losses[best[0]]:.1f} index points away"
-    return text + "".join(f", {GENERAL[m]} {losses[m]:.1f}" for m in others) + "."
-
-
-def _several(groups: Sequence[Group], kind: str) -> str:
-    found, n = wins(groups, kind), sum(kind in g.losses for g in groups)
-    cases = (
-        "regions" if len({(g.model, g.setting) for g in groups}) == 1 else "cases (a region with a model and settings)"
-    )
-    ranked = [(m, c) for m, c in sorted(found.items(), key=lambda entry: -entry[1]) if c]
-    if not ranked:
-        return f"{WHERE[kind]}, no method has a loss: answers are missing."
-    text = f"{WHERE[kind]}, {GENERAL[ranked[0][0]]} is closest to the target in {ranked[0][1]} of {n} {cases}"
-    rest = [f"{GENERAL[m]} in {c}" for m, c in ranked[1:]]
-    rest += [f"{GENERAL[m]} in 0" for m in SHOWN if not found[m]]
-    return f"{text}{''.join(f'; {part}' for part in rest)}. Median distance: {_medians(groups, kind)}."
-
-
-def _medians(groups: Sequence[Group], kind: str) -> str:
-    """The middle of the groups' losses for the methods that are named in any case."""
-    losses = {m: [e.mean for g in groups if (e := g.losses.get(kind, {}).get(m)) is not None] for m in SHOWN}
-    return ", ".join(f"{GENERAL[m]} {median(values):.1f}" for m, values in losses.items() if values)
-
-
-def _listed(methods: Sequence[str]) -> str:
-    return " and ".join(GENERAL[m] for m in methods)
+def closest(groups: Sequence[Group]) -> list[str]:
+    """Which method comes closest of all, for the tuned and for the held-out wordings."""
+    sentences = []
+    for kind in comparisons(groups):
+        ranked = [(m, c) for m, c in sorted(wins(groups, kind).items(), key=lambda entry: -entry[1]) if c]
+        where = WHERE[kind][0].upper() + WHERE[kind][1:]
+        if not ranked:
+            sentences.append(f"{where}, no method has a loss: answers are missing.")
+        elif len(groups) == 1:
+            verb = "are" if len(ranked) > 1 else "is"
+            sentences.append(f"{where}, {' and '.join(GENERAL[m] for m, _ in ranked)} {verb} closest.")
+        else:
+            rest = "".join(f", {GENERAL[m]} in {c}" for m, c in ranked[1:])
+            sentences.append(f"{where}, {GENERAL[ranked[0][0]]} is closest in {ranked[0][1]} of {len(groups)}{rest}.")
+    return sentences
 
 
 def seeds_sentence(groups: Sequence[Group]) -> str:
     """How many seeds stand behind a number, and what brackets are."""
     counts = sorted({len(g.runs) for g in groups})
     if counts == [1]:
-        return "Single seed: one run behind every number, so differences of a few points may be chance."
-    seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    brackets = []
-    if 2 in counts:
-        brackets.append("both values where there are two")
-    if counts[-1] > 2:
-        brackets.append("95 % t intervals from three on")
-    single = " Rows without brackets have a single seed." if counts[0] == 1 else ""
-    return f"Means over {seeds} seeds; in brackets {' and '.join(brackets)}.{single}"
+        text = "Single seed: one run behind every number, so differences of a few points may be chance."
+    else:
+        seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        brackets = ["both values where there are two"] if 2 in counts else []
+        brackets += ["95 % t intervals from three on"] if counts[-1] > 2 else []
+        text = f"Means over {seeds} seeds; in brackets {' and '.join(brackets)}."
+    over = {e.interval for g in groups for losses in g.losses.values() for e in losses.values() if e and e.spread}
+    if WORDING_RANGE in over:
+        text += " In brackets for a single seed: the lowest and the highest of the wordings that a mean is taken over."
+    return text

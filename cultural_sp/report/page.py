@@ -11,11 +11,22 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cultural_sp.analysis.tables import labels
+from cultural_sp.analysis.tables import labels, origin
 from cultural_sp.report.collect import LeftOut, Run
 from cultural_sp.report.figures import DOTS, convergence, dimensions
 from cultural_sp.report.groups import TUNED, Group, config_differences, mean
-from cultural_sp.report.message import GENERAL, MEANS_NOTHING, headline, seeds_sentence, verdicts
+from cultural_sp.report.message import (
+    BASELINES,
+    GENERAL,
+    KINDS,
+    MEANS_NOTHING,
+    closest,
+    comparisons,
+    headline,
+    notes,
+    seeds_sentence,
+    verdicts,
+)
 from cultural_sp.report.options import items_of, options
 from cultural_sp.report.plane import maps
 from cultural_sp.report.svg import MARKS, nice_ticks
@@ -26,7 +37,12 @@ HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, wh
 OPEN = 6  # with more groups than this, only the first one is unfolded
 CODES = (1, 2, 3, 4, 5)  # of an item whose options aren't recorded
 SHADES = 8  # of the heat map, between the lowest and the highest code
-NEAREST, WEIGHTS, VALUES = 3, 6, 3  # tokens, statements and values of a provenance entry that the page shows
+TOKENS, NEAREST, WEIGHTS, VALUES = (
+    8,
+    3,
+    6,
+    3,
+)  # virtual tokens, nearest ones, statements and provenance values on the page
 SEEDS = 4  # soft prompts of one group that the page shows
 VISIBLE = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
 
@@ -44,7 +60,6 @@ def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOu
         maps=maps(groups),
         options=options(groups),
         marks=MARKS,
-        general=GENERAL,
         script=Markup(script),
         script_hash=digest,
     )
@@ -71,13 +86,22 @@ def _environment(*, escape: bool) -> Environment:
 
 
 def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut]) -> dict[str, Any]:
-    top = max((e.mean for g in groups for losses in g.losses.values() for e in losses.values() if e), default=0.0)
-    top = top * 1.03 or 1.0
+    known = [e for g in groups for losses in g.losses.values() for e in losses.values() if e]
+    top = max((e.mean for e in known), default=0.0)
+    top = (
+        min(max((e.high for e in known), default=0.0), 1.25 * top) * 1.03 or 1.0
+    )  # three seeds may give huge intervals
     found = verdicts(groups)
     keys = config_differences(runs)
     return {
         "title": _title(groups, runs),
         "headline": headline(groups),
+        "comparisons": comparisons(groups),
+        "baselines": BASELINES,
+        "kinds": KINDS,
+        "closest": closest(groups),
+        "notes": notes(groups),
+        "general": GENERAL,
         "seeds": seeds_sentence(groups),
         "verdicts": found,
         "warning": "" if all(v.passed for v in found) else MEANS_NOTHING,
@@ -147,11 +171,8 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "items": [(item, title, [_shaded(g, m, item) for m in METHODS]) for item, title in items_of(g, items).items()],
         "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:SEEDS]],
         "more_prompts": max(len(g.runs) - SEEDS, 0),
+        "origin": list(dict.fromkeys(line for run in g.runs for line in origin(run.result))),
         "notes": [f"seed {run.result.seed}: {note}" for run in g.runs for note in run.notes],
-        "losses": {
-            kind: [(m, losses[m]) for m in ("aligned", "random_search", "midpoint")]
-            for kind, losses in g.losses.items()
-        },
         "thin": _thin(g),
     }
 
@@ -178,20 +199,22 @@ def _shaded(g: Group, method: str, item: str) -> tuple[str, int | None]:
     return f"{value:.1f}", min(max(round((value - 1) / max(last - 1, 1) * SHADES), 0), SHADES)
 
 
-def _tokens(run: Run) -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """Number, length and nearest tokens of each virtual token."""
+def _tokens(run: Run) -> tuple[list[tuple[str, str, list[tuple[str, str]]]], int]:
+    """Number, length and nearest tokens of the first virtual tokens, and how many more there are."""
     found: dict[str, tuple[str, str, list[tuple[str, str]]]] = {}
     for row in run.tokens:
         entry = found.setdefault(row["virtual_token"], (row["virtual_token"], f"{float(row['length']):.1f}", []))
         if len(entry[2]) < NEAREST:
             entry[2].append((row["token"].translate(VISIBLE), f"{float(row['cosine']):.2f}"))
-    return list(found.values())
+    return list(found.values())[:TOKENS], max(len(found) - TOKENS, 0)
 
 
 def _statements(run: Run) -> list[tuple[str, str]]:
+    """Weight and text of those that weigh most; none if none weighs anything."""
+    weighty = [row for row in run.statements if float(row["weight"]) != 0]
     return [
         (f"{float(row['weight']):+.2f}", f"{row['dimension']} {row['pole']}: {row['statement']}")
-        for row in run.statements[:WEIGHTS]
+        for row in weighty[:WEIGHTS]
     ]
 
 

@@ -16,7 +16,7 @@ from cultural_sp.survey.regions import Region, complete_regions
 
 Array = NDArray[np.float64]
 HEIGHT = 330
-SHOWN = ("naive", "persona", "random_search", "aligned")
+SHOWN = ("midpoint", "naive", "persona", "random_search", "aligned")
 
 
 @dataclass(frozen=True)

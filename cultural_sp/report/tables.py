@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cultural_sp.report.collect import LeftOut, Run
-from cultural_sp.report.groups import Estimate, Group, config_differences, mean
+from cultural_sp.report.groups import HELD_OUT, TUNED, Estimate, Group, config_differences, mean
 from cultural_sp.results import METHODS
 
 Cell = str | int | float | None
+NOTE = "model_note"  # what must be said about a model stands beside all of its numbers
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,14 @@ def _losses(groups: Sequence[Group]) -> Table:
         for kind, losses in g.losses.items():
             closest = g.closest(kind)
             rows += [
-                (*about, kind, m, "yes" if m in closest else "no", *_numbers(losses[m], len(g.runs))) for m in METHODS
+                (*about, kind, m, "yes" if m in closest else "no", *_numbers(losses[m], len(g.runs)), g.note)
+                for m in METHODS
             ]
-    return Table("losses", (*heads, "loss", "low", "high", "seeds_with_loss", "seeds"), rows)
+    return Table("losses", (*heads, "loss", "low", "high", "interval", "seeds_with_loss", "seeds", NOTE), rows)
 
 
 def _numbers(e: Estimate | None, seeds: int) -> tuple[Cell, ...]:
-    return (None, None, None, 0, seeds) if e is None else (e.mean, e.low, e.high, e.seeds, e.of)
+    return (None,) * 4 + (0, seeds) if e is None else (e.mean, e.low, e.high, e.interval, e.seeds, e.of)
 
 
 def _scores(runs: Sequence[Run]) -> Table:
@@ -96,20 +98,29 @@ def _scores(runs: Sequence[Run]) -> Table:
     )
     rows: list[tuple[Cell, ...]] = []
     for run in runs:
+        note = run.result.note
         about = (run.where, run.result.region["code"], run.result.model, run.result.seed)
         target = run.result.region["target"]
-        rows.append((*about, "target", *(None,) * 6, *(target.get(d) for d in dimensions)))
+        rows.append((*about, "target", *(None,) * 6, *(target.get(d) for d in dimensions), note))
         for r in run.result.scores:
             asked = (r.method, r.wording, r.option_order, r.readout, r.loss, r.valid_mass, r.missing)
-            rows.append((*about, *asked, *(r.dimensions.get(d) for d in dimensions)))
-    return Table("scores", (*heads, *dimensions), rows)
+            rows.append((*about, *asked, *(r.dimensions.get(d) for d in dimensions), note))
+    return Table("scores", (*heads, *dimensions, NOTE), rows)
 
 
 def _items(runs: Sequence[Run]) -> Table:
     items = list(dict.fromkeys(i for run in runs for r in run.result.scores for i in r.item_means))
-    heads = ("run", "method", "wording", "option_order", "readout", *items)
+    heads = ("run", "method", "wording", "option_order", "readout", *items, NOTE)
     rows: list[tuple[Cell, ...]] = [
-        (run.where, r.method, r.wording, r.option_order, r.readout, *(r.item_means.get(i) for i in items))
+        (
+            run.where,
+            r.method,
+            r.wording,
+            r.option_order,
+            r.readout,
+            *(r.item_means.get(i) for i in items),
+            run.result.note,
+        )
         for run in runs
         for r in run.result.scores
     ]
@@ -118,13 +129,14 @@ def _items(runs: Sequence[Run]) -> Table:
 
 def _options(runs: Sequence[Run]) -> Table:
     rows: list[tuple[Cell, ...]] = [
-        (run.where, r.method, r.wording, r.option_order, item, *chances)
+        (run.where, run.result.note, r.method, r.wording, r.option_order, item, *chances)
         for run in runs
         for r in run.result.scores
         for item, chances in (r.option_probabilities or {}).items()
     ]
-    codes = range(1, max(map(len, rows), default=5) - 5 + 1)
-    return Table("options", ("run", "method", "wording", "option_order", "item", *(f"code_{c}" for c in codes)), rows)
+    heads = ("run", NOTE, "method", "wording", "option_order", "item")
+    codes = range(1, max(map(len, rows), default=len(heads)) - len(heads) + 1)  # the number of options may differ
+    return Table("options", (*heads, *(f"code_{c}" for c in codes)), rows)
 
 
 def _prompts(runs: Sequence[Run]) -> Table:
@@ -166,10 +178,10 @@ def _validity(runs: Sequence[Run]) -> Table:
             if v is None
             else (v.verdict, v.items_right, v.items_total, v.content_share)
         )
-        rows.append((run.where, run.result.model, *found, None if v is None else v.sentence))
-    return Table(
-        "validity", ("run", "model", "verdict", "items_right", "items_total", "content_share", "sentence"), rows
-    )
+        sentence = None if v is None else v.sentence
+        rows.append((run.where, run.result.model, *found, sentence, run.result.note))
+    heads = ("run", "model", "verdict", "items_right", "items_total", "content_share", "sentence", NOTE)
+    return Table("validity", heads, rows)
 
 
 def _configs(runs: Sequence[Run]) -> Table:
@@ -204,10 +216,11 @@ def _provenance(runs: Sequence[Run]) -> Table:
 
 def masses(g: Group, method: str) -> tuple[float | None, float | None, float | None]:
     """Mean valid mass on the tuned and on the held-out wordings, and the share of missing answers in generated text."""
-    tuned = mean(r.valid_mass for r in g.records(method, "tuned"))
-    others = mean(r.valid_mass for w in g.wordings.get("held out", []) for r in g.records(method, w))
+    tuned, others = (
+        mean(r.valid_mass for w in g.wordings.get(kind, []) for r in g.records(method, w)) for kind in (TUNED, HELD_OUT)
+    )
     try:
-        generated = mean(r.missing for r in g.records(method, "tuned", "generate"))
+        generated = mean(r.missing for r in g.records(method, TUNED, "generate"))
     except KeyError:
         generated = None
     return tuned, others, generated

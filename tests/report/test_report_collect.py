@@ -1,8 +1,9 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
-from reports import write_journal, write_run
+from reports import SURVEY, write_journal, write_run
 
 from cultural_sp.report.collect import collect
 from cultural_sp.search.best import of_best
@@ -30,6 +31,8 @@ BROKEN = {
     "a text for a loss": lambda folder: edited(folder, lambda raw: raw["scores"][0].update(loss="low")),
     "infinity": lambda folder: edited(folder, lambda raw: raw["scores"][0].update(loss=float("inf"))),
     "other dimensions": lambda folder: edited(folder, lambda raw: raw["scores"][0].update(dimensions={"PDI": 1.0})),
+    "a number for a note": lambda folder: edited(folder, lambda raw: raw.update(note=3)),
+    "half a warm start": lambda folder: edited(folder, lambda raw: raw.update(warm_start={})),
     "unknown optimizer": lambda folder: edited(folder, lambda raw: raw.update(optimizer="luck")),
     "unknown verdict": lambda folder: edited(folder, lambda raw: raw["validity"].update(verdict="great")),
     "half a validity": lambda folder: edited(folder, lambda raw: raw.update(validity={"verdict": "measurable"})),
@@ -79,24 +82,72 @@ def test_a_broken_file_beside_a_result_costs_only_what_it_holds(tmp_path, name, 
     assert run.result.region["code"] == "us"
 
 
-def test_regions_of_a_joint_run_share_the_journal_above(tmp_path):
-    above = tmp_path / "joint" / "model" / "seed-0"
-    for region in ("us", "jp"):
-        folder = write_run(above / region, region, budget=4)
+def write_joint(above, codes=("us", "jp"), **run):
+    for code in codes:
+        folder = write_run(above / code, code, budget=4, joint=list(codes), **run)
         (folder / "evaluations.jsonl").unlink()
         (folder / "config.yaml").rename(above / "config.yaml")
+    return above
+
+
+def records_of(above):
+    return [json.loads(line) for line in (above / "evaluations.jsonl").read_text().splitlines()[1:]]
+
+
+def test_regions_of_a_joint_run_share_the_journal_above(tmp_path):
+    above = write_joint(tmp_path / "joint" / "model" / "seed-0")
     write_journal(above, np.random.default_rng(0), 4)
     runs, left_out = collect([tmp_path], tmp_path)
     assert left_out == []
     assert [run.where for run in runs] == ["joint/model/seed-0/jp", "joint/model/seed-0/us"]
-    records = [json.loads(line) for line in (above / "evaluations.jsonl").read_text().splitlines()[1:]]
     for run in runs:
-        assert run.joint
+        assert run.notes == ()
         assert run.config["optimizer.kind"] == "de"
-        assert {name: len(s.l1) for name, s in run.searches.items()} == {"random_search": 4, "aligned": 4}
         target = run.result.region["target"]
-        own = np.mean([abs(records[4]["dimensions"][d] - t) for d, t in target.items()])
-        assert run.searches["aligned"].l1[0] == pytest.approx(own)
+        for name, first in (("random_search", 0), ("aligned", 4)):
+            scores = [record["dimensions"] for record in records_of(above)[first : first + 4]]
+            own = [np.mean([abs(s[d] - t) for d, t in target.items()]) for s in scores]
+            assert run.searches[name].l1 == pytest.approx(own)
+            assert run.searches[name].best == pytest.approx(np.minimum.accumulate(own))
+
+
+def test_a_joint_run_is_judged_as_it_was_searched(tmp_path):
+    """Two tuned wordings under a squared loss with a weight on the likeliest answers: four views of the dimensions."""
+    above = write_joint(tmp_path / "joint", wordings=("tuned", "tuned_2", "held_out_1"))
+    config = (above / "config.yaml").read_text().replace("kind: l1", "kind: squared")
+    (above / "config.yaml").write_text(config.replace("argmax_weight: 0.0", "argmax_weight: 0.5"))
+    write_journal(above, np.random.default_rng(0), 4, [f"{d} {i}" for i in range(4) for d in SURVEY.dimensions])
+    for run in collect([tmp_path], tmp_path)[0]:
+        assert run.notes == ()
+        target = np.array(list(run.result.region["target"].values()))
+        views = np.array([list(r["dimensions"].values()) for r in records_of(above)[4:]]).reshape(4, 4, 6)
+        l1 = np.abs(views[:, :2] - target).mean(axis=(1, 2))
+        squared = ((views - target) ** 2).mean(axis=2)
+        losses = squared[:, :2].mean(axis=1) + 0.5 * squared[:, 2:].mean(axis=1)
+        assert run.searches["aligned"].l1 == pytest.approx(l1)
+        assert run.searches["aligned"].best == pytest.approx([l1[losses[: i + 1].argmin()] for i in range(4)])
+
+
+@pytest.mark.parametrize("objective", ["{}", "objective: {kind: luck}", "objective: {valid_mass_weight: 1.0}"])
+def test_a_joint_run_whose_goal_is_lost_keeps_its_results(tmp_path, objective):
+    above = write_joint(tmp_path / "joint")
+    write_journal(above, np.random.default_rng(0), 4)
+    (above / "config.yaml").write_text(objective)
+    runs, left_out = collect([tmp_path], tmp_path)
+    assert (len(runs), left_out) == (2, [])
+    for run in runs:
+        assert run.searches == {}
+        assert [note.startswith("evaluations.jsonl can't be read (") for note in run.notes] == [True]
+
+
+def test_a_copy_is_no_second_seed(tmp_path):
+    origin = {"config_hash": "c", "weights_hash_before": "w"}
+    write_run(tmp_path / "a", provenance=origin)
+    shutil.copytree(tmp_path / "a", tmp_path / "b")
+    write_run(tmp_path / "c", provenance={**origin, "weights_hash_before": "x"})
+    runs, left_out = collect([tmp_path], tmp_path)
+    assert [run.where for run in runs] == ["a", "c"]
+    assert [str(entry) for entry in left_out] == ["left out: b, because it repeats a, with the same config and seed"]
 
 
 def test_folders_that_overlap_count_once(tmp_path):
