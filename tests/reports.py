@@ -84,6 +84,31 @@ def write_run(
     return folder
 
 
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>|`*{{ 7*7 }}</script><!--"
+
+
+def write_hostile(folder, seed=0):
+    """Write a run folder in which every text that a user may choose is an attack on a page."""
+    write_run(folder, model=f"org/{HOSTILE}", adapter=HOSTILE, note=HOSTILE, seed=seed)
+    path = folder / "result.json"
+    raw = json.loads(path.read_text())
+    raw["region"] |= {"country": HOSTILE, "vintage": HOSTILE, "code": f'"><i>{seed}'}
+    target = {HOSTILE: 40.0, "b": 50.0}
+    raw["region"]["target"] = target
+    for record in raw["scores"]:
+        record["dimensions"] = dict.fromkeys(target, 30.0)
+        record["item_means"] = {HOSTILE: 3.0}
+        if record["option_probabilities"]:
+            record["option_probabilities"] = {HOSTILE: [0.5, 0.5]}
+    raw["validity"]["sentence"] = HOSTILE
+    raw["provenance"] = {HOSTILE: HOSTILE}
+    path.write_text(json.dumps(raw))
+    (folder / "config.yaml").write_text(json.dumps({HOSTILE: HOSTILE, "model": {"adapter": HOSTILE}}))
+    quoted = HOSTILE.replace('"', '""')
+    (folder / "nearest_tokens.csv").write_text(f'virtual_token,length,rank,token,cosine\n1,1,1,"{quoted}",0\n')
+    (folder / "statements.csv").write_text(f'weight,dimension,pole,statement\n1,"{quoted}",pair,"{quoted}"\n')
+
+
 def write_journal(folder, rng, budget, names=tuple(SURVEY.dimensions)):
     lines = [json.dumps({"schema_version": 3})]
     for search in ("random_search", "aligned"):

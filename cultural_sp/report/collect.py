@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from cultural_sp.analysis.tables import OPTIMIZERS, origin
+from cultural_sp.report.progress import counted
 from cultural_sp.report.searches import Search, read_searches
 from cultural_sp.results import METHODS, Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
@@ -77,7 +78,7 @@ def collect(folders: Sequence[Path], root: Path) -> tuple[list[Run], list[LeftOu
     left_out: list[LeftOut] = []
     found = {path.resolve(): (path, names) for folder in folders for path, names in _folders(folder, root, left_out)}
     finished = [path for path, (_, names) in found.items() if RESULT in names]
-    for resolved, (path, names) in sorted(found.items()):
+    for resolved, (path, names) in counted("reading", sorted(found.items())):
         where = _shown(path, root)
         try:
             if RESULT in names:

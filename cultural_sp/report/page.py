@@ -29,6 +29,7 @@ from cultural_sp.report.message import (
 )
 from cultural_sp.report.options import items_of, options
 from cultural_sp.report.plane import maps
+from cultural_sp.report.progress import counted
 from cultural_sp.report.svg import MARKS, nice_ticks
 from cultural_sp.report.tables import in_markdown, masses, provenance_of
 from cultural_sp.results import METHODS
@@ -56,7 +57,7 @@ def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOu
     return environment.get_template("report.html").render(
         **_context(groups, runs, left_out),
         files=files,
-        cards=[_card(g, opened=len(groups) <= OPEN or i == 0) for i, g in enumerate(groups)],
+        cards=[_card(g, opened=len(groups) <= OPEN or i == 0) for i, g in counted("drawing", list(enumerate(groups)))],
         maps=maps(groups),
         options=options(groups),
         marks=MARKS,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 WIDTH = 360  # of every figure, in CSS pixels: the width of a phone, so that text keeps its size there
 TEXT = 11  # font size of figures
@@ -25,13 +25,12 @@ DASHES = {"midpoint": "1 3", "naive": "6 3", "persona": "6 2 1 2", "start": "3 2
 
 def tag(name: str, *content: str, **attributes: object) -> Markup:
     """One element; content and attributes are escaped, underscores in names of attributes are hyphens."""
-    pairs = [
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _text(value))
+    pairs = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for key, value in attributes.items()
         if value is not None
-    ]
-    inner = Markup("").join(content)
-    return Markup("<{0}{1}>{2}</{0}>").format(Markup(name), Markup("").join(pairs), inner)
+    )
+    return Markup(f"<{name}{pairs}>{''.join(map(escape, content))}</{name}>")
 
 
 def _text(value: object) -> object:

@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from reports import NOT_MEASURABLE, SURVEY, write_run
+from reports import HOSTILE, NOT_MEASURABLE, SURVEY, write_hostile, write_run
 from runs import call
 from scipy import stats
 
@@ -101,28 +101,9 @@ def test_a_page_that_needs_nothing_else(tmp_path):
     assert {path: path.read_bytes() for path in (tmp_path / "report").iterdir()} == before
 
 
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>|`*{{ 7*7 }}"
-
-
 def test_names_are_text_wherever_they_come_from(tmp_path):
-    folder = write_run(tmp_path / "<b>run", model=f"org/{HOSTILE}")
-    path = folder / "result.json"
-    raw = json.loads(path.read_text())
-    raw["region"] |= {"country": HOSTILE, "vintage": HOSTILE, "code": '"><i>'}
-    target = {HOSTILE: 40.0, "b": 50.0}
-    raw["region"]["target"] = target
-    for record in raw["scores"]:
-        record["dimensions"] = dict.fromkeys(target, 30.0)
-        record["item_means"] = {HOSTILE: 3.0}
-        if record["option_probabilities"]:
-            record["option_probabilities"] = {HOSTILE: [0.5, 0.5]}
-    raw["validity"]["sentence"] = HOSTILE
-    raw["provenance"] = {HOSTILE: HOSTILE}
-    path.write_text(json.dumps(raw))
-    (folder / "config.yaml").write_text(json.dumps({HOSTILE: HOSTILE}))
+    write_hostile(tmp_path / "<b>run")
     write_run(tmp_path / "other")
-    quoted = HOSTILE.replace('"', '""')
-    (folder / "nearest_tokens.csv").write_text(f'virtual_token,length,rank,token,cosine\n1,1,1,"{quoted}",0\n')
     bad = write_run(tmp_path / "<u>bad")
     (bad / "result.json").write_text("{")
     text, page = report_on(tmp_path)

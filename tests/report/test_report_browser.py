@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 from browser import PROGRAM, WITHOUT, Browser
-from reports import SURVEY, write_run
+from reports import SURVEY, write_hostile, write_run
 
 from cultural_sp.report.build import write_report
 from cultural_sp.survey.regions import region_codes
@@ -22,6 +22,10 @@ CLIPPED = """[...document.querySelectorAll("figure > svg")].flatMap(svg => {
     Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 4)
     .map(([other]) => text + " on " + other));
   return [...out, ...over].map(fault => svg.getAttribute("aria-label").slice(0, 40) + ": " + fault);
+})"""
+UNFOLDED = """new Promise(done => {
+  document.querySelectorAll("details").forEach(d => { d.open = true; });
+  setTimeout(() => requestAnimationFrame(done), 100);
 })"""
 SHOWN = "[...document.querySelectorAll('{}')].filter(e => e.getClientRects().length).length"
 
@@ -62,7 +66,8 @@ def test_two_hundred_runs_open_quickly(browser, tmp_path, seeds):
     assert page.stat().st_size < 10e6
     assert (tmp_path / "report" / "configs.csv").read_text().count("\n") == 1 + 200
     browser.screen(1280)
-    assert min(browser.open(page) for _ in range(2)) < SECONDS
+    browser.open(page)
+    assert 0.05 < browser.seconds() < SECONDS
     assert browser.run("document.querySelectorAll('details.card[data-region]').length") == 200 // seeds
     quiet(browser)
 
@@ -73,13 +78,41 @@ def test_nothing_is_clipped_or_covered(browser, four_regions, width, dark):
     browser.screen(width, dark=dark)
     browser.open(four_regions)
     quiet(browser)
-    browser.run("document.querySelectorAll('details').forEach(d => { d.open = true })")
+    browser.run(UNFOLDED)
+    assert browser.run(SHOWN.format("details.card figure > svg")) == 2 * 8
     assert browser.run("document.documentElement.scrollWidth") == width
     assert browser.run(CLIPPED) == []
     paper = browser.run("getComputedStyle(document.body).backgroundColor")
     assert (paper == "rgb(20, 23, 28)") == dark
     browser.run("document.getElementById('theme').click()")
     assert (browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)") != dark
+
+
+def test_folded_cards_unfold(browser, four_regions):
+    browser.screen(1280)
+    browser.open(four_regions)
+    figures = SHOWN.format("details.card figure > svg")
+    assert browser.run(figures) == 2
+    browser.run("document.querySelectorAll('details.card')[7].querySelector('summary').click()")
+    browser.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert browser.run(figures) == 4
+    assert browser.run(CLIPPED) == []
+    quiet(browser)
+
+
+def test_hostile_names_stay_text(browser, tmp_path):
+    for seed in range(8):
+        write_hostile(tmp_path / "runs" / f"<img src=x>{seed}", seed)
+    page = write_report([tmp_path / "runs"], tmp_path / "report")
+    browser.screen(1280)
+    browser.open(page)
+    assert browser.run("document.querySelectorAll('script[type=\"text/html\"]').length") == 7
+    browser.run(UNFOLDED)
+    assert browser.run("document.querySelectorAll('script').length") == 2
+    assert browser.run("document.querySelectorAll('img, i, [onerror]').length") == 0
+    assert browser.run("document.body.innerText.split('<img src=x onerror=alert(2)>').length") > 8 * 5
+    assert browser.of("Page.javascriptDialogOpening") == []
+    quiet(browser)
 
 
 def choose(browser, name, value):
@@ -92,6 +125,7 @@ def choose(browser, name, value):
 def test_filters_leave_what_was_asked_for(browser, four_regions):
     browser.screen(1280)
     browser.open(four_regions)
+    browser.run(UNFOLDED)
     cards, rows = SHOWN.format("details.card[data-region]"), SHOWN.format(".headline tbody tr")
     maps = SHOWN.format("#map ~ .grid figure")
     assert [browser.run(x) for x in (cards, rows, maps)] == [8, 16, 2]

@@ -13,6 +13,16 @@
   theme.hidden = false;
   nameTheme();
 
+  // Folded cards wait as text: hundreds of them as elements would make the page slow to open.
+  for (const card of document.querySelectorAll("details.card")) {
+    card.addEventListener("toggle", () => {
+      const waiting = card.querySelector("script[type='text/html']");
+      if (!card.open || !waiting) return;
+      waiting.insertAdjacentHTML("beforebegin", waiting.textContent);
+      waiting.remove();
+    });
+  }
+
   const filtered = document.querySelectorAll("[data-region], [data-model], [data-regions]");
   const boxes = form.querySelectorAll("[name=method]");
   function filter() {
