@@ -39,6 +39,7 @@ from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, load_region
 from cultural_sp.survey.statements import Statement, statements_hash
+from cultural_sp.tracking.tracker import Tracker, tracker_of
 
 Array = NDArray[np.float64]
 
@@ -64,9 +65,9 @@ def align(config: AlignConfig, shared: Shared | None = None, team: Team | None =
     if finished is not None:
         return finished, run_folder(config)
     shared = Shared() if shared is None else shared
-    with hold(config) as folder:
+    with hold(config) as folder, tracker_of(config.tracker, folder) as tracker:
         try:
-            return _run(config, survey, region, statements, folder, shared, team or Team()), folder
+            return _run(config, survey, region, statements, folder, shared, team or Team(), tracker), folder
         except BaseException:  # whatever it was: the next run loads anew rather than trust what this one left
             shared.clear()
             raise
@@ -80,6 +81,7 @@ def _run(
     folder: Path,
     shared: Shared,
     team: Team,
+    tracker: Tracker,
 ) -> Result:
     clock: dict[str, float] = {}
     team.call()
@@ -110,6 +112,8 @@ def _run(
     print(_announcement(config, survey, region, lm), flush=True)
     if journal.evaluations:
         print(f"going on: {journal.evaluations} of {2 * config.optimizer.budget} evaluations are there", flush=True)
+    tracker.begin()
+    journal.listener = tracker.evaluations
 
     with _timed(clock, "validity"):
         validity = kept_validity(validity_file, examiner.validity) if config.validity else None
@@ -169,6 +173,7 @@ def _run(
         (folder / "figures").mkdir(exist_ok=True)
         save_figures(folder / "figures", result, random_best, best, config.readout.kind)
     result.save(folder / RESULT)
+    tracker.finish()
     print(summary(result, config.readout.kind))
     if statements:
         print(weights_summary(statements, best.z))

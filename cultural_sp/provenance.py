@@ -28,9 +28,10 @@ SHAPING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy")  # anot
 
 
 def content(config: dict[str, Any]) -> dict[str, Any]:
-    """What can change a result in a config given as nested dictionaries: not where it lies, nor when a run gives up."""
+    """What can change a result in a config given as nested dictionaries: not where it lies or is shown, nor when it gives up."""
     optimizer = {k: v for k, v in config["optimizer"].items() if k != "max_failed_share"}
-    return {k: v for k, v in config.items() if k not in ("output_dir", "overwrite")} | {"optimizer": optimizer}
+    elsewhere = ("output_dir", "overwrite", "tracker")
+    return {k: v for k, v in config.items() if k not in elsewhere} | {"optimizer": optimizer}
 
 
 def config_hash(config: AlignConfig) -> str:

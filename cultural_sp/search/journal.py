@@ -50,6 +50,8 @@ class Journal:
         if differ:
             raise ValueError(f"{path} belongs to another run: {differ}; {WAY_OUT}")
         self._next = 1
+        self.listener: Callable[[Sequence[dict[str, Any]]], None] | None = None
+        """Is told every record that counts, in order: those taken over, then those written."""
 
     def start(self, search: str, budget: int, generation_size: int) -> int:
         """Number of evaluations of a search that are recorded; a last batch that a kill cut short is dropped.
@@ -90,6 +92,8 @@ class Journal:
                 if not (number is None or isinstance(number, float)):
                     raise self._lines.damaged(self._next, f"its {key} is {number!r}")
                 numbers.append(np.nan if number is None else number)
+            if self.listener is not None:
+                self.listener([record])
             yield z, numbers[0], numbers[1]
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
@@ -98,8 +102,18 @@ class Journal:
         Raises:
             ValueError: in one line, if it can't be written; the journal is as before then.
         """
-        self._lines.append([jsonable(record) for record in records])
+        plain = [jsonable(record) for record in records]
+        self._lines.append(plain)
         self._next += len(records)
+        if self.listener is not None:
+            self.listener(plain)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The first line of a journal."""
+    with path.open(encoding="utf-8") as lines:
+        header: dict[str, Any] = json.loads(next(lines))
+    return header
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
