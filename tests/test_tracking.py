@@ -1,6 +1,7 @@
 """What wandb gets to see of runs, read back with wandb's own program."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -158,6 +159,12 @@ def test_a_finished_run_is_played_to_wandb_by_the_same_code(tracked, monkeypatch
         assert "soft-prompt" in log.artifacts
     assert outcome(folder) == before
     assert capsys.readouterr().out.count("wandb: offline; upload with: wandb sync ") == 2
+    (uploaded,) = (folder / "wandb").glob("offline-run-*")
+    (uploaded / "run.wandb.synced").touch()  # as `wandb sync` does
+    sync.main([str(tmp_path), "--offline"])
+    assert len(list((folder / "wandb").glob("offline-run-*"))) == 2
+    command = f"python experiments/sync_wandb.py {os.path.relpath(folder)}"
+    assert f"wandb: offline; upload with: {command}\n" in capsys.readouterr().out
 
 
 def test_what_cant_be_synced_is_named(tracked, monkeypatch, capsys, whole_run, tmp_path):
@@ -200,7 +207,7 @@ class Online:
     """A wandb run that the server already has some steps of."""
 
     def __init__(self, step):
-        self.step, self.rows, self.url, self.id = step, {}, "https://wandb.example/run", "x"
+        self.starting_step, self.rows, self.url, self.id = step, {}, "https://wandb.example/run", "x"
         self.summary = {}
         self.artifacts = []
 
@@ -223,7 +230,6 @@ def test_an_online_run_goes_on_where_the_server_stands(tracked, monkeypatch, cap
     shutil.copytree(whole_run, folder)
     given = {}
     online = Online(step=7)
-    online.settings = type("Settings", (), {"sync_dir": "here"})
     monkeypatch.setattr("wandb.login", lambda **given: True)
     monkeypatch.setattr("wandb.init", lambda **arguments: (given.update(arguments), online)[1])
     sync.main([str(folder)])
@@ -233,7 +239,8 @@ def test_an_online_run_goes_on_where_the_server_stands(tracked, monkeypatch, cap
     assert online.rows[9]["random_search_generation/number"] == 1
     out = capsys.readouterr().out
     assert "wandb: https://wandb.example/run\n" in out
-    assert "wandb: the upload isn't complete; do the rest with: wandb sync here\n" in out
+    later = f"python experiments/sync_wandb.py {os.path.relpath(folder)}"
+    assert f"wandb: the upload isn't complete; once the run is finished: {later}\n" in out
 
 
 @pytest.mark.usefixtures("no_figures")

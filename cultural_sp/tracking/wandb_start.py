@@ -38,21 +38,32 @@ def start(
     if not file.exists():
         write_text(file, secrets.token_hex(4))
     run_id = file.read_text(encoding="utf-8").strip()
+    logs = list(place.glob(f"offline-run-*-{run_id}"))
+    uploaded = [log for log in logs if any(log.glob("*.sync*"))]
+    known = bool(uploaded) or any(place.glob(f"run-*-{run_id}"))  # to the server, as far as this folder can tell
     if online:
         try:
             if not wandb.login(prompt=False, verify=False):
                 raise ValueError("nobody is logged in here; `wandb login` does that")
             run = _init(config, folder, run_id, shown, "online", live)
             say(f"{run.url}")
-            return run, run.step
+            return run, run.starting_step
         except Exception as error:
             say(f"can't go online ({line(error)}); going on offline")
             wandb.teardown()  # or the id would count as in use
-    for older in place.glob(f"offline-run-*-{run_id}"):  # the new one will have all that they have
-        shutil.rmtree(older)
+    for log in logs:
+        if log not in uploaded:  # the new one will have all that it has
+            shutil.rmtree(log)
     run = _init(config, folder, run_id, shown, "offline", live)
-    say(f"offline; upload with: wandb sync {os.path.relpath(run.settings.sync_dir)}")
+    # `wandb sync` appends: rows that the server already has would be there twice.
+    command = again(folder) if known else f"wandb sync {os.path.relpath(run.settings.sync_dir)}"
+    say(f"offline; upload with: {command}")
     return run, 0
+
+
+def again(folder: Path) -> str:
+    """The command that brings a finished run into wandb, whatever of it is there already."""
+    return f"python experiments/sync_wandb.py {os.path.relpath(folder)}"
 
 
 def _init(config: TrackerConfig, folder: Path, run_id: str, shown: dict[str, Any], mode: str, live: bool) -> wandb.Run:
@@ -71,8 +82,9 @@ def _init(config: TrackerConfig, folder: Path, run_id: str, shown: dict[str, Any
         dir=str(folder),
         id=run_id,
         mode=mode,  # type: ignore[arg-type]
-        # Uploaded, an offline log takes the place of what the server has of its id: right for a whole log.
-        resume="allow" if mode == "online" else None,
+        resume="allow"
+        if mode == "online"
+        else None,  # uploading a resumed offline log would shift the steps of a whole one
         reinit="create_new",
         settings=wandb.Settings(
             console="off",

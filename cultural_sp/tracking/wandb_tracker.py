@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import read_header
 from cultural_sp.tracking import report
 from cultural_sp.tracking.rows import AXES, Rows
-from cultural_sp.tracking.wandb_start import line, say, start
+from cultural_sp.tracking.wandb_start import again, line, say, start
 
 
 class WandbTracker:
@@ -80,7 +80,7 @@ class WandbTracker:
                 try:
                     run.finish(exit_code=int(failed))
                 except TimeoutError:
-                    say(f"the upload isn't complete; do the rest with: wandb sync {run.settings.sync_dir}")
+                    say(f"the upload isn't complete; once the run is finished: {again(self._folder)}")
 
     def _log(self, step: int, row: dict[str, Any]) -> None:
         if self._run is not None and step >= self._next:
@@ -92,6 +92,8 @@ class WandbTracker:
         try:
             yield
         except Exception as error:
-            self._run = None
-            later = f"python experiments/sync_wandb.py {self._folder}"
-            say(f"tracking ends ({line(error)}); once the run is finished: {later}")
+            run, self._run = self._run, None
+            with suppress(Exception):  # what is logged should be kept, but nothing more can be said
+                if run is not None:
+                    run.finish(exit_code=1)
+            say(f"tracking ends ({line(error)}); once the run is finished: {again(self._folder)}")
