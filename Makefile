@@ -5,23 +5,26 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run bench test test-fast lint format clean
+.PHONY: help install run bench study test test-fast lint format clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 	@echo '  Options of a run go into ARGS: make run ARGS="region=jp seed=1". Another Python: make install PYTHON=python3.12'
 
-run: install ## align the embedded model to a region and show what that is worth
-	$(BIN)/python experiments/align.py $(ARGS)
+run: install ## align the positive control to a region and show what that is worth
+	$(BIN)/python experiments/align.py $(if $(findstring experiment=,$(ARGS)),,experiment=control) $(ARGS)
 
 bench: install ## measure what an evaluation costs on this machine (about seven minutes)
 	$(BIN)/python experiments/benchmark.py $(ARGS)
 
+study: install ## compare search spaces and optimizers (hours; goes on where it was interrupted)
+	$(BIN)/python experiments/search_study.py $(ARGS)
+
 test: install ## all tests, those on the real embedded model included
 	$(BIN)/python -m pytest $(ARGS)
 
-test-fast: install ## only the tests without the embedded model
-	$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test-fast: install ## only the fast tests, on all cores
+	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
 
 lint: install ## format check, lint and types
 	$(BIN)/ruff format --check .

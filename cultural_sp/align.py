@@ -3,49 +3,50 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.analysis.figures import save_figures
-from cultural_sp.analysis.tables import summary
-from cultural_sp.analysis.weights import weights_csv, weights_summary
-from cultural_sp.baselines import persona
+from cultural_sp.analysis.tables import report
+from cultural_sp.analysis.weights import weights_summary
 from cultural_sp.checkpoint import KeptScores, kept_validity
+from cultural_sp.conclude import Found, final_scores, save_result, save_solution
 from cultural_sp.config import AlignConfig
 from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
-from cultural_sp.files import using, write_text
+from cultural_sp.files import using
+from cultural_sp.goal import Goal
+from cultural_sp.header import SHAPES_SCORES, header, target
+from cultural_sp.inputs import open_regions, open_survey
 from cultural_sp.interrupt import stop_if_asked
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
-from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
-from cultural_sp.provenance import config_hash, provenance, shaping_versions
+from cultural_sp.provenance import provenance
 from cultural_sp.results import Result
-from cultural_sp.run_folder import RESULT, empty, hold, run_folder, skip_finished, write_config
-from cultural_sp.search.journal import Journal, fingerprint, jsonable
-from cultural_sp.search.loop import Evaluation, SearchResult, progress, run_search
+from cultural_sp.run_folder import empty, hold, region_folders, run_folder, skip_finished, write_config
+from cultural_sp.search.archive import Archive, find_journals, read_archive
+from cultural_sp.search.journal import JOURNAL, Journal
+from cultural_sp.search.ledger import SearchResult
+from cultural_sp.search.loop import Evaluation, run_search
 from cultural_sp.search.optimizers import Optimizer, make_optimizer
 from cultural_sp.search.random_search import RandomSearch
 from cultural_sp.search.space import Space
 from cultural_sp.shared import Shared
-from cultural_sp.spaces import open_statements, search_space
-from cultural_sp.survey.instrument import Survey, load_survey
-from cultural_sp.survey.questionnaire import apply_questionnaire
-from cultural_sp.survey.regions import Region, load_region
-from cultural_sp.survey.statements import Statement, statements_hash
+from cultural_sp.spaces import axes, open_statements, search_space
+from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.regions import Region
+from cultural_sp.survey.statements import Statement
 from cultural_sp.tracking.tracker import Tracker, tracker_of
 
 Array = NDArray[np.float64]
 
 
-def align(config: AlignConfig, shared: Shared | None = None, team: Team | None = None) -> tuple[Result, Path]:
-    """Run one alignment and return its result and its run folder; a finished run is only read, an unfinished one goes on.
+def align(config: AlignConfig, shared: Shared | None = None, team: Team | None = None) -> tuple[list[Result], Path]:
+    """Run one alignment and return a result per region and the run folder; what is finished is only read, the rest goes on.
 
     Everything that can be wrong with the input is checked before anything is written.
 
@@ -59,15 +60,16 @@ def align(config: AlignConfig, shared: Shared | None = None, team: Team | None =
             disk refuses a write or too many evaluations fail.
     """
     survey = open_survey(config)
-    region = load_region(survey, config.region.code, config.region.vintage)
+    regions = open_regions(config, survey)
     statements = open_statements(config)
     finished = skip_finished(config)
     if finished is not None:
         return finished, run_folder(config)
+    earlier = find_journals(config.optimizer.warm_start or [], run_folder(config))
     shared = Shared() if shared is None else shared
     with hold(config) as folder, tracker_of(config.tracker, folder) as tracker:
         try:
-            return _run(config, survey, region, statements, folder, shared, team or Team(), tracker), folder
+            return _run(config, survey, regions, statements, earlier, folder, shared, team or Team(), tracker), folder
         except BaseException:  # whatever it was: the next run loads anew rather than trust what this one left
             shared.clear()
             raise
@@ -76,40 +78,47 @@ def align(config: AlignConfig, shared: Shared | None = None, team: Team | None =
 def _run(
     config: AlignConfig,
     survey: Survey,
-    region: Region,
+    regions: Sequence[Region],
     statements: tuple[Statement, ...],
+    earlier: Sequence[Path],
     folder: Path,
     shared: Shared,
     team: Team,
     tracker: Tracker,
-) -> Result:
+) -> list[Result]:
     clock: dict[str, float] = {}
     team.call()
     with _timed(clock, "load"):
         lm = shared.model(config.model, load_model)
         before = weights_hash(lm.model)
-        start = initial_prompt(config.soft_prompt, lm, config.seed)
-        space = search_space(config, lm, start)
-        examiner = Examiner(lm, survey, region, config, shared)
+        space = search_space(config, lm)
+        start = space.initial
+        examiner = Examiner(lm, survey, config, shared)
         examiner.tuning()
         if config.validity:
             examiner.pole_personas()
+        shaping = header(config, survey, regions, statements, lm, before, start)
+        shapes = {key: shaping[key] for key in SHAPES_SCORES}
+        archive = read_archive(earlier, shapes, space.dim, examiner.score_names) if earlier else None
     stop_if_asked()  # before anything is written
     if config.overwrite:
         empty(folder)
-    journal_file, scores_file, validity_file = (
-        folder / x for x in ("evaluations.jsonl", "scores.jsonl", "validity.json")
-    )
+    journal_file, scores_file, validity_file = (folder / x for x in (JOURNAL, "scores.jsonl", "validity.json"))
     if not journal_file.exists():  # then an overwrite was stopped halfway, and what it left belongs to another run
         with using(folder):
             scores_file.unlink(missing_ok=True)
             validity_file.unlink(missing_ok=True)
+    weighs_mass = config.objective.valid_mass_weight > 0
     journal = Journal(
-        journal_file, _header(config, survey, region, statements, lm, before, start), lambda: examiner.batch_size(start)
+        journal_file,
+        {**shaping, "warm_start": None if archive is None else archive.fingerprint()},
+        lambda: (
+            {"batch_size": examiner.batch_size(start)} | ({"start_mass": examiner.start_mass()} if weighs_mass else {})
+        ),
     )
     kept = KeptScores(scores_file)
     write_config(config)
-    print(_announcement(config, survey, region, lm), flush=True)
+    print(_announcement(config, survey, regions, lm), flush=True)
     if journal.evaluations:
         print(f"going on: {journal.evaluations} of {2 * config.optimizer.budget} evaluations are there", flush=True)
     tracker.begin()
@@ -119,100 +128,68 @@ def _run(
         validity = kept_validity(validity_file, examiner.validity) if config.validity else None
     if validity is not None:
         print(f"validity: {validity.sentence}", flush=True)
+    goals = {r.code: Goal(r, config.objective, journal.header.get("start_mass"), len(examiner.tuned)) for r in regions}
+    search = partial(_search, config, goals, space, examiner, journal, team)
     with _timed(clock, "random_search"):
-        random_best = _search(
-            config, "random_search", RandomSearch(config.optimizer, space.dim), space, examiner, journal, team
-        )
+        by_chance = search("random_search", [RandomSearch(config.optimizer, space.dim)])
     with _timed(clock, "search"):
-        best = _search(config, "aligned", make_optimizer(config.optimizer, space.dim), space, examiner, journal, team)
-    aligned = space.decode(best.z[None])[0]
-    with using(folder / "soft_prompt"):
-        save_soft_prompt(folder / "soft_prompt", aligned, lm, config.soft_prompt.placement)
-    if statements:
-        write_text(folder / "statements.csv", weights_csv(statements, best.z))
+        best = search("aligned", _optimizers(config, space.dim, len(regions)), archive)
 
-    methods: dict[str, dict[str, Any]] = {
-        "naive": {},
-        "persona": {"persona": persona(region)},
-        "start": {"prompt": start},
-        "random_search": {"prompt": space.decode(random_best.z[None])[0]},
-        "aligned": {"prompt": aligned},
-    }
-    scores = examiner.midpoint_records()
-    with _timed(clock, "scores"), progress("scores", len(methods)) as bar:
-        for method, given in methods.items():
-            scores += kept.records(method, partial(examiner.records, method, **given))
-            bar.update()
+    found = {r.code: Found(by_chance[r.code], best[r.code]) for r in regions}
+    folders = region_folders(config)
+    for region in regions:
+        save_solution(folders[region.code], found[region.code], space, lm, config.soft_prompt.placement, axes(config))
+    with _timed(clock, "scores"):
+        scores = final_scores(examiner, space, regions, found, kept)
     after = weights_hash(lm.model)
     assert after == before, "a weight of the frozen model changed"
-    result = Result(
-        name=config.name,
-        region={
-            "code": region.code,
-            "country": region.country,
-            "vintage": region.vintage,
-            "estimated": region.estimated,
-            "target": _target(survey, region),
-        },
-        model=config.model.name_or_path,
-        seed=config.seed,
-        evaluations=config.optimizer.budget,
-        optimizer=config.optimizer.kind,
-        scores=scores,
-        validity=validity,
-        provenance=provenance(
-            config,
-            survey_hash=survey.fingerprint(),
-            chat_template_hash=lm.chat_template_hash,
-            weights_hash_before=before,
-            weights_hash_after=after,
-        ),
-        seconds={k: round(v, 1) for k, v in clock.items()},
+    origin = provenance(
+        config,
+        survey_hash=survey.fingerprint(),
+        chat_template_hash=lm.chat_template_hash,
+        weights_hash_before=before,
+        weights_hash_after=after,
     )
-    with using(folder / "figures"):
-        (folder / "figures").mkdir(exist_ok=True)
-        save_figures(folder / "figures", result, random_best, best, config.readout.kind)
-    result.save(folder / RESULT)
-    tracker.finish()
-    print(summary(result, config.readout.kind))
-    if statements:
-        print(weights_summary(statements, best.z))
-    return result
+    results = [
+        Result(
+            name=config.name,
+            region={
+                "code": region.code,
+                "country": region.country,
+                "vintage": region.vintage,
+                "estimated": region.estimated,
+                "target": target(survey, region),
+            },
+            model=config.model.name_or_path,
+            seed=config.seed,
+            evaluations=config.optimizer.budget,
+            optimizer=config.optimizer.kind,
+            note=config.model.note,
+            scores=scores[region.code],
+            validity=validity,
+            provenance=origin,
+            seconds={k: round(v, 1) for k, v in clock.items()},
+            joint=[] if config.region.codes is None else [r.code for r in regions],
+            warm_start=None
+            if archive is None
+            else {"sources": archive.sources, "offered": found[region.code].aligned.offered},
+        )
+        for region in regions
+    ]
+    for result in results:
+        code = result.region["code"]
+        save_result(folders[code], result, found[code], config.readout.kind)
+    print(report(results, config.readout.kind))
+    if statements and len(results) == 1:
+        print(weights_summary(axes(config), best[regions[0].code].z))
+    return results
 
 
-def open_survey(config: AlignConfig) -> Survey:
-    """The configured instrument, with a licensed questionnaire's texts if one is given."""
-    survey = load_survey(config.survey.instrument)
-    return apply_questionnaire(survey, config.survey.questionnaire) if config.survey.questionnaire else survey
-
-
-def _header(
-    config: AlignConfig,
-    survey: Survey,
-    region: Region,
-    statements: tuple[Statement, ...],
-    lm: LanguageModel,
-    weights: str,
-    start: NDArray[np.float32],
-) -> dict[str, Any]:
-    """What shapes the losses of a run, for its journal."""
-    return {
-        "config_hash": config_hash(config),
-        "model": config.model.name_or_path,
-        "weights_hash": weights,
-        "survey_hash": survey.fingerprint(),
-        "statements_hash": statements_hash(statements) if statements else None,
-        "target": _target(survey, region),
-        "initial_prompt_hash": fingerprint(start),
-        "chat_template_hash": lm.chat_template_hash,
-        "device": lm.embeddings.device.type,
-        "versions": shaping_versions(),
-    }
-
-
-def _target(survey: Survey, region: Region) -> dict[str, float | None]:
-    target: dict[str, float | None] = jsonable(dict(zip(survey.dimension_names, region.target, strict=True)))
-    return target
+def _optimizers(config: AlignConfig, dim: int, number: int) -> list[Optimizer]:
+    """One for each region. The first has the run's seed; the others have seeds drawn from it, or all would ask the same."""
+    seeds = [config.optimizer.seed]
+    seeds += [int(np.random.SeedSequence([seeds[0], i]).generate_state(1)[0]) for i in range(1, number)]
+    return [make_optimizer(replace(config.optimizer, seed=seed), dim) for seed in seeds]
 
 
 def help_align(config: AlignConfig, shared: Shared, team: Team) -> None:
@@ -220,10 +197,9 @@ def help_align(config: AlignConfig, shared: Shared, team: Team) -> None:
 
     def prepare() -> Callable[[Array], Evaluation]:
         survey = open_survey(config)
-        region = load_region(survey, config.region.code, config.region.vintage)
         lm = shared.model(config.model, load_model)
-        space = search_space(config, lm, initial_prompt(config.soft_prompt, lm, config.seed))
-        return partial(_score, Examiner(lm, survey, region, config, shared), space)
+        space = search_space(config, lm)
+        return partial(_score, Examiner(lm, survey, config, shared), space)
 
     team.help(prepare)
 
@@ -233,25 +209,26 @@ def _score(examiner: Examiner, space: Space, z: Array) -> Evaluation:
     survey = examiner.survey
     examiner.batching.fix(len(z))
     try:
-        scored = examiner.fitness(space.decode(z))
+        return examiner.fitness(space.decode(z))
     except FloatingPointError:  # the model's output isn't finite
-        n, nan = len(z), np.nan
         return Evaluation(
-            np.full(n, nan),
-            np.full((n, len(survey.dimensions)), nan),
-            np.full((n, len(survey.items)), nan),
-            np.full(n, nan),
-            np.full(n, nan),
+            np.full((len(z), len(examiner.score_names)), np.nan),
+            np.full((len(z), len(survey.items)), np.nan),
+            np.full(len(z), np.nan),
         )
-    if examiner.config.readout.kind == "generate":
-        return scored
-    # argmax and sample make an answer even of log-probabilities that are NaN.
-    return replace(scored, loss=np.where(np.isfinite(scored.valid_mass), scored.loss, np.nan))
 
 
 def _search(
-    config: AlignConfig, name: str, optimizer: Optimizer, space: Space, examiner: Examiner, journal: Journal, team: Team
-) -> SearchResult:
+    config: AlignConfig,
+    goals: dict[str, Goal],
+    space: Space,
+    examiner: Examiner,
+    journal: Journal,
+    team: Team,
+    name: str,
+    optimizers: Sequence[Optimizer],
+    archive: Archive | None = None,
+) -> dict[str, SearchResult]:
     size = journal.header["batch_size"]
 
     def evaluate(z: Array) -> Evaluation:
@@ -260,25 +237,31 @@ def _search(
 
     return run_search(
         name,
-        optimizer,
+        optimizers,
+        goals,
         evaluate,
         budget=config.optimizer.budget,
         max_failed_share=config.optimizer.max_failed_share,
-        dimension_names=examiner.survey.dimension_names,
+        dimension_names=examiner.score_names,
         journal=journal,
         side_by_side=team.size,
+        archive=archive,
     )
 
 
-def _announcement(config: AlignConfig, survey: Survey, region: Region, lm: LanguageModel) -> str:
-    known = [d for d, t in zip(survey.dimension_names, region.target, strict=True) if not np.isnan(t)]
-    lines = [
-        f"aligning {config.model.slug} ({lm.embeddings.device}, frozen) to {region.country} ({region.vintage}"
-        f"{', estimated scores' if region.estimated else ''}) on {survey.title}"
-    ]
-    left_out = [d for d in survey.dimension_names if d not in known]
-    if left_out:
-        lines.append(f"no target for {', '.join(left_out)} in {region.vintage}: left out of the loss of every method")
+def _announcement(config: AlignConfig, survey: Survey, regions: Sequence[Region], lm: LanguageModel) -> str:
+    vintage = regions[0].vintage
+    named = ", ".join(f"{r.country}{' (estimated scores)' if r.estimated else ''}" for r in regions)
+    lines = [f"aligning {config.model.slug} ({lm.embeddings.device}, frozen) to {named} ({vintage}) on {survey.title}"]
+    if config.region.codes is not None:
+        lines.append(f"one joint search: all regions share {config.optimizer.budget} evaluations")
+    if config.model.note:
+        lines.append(f"model: {config.model.note}")
+    for region in regions:
+        left_out = [d for d, t in zip(survey.dimension_names, region.target, strict=True) if np.isnan(t)]
+        if left_out:
+            of = f" of {region.country}" if len(regions) > 1 else ""
+            lines.append(f"no target for {', '.join(left_out)}{of} in {vintage}: left out of the loss of every method")
     return "\n".join(lines)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from cultural_sp.files import WAY_OUT, JsonLines, using, write_text
-from cultural_sp.results import ScoreRecord, Validity, as_json, read_validity
+from cultural_sp.results import Answers, Validity, as_json, read_validity
 from cultural_sp.search.journal import jsonable
 
 
@@ -32,29 +32,30 @@ def kept_validity(path: Path, check: Callable[[], Validity]) -> Validity:
 
 
 class KeptScores:
-    """The records of each method, a line of ``scores.jsonl`` each."""
+    """The answers of each respondent, a line of ``scores.jsonl`` each."""
 
     def __init__(self, path: Path) -> None:
-        """Read the methods that are already in ``path``.
+        """Read the respondents that are already in ``path``.
 
         Raises:
             ValueError: in one line, if it is damaged.
         """
         self._lines = JsonLines(path)
-        self._kept: dict[str, list[ScoreRecord]] = {}
+        self._kept: dict[str, list[Answers]] = {}
         for number, line in enumerate(self._lines.records, 1):
             try:
-                self._kept[line["method"]] = [ScoreRecord(**record) for record in line["records"]]
+                self._kept[line["respondent"]] = [Answers(**answers) for answers in line["answers"]]
             except (KeyError, TypeError) as error:
                 raise self._lines.damaged(number, str(error)) from error
 
-    def records(self, method: str, score: Callable[[], list[ScoreRecord]]) -> list[ScoreRecord]:
-        """The kept records of a method, or what ``score`` returns, which is kept.
+    def answers(self, respondent: str, ask: Callable[[], list[Answers]]) -> list[Answers]:
+        """The kept answers of a respondent, or what ``ask`` returns, which is kept.
 
         Raises:
             ValueError: in one line, if they can't be written.
         """
-        if method not in self._kept:
-            self._kept[method] = score()
-            self._lines.append([{"method": method, "records": [jsonable(asdict(r)) for r in self._kept[method]]}])
-        return self._kept[method]
+        if respondent not in self._kept:
+            self._kept[respondent] = ask()
+            answers = [jsonable(asdict(x)) for x in self._kept[respondent]]
+            self._lines.append([{"respondent": respondent, "answers": answers}])
+        return self._kept[respondent]

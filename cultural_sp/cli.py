@@ -167,3 +167,29 @@ def benchmark_main() -> None:
 
     register_benchmark()
     main("benchmark", job, "benchmark", BenchmarkConfig)
+
+
+def positive_control_main() -> None:
+    """``cultural-sp-positive-control``: train a model on which a search for an alignment must succeed."""
+    from cultural_sp.positive_control.config import ControlConfig, register_control
+
+    def job(config: ControlConfig) -> None:
+        from cultural_sp.positive_control.run import positive_control
+
+        print(f"adapter: {positive_control(config)}", flush=True)
+
+    register_control()
+    main("positive-control", job, "positive_control", ControlConfig)
+
+
+def study_main() -> None:
+    """``cultural-sp-study``: a grid of runs that compares spaces and optimizers."""
+    from cultural_sp.study.config import StudyConfig, register_study
+
+    def job(config: StudyConfig) -> None:
+        from cultural_sp.study.run import study
+
+        print(f"study folder: {study(config)}", flush=True)
+
+    register_study()
+    main("study", job, "search_study", StudyConfig)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,29 +10,12 @@ from typing import Any, TypeVar
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
+from cultural_sp.checks import check_in_range, one_of
+from cultural_sp.search.settings import DE_SETTINGS, OPTIMIZERS, check_settings
+
+JOINT = "joint"
 DTYPES = ("float32", "bfloat16", "float16")
 PLACEMENTS = ("prefix", "system", "user")
-DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}  # each with its upper bound; the lower one is 0
-OPTIMIZERS: dict[str, tuple[str, ...]] = {  # kind -> the settings it has besides those of every optimizer
-    "de": ("f1", "f2", "crossover"),
-    "de_twopoints": ("f1", "f2"),
-    "cma": (),
-    "pso": (),
-    "one_plus_one": (),
-    "random": (),
-}
-
-
-def _one_of(key: str, value: str, allowed: Collection[str]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{key}={value!r} is not allowed; choose one of: {', '.join(allowed)}")
-
-
-def check_in_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Raise a ValueError that names ``key``, ``value`` and the legal range if the value lies outside it."""
-    if not low <= value <= high:
-        bound = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
-        raise ValueError(f"{key}={value} is out of range; give a number {bound}")
 
 
 @dataclass
@@ -57,6 +39,10 @@ class ModelConfig:
     """Runs code from the model's repository; leave off unless you have read it."""
     batch_size: int | None = None
     """Candidates per forward pass; null fills the memory budget of a GPU, and on a CPU measures once what is fastest."""
+    adapter: str | None = None
+    """Folder of a PEFT LoRA that is merged into the weights; ``wheel:PACKAGE/FOLDER`` for one inside an installed package."""
+    note: str = ""
+    """What every table and page must say about this model."""
     memory_gib: float | None = None
     """Memory for the activations of a forward pass; null takes four fifths of what is free on a GPU, a quarter on a CPU."""
     compile: bool = False
@@ -64,12 +50,12 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _one_of("model.dtype", self.dtype, DTYPES)
-        _one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
+        one_of("model.dtype", self.dtype, DTYPES)
+        one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
         if self.batch_size is not None:
             check_in_range("model.batch_size", self.batch_size, 1)
         if self.device_map is not None:
-            _one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
+            one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
         if self.memory_gib is not None and not self.memory_gib > 0:
             raise ValueError(f"model.memory_gib={self.memory_gib} is out of range; give a number above 0, or null")
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
@@ -79,8 +65,8 @@ class ModelConfig:
 
     @property
     def slug(self) -> str:
-        """Short name for folders and tables."""
-        name = Path(self.name_or_path).name.removesuffix(".gguf")
+        """Short name for folders and tables; an adapter's where there is one."""
+        name = Path(self.adapter or self.name_or_path).name.removesuffix(".gguf")
         return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "model"
 
 
@@ -89,9 +75,29 @@ class RegionConfig:
     """Whose scores to align to."""
 
     code: str = MISSING
-    """ISO 3166 alpha-2 code."""
+    """ISO 3166 alpha-2 code; joint if there are several."""
+    codes: Any = None
+    """Of joint: a list of ISO codes, or all for every region whose scores are complete; null otherwise."""
     vintage: str | None = None
     """Edition of the target table; null takes the survey's default. Never mixed within one target."""
+
+    def __post_init__(self) -> None:
+        """Check that one region or several are given, not both."""
+        if (self.code == JOINT) != (self.codes is not None):
+            raise ValueError(
+                f"region.codes={self.codes} does not go with region.code={self.code}; choose region=joint for several regions "
+                "at once, or leave region.codes out"
+            )
+        if self.codes is None or self.codes == "all":
+            return
+        if not (isinstance(self.codes, list) and self.codes and all(isinstance(code, str) for code in self.codes)):
+            raise ValueError(
+                f"region.codes={self.codes} is not allowed; give a list of ISO codes such as [sa,us], or all"
+            )
+        lower = [code.lower() for code in self.codes]
+        twice = sorted({code for code in lower if lower.count(code) > 1})
+        if twice:
+            raise ValueError(f"region.codes names {', '.join(twice)} more than once; name each region once")
 
 
 @dataclass
@@ -110,12 +116,22 @@ class SurveyConfig:
     """With number scoring: list before (legend_first) or after (question_first) the question."""
     option_order: str = "both"
     """With number scoring: ascending, descending, or both and averaged."""
+    tune_wordings: list[int] = field(default_factory=lambda: [0])
+    """Wordings that the search sees, its loss averaged over them; the others are held out."""
 
     def __post_init__(self) -> None:
         """Check choices."""
-        _one_of("survey.scoring", self.scoring, ("number", "label"))
-        _one_of("survey.layout", self.layout, ("legend_first", "question_first"))
-        _one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
+        one_of("survey.scoring", self.scoring, ("number", "label"))
+        one_of("survey.layout", self.layout, ("legend_first", "question_first"))
+        one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
+        if (
+            not self.tune_wordings
+            or len(set(self.tune_wordings)) < len(self.tune_wordings)
+            or min(self.tune_wordings) < 0
+        ):
+            raise ValueError(
+                f"survey.tune_wordings={self.tune_wordings} is not allowed; give different numbers from 0, such as [0,1]"
+            )
 
 
 @dataclass
@@ -135,7 +151,7 @@ class ReadoutConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _one_of("readout.kind", self.kind, ("expected", "argmax", "sample", "generate"))
+        one_of("readout.kind", self.kind, ("expected", "argmax", "sample", "generate"))
         check_in_range("readout.n_respondents", self.n_respondents, 1)
         check_in_range("readout.temperature", self.temperature, 0)
         check_in_range("readout.max_new_tokens", self.max_new_tokens, 1)
@@ -148,7 +164,7 @@ class SoftPromptConfig:
     n_tokens: int = 10
     """Number of virtual tokens P."""
     init: str = "sampled_vocab"
-    """sampled_vocab, text, random or file."""
+    """sampled_vocab, text, random or file; middle, between opposite statements, goes with space=poles."""
     init_text: str = ""
     """Text for init=text."""
     path: str | None = None
@@ -156,27 +172,34 @@ class SoftPromptConfig:
     placement: str = "prefix"
     """prefix (before everything, as PEFT does), system or user (at the start of that turn)."""
     space: str = "projection"
-    """projection: z of dim numbers times a fixed random matrix; full: every coordinate; statements: weights of texts."""
+    """projection: z of dim numbers times a fixed random matrix; full: every coordinate; statements: weights of texts that
+    share the virtual tokens; poles: one coordinate per pair of opposite texts, which have virtual tokens of their own."""
     dim: int = 64
     """Number of search coordinates of projection."""
     statements: str | None = None
-    """Of space statements: name of a shipped list or path of a .yaml file; null in the other spaces."""
+    """Of statements and poles: name of a shipped list or path of a .yaml file; null in the other spaces."""
     scale: float = 16.0
-    """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate."""
+    """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate; with poles, of the way
+    from the middle to a pole."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
-        _one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file"))
-        _one_of("soft_prompt.placement", self.placement, PLACEMENTS)
-        _one_of("soft_prompt.space", self.space, ("projection", "full", "statements"))
+        one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file", "middle"))
+        one_of("soft_prompt.placement", self.placement, PLACEMENTS)
+        one_of("soft_prompt.space", self.space, ("projection", "full", "statements", "poles"))
         check_in_range("soft_prompt.dim", self.dim, 1)
         if not self.scale > 0:
             raise ValueError(f"soft_prompt.scale={self.scale} is out of range; give a number above 0")
-        if (self.space == "statements") != (self.statements is not None):
+        if (self.space in ("statements", "poles")) != (self.statements is not None):
             raise ValueError(
                 f"soft_prompt.statements={self.statements} does not go with soft_prompt.space={self.space}; choose "
-                "soft_prompt=statements, or leave both out"
+                "soft_prompt=statements or soft_prompt=poles, or leave both out"
+            )
+        if (self.space == "poles") != (self.init == "middle"):
+            raise ValueError(
+                f"soft_prompt.init={self.init} does not go with soft_prompt.space={self.space}; middle and poles belong "
+                "together, choose soft_prompt=poles"
             )
 
 
@@ -195,32 +218,25 @@ class OptimizerConfig:
     crossover: float | None = None
     """Of de: probability that a coordinate comes from the donor."""
     budget: int = 80
-    """Evaluations, the initial prompt included; random search gets the same number."""
+    """Evaluations of the search, of all regions together; random search gets the same number."""
+    warm_start: Any = None
+    """Folders of earlier runs, or above several: what they evaluated is offered to the search, but not to the baseline."""
     seed: int = 0
     max_failed_share: float = 0.5
     """End the run if more than this share of a search's evaluations has no loss."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _one_of("optimizer.kind", self.kind, OPTIMIZERS)
+        one_of("optimizer.kind", self.kind, OPTIMIZERS)
         check_in_range("optimizer.population", self.population, 4)
         check_in_range("optimizer.budget", self.budget, 1)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
         check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
-        for key, high in DE_SETTINGS.items():
-            value = getattr(self, key)
-            if key not in OPTIMIZERS[self.kind]:
-                if value is not None:
-                    raise ValueError(
-                        f"optimizer.{key}={value} is not allowed, as {self.kind} has no such setting; leave it out, and choose "
-                        f"optimizer={self.kind} rather than optimizer.kind"
-                    )
-            elif value is None:
-                raise ValueError(
-                    f"optimizer.{key} is missing; choose optimizer={self.kind}, or give a number from 0 to {high:g}"
-                )
-            else:
-                check_in_range(f"optimizer.{key}", value, 0, high)
+        self.warm_start = [self.warm_start] if isinstance(self.warm_start, str) else self.warm_start
+        given = self.warm_start
+        if not (given is None or (isinstance(given, list) and given and all(isinstance(x, str) and x for x in given))):
+            raise ValueError(f"optimizer.warm_start={given} is not allowed; give a run folder, a list of them, or null")
+        check_settings(self.kind, {key: getattr(self, key) for key in DE_SETTINGS})
 
 
 @dataclass
@@ -231,13 +247,16 @@ class ObjectiveConfig:
     """l1: mean absolute difference between dimension scores and targets; squared: mean squared difference."""
     valid_mass_weight: float = 0.0
     """Added for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
+    argmax_weight: float = 0.0
+    """Weight of the same loss of the likeliest answers, which probabilities can move without changing."""
     constant: float = 50.0
     """C of the index formulas: 50 puts a respondent who always answers 3 at 50."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        _one_of("objective.kind", self.kind, ("l1", "squared"))
+        one_of("objective.kind", self.kind, ("l1", "squared"))
         check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
+        check_in_range("objective.argmax_weight", self.argmax_weight, 0)
 
 
 @dataclass

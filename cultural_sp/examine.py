@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 from cultural_sp.analysis.validity import assess
 from cultural_sp.baselines import midpoint_item_means
 from cultural_sp.config import AlignConfig
+from cultural_sp.inputs import tuned_wordings
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.generate import generate_answers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.respond import Respondent
-from cultural_sp.lm.soft_prompt import initial_prompt
-from cultural_sp.objective import LOSSES, l1_loss, mass_penalty
-from cultural_sp.results import ScoreRecord, Validity
-from cultural_sp.search.journal import jsonable
+from cultural_sp.results import Answers, Validity
+from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, progress
 from cultural_sp.shared import Shared
+from cultural_sp.spaces import search_space
 from cultural_sp.survey.instrument import Survey
-from cultural_sp.survey.regions import Region
 from cultural_sp.survey.render import orders_of
 from cultural_sp.survey.scoring import dimension_scores
 
@@ -32,35 +31,36 @@ READOUTS = ("expected", "argmax", "sample")
 
 
 class Examiner:
-    """Scores soft prompts and personas on a survey against a region's target."""
+    """Scores soft prompts and personas on a survey, whatever the region."""
 
-    def __init__(
-        self, lm: LanguageModel, survey: Survey, region: Region, config: AlignConfig, shared: Shared | None = None
-    ) -> None:
+    def __init__(self, lm: LanguageModel, survey: Survey, config: AlignConfig, shared: Shared | None = None) -> None:
         """Examine ``lm``; surveys are rendered when first needed and kept.
 
         Args:
             lm: the frozen model.
             survey: the instrument.
-            region: whose scores are the target.
             config: of the run.
             shared: holds ``lm`` and what other jobs made with it; None if there are no others.
 
         Raises:
             ValueError: in one line, if the objective weighs probabilities that the readout doesn't have.
         """
-        if config.objective.valid_mass_weight and config.readout.kind == "generate":
-            raise ValueError(
-                f"objective.valid_mass_weight={config.objective.valid_mass_weight} needs probabilities, which readout=generate "
-                "doesn't have; set it to 0 or choose another readout"
-            )
-        self.lm, self.survey, self.region, self.config = lm, survey, region, config
+        for name in ("valid_mass_weight", "argmax_weight"):
+            weight = getattr(config.objective, name)
+            if weight and config.readout.kind == "generate":
+                raise ValueError(
+                    f"objective.{name}={weight} needs probabilities, which readout=generate doesn't have; set it to 0 or choose "
+                    "another readout"
+                )
+        self.lm, self.survey, self.config = lm, survey, config
         self.no_prompt = np.zeros((0, lm.hidden_size), dtype=np.float32)
-        self.wordings = {"tuned": 0} | {f"held_out_{i}": i for i in range(1, survey.n_wordings)}
+        self.tuned = tuned_wordings(config, survey)
+        self.wordings = self.tuned | {
+            f"held_out_{i}": i for i in range(survey.n_wordings) if i not in self.tuned.values()
+        }
         self.tuning = cache(self._tuning)
-        self.start_mass = cache(self._start_mass)
         self._shared = Shared() if shared is None else shared
-        self._asked = (survey.fingerprint(), *astuple(config.survey))
+        self._asked = (survey.fingerprint(), repr(config.survey))
         # One budget for all jobs of a model: memory that the allocator kept from earlier ones only looks taken.
         budget = self._shared.part("budget", lambda: Batching(lm, memory_gib=config.model.memory_gib).budget)
         self.batching = Batching(lm, config.model.batch_size, budget / 2**30)
@@ -103,15 +103,14 @@ class Examiner:
         """Whether generated text is among the reported readouts."""
         return self.config.readout.report_generate or self.config.readout.kind == "generate"
 
-    def _tuning(self) -> Respondent:
+    def _tuning(self, wording: str = "tuned") -> Respondent:
         scoring = "number" if self.config.readout.kind == "generate" else None
         respondent = self._shared.part(
-            ("tuning", self._asked, scoring, self.config.soft_prompt.placement),
-            lambda: self.respondent("tuned", scoring=scoring, prompted=True, often=True),
+            ("tuning", self._asked, scoring, self.config.soft_prompt.placement, wording),
+            lambda: self.respondent(wording, scoring=scoring, prompted=True, often=True),
         )
-        respondent.batching = (
-            self.batching
-        )  # the trees are shared; the batch size, which a journal fixes, is this job's
+        # The trees are shared; the batch size, which a journal fixes, is this job's.
+        respondent.batching = self.batching
         return respondent
 
     def batch_size(self, prompt: NDArray[np.float32]) -> int:
@@ -120,37 +119,75 @@ class Examiner:
             return 1
         return self.tuning().batch_size(prompt[None])
 
+    def start_mass(self) -> float:
+        """Mean valid mass of the initial prompt on the tuned wordings.
+
+        Raises:
+            ValueError: in one line, if the model's output isn't finite.
+        """
+        mass = float(self._fitness(search_space(self.config, self.lm).initial[None]).valid_mass[0])
+        if not np.isfinite(mass):
+            raise ValueError(
+                f"objective.valid_mass_weight={self.config.objective.valid_mass_weight} compares with the initial prompt, for "
+                "which the model's output is not finite; set it to 0, or choose another soft_prompt.init or model.dtype"
+            )
+        return mass
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the V K scores that the search sees: the K dimensions, once for each view.
+
+        A view is a tuned wording under the configured readout; if the objective weighs answers, the same wordings follow once
+        more under argmax.
+        """
+        kinds = [self.config.readout.kind, *(["argmax"] if self.config.objective.argmax_weight else [])]
+        views = [f"{wording} {kind}" for kind in kinds for wording in self.tuned]
+        first, *others = [self.survey.dimension_names] * len(views)
+        return first + tuple(f"{d}, {view}" for names, view in zip(others, views[1:], strict=True) for d in names)
+
     def fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
-        """Score candidates [N, P, H] on the tuned wording under the configured readout: what the search sees."""
-        config = self.config.readout
-        respondent = self.tuning()
+        """Score candidates [N, P, H] on the tuned wordings: what the search sees, see :attr:`score_names`.
+
+        Jobs that share a model share the evaluations of candidates they have in common, such as those of random search.
+        """
+        config = self.config
+        how = (repr(config.readout), config.objective.constant, config.objective.argmax_weight > 0, config.seed)
+        key = ("fitness", self._asked, config.soft_prompt.placement, how, fingerprint(prompts))
+        return self._shared.part(key, lambda: self._fitness(prompts))
+
+    def _fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
+        views = [self._viewed(prompts, wording) for wording in self.tuned]
+        ordered = [means for kind in zip(*(means for means, _ in views), strict=True) for means in kind]
+        scores = [dimension_scores(self.survey, means, self.config.objective.constant) for means in ordered]
+        mean = np.mean(ordered[: len(self.tuned)], axis=0)
+        return Evaluation(np.concatenate(scores, axis=1), mean, np.mean([mass for _, mass in views], axis=0))
+
+    def _viewed(self, prompts: NDArray[np.float32], wording: str) -> tuple[list[Array], Array]:
+        """Item means [N, Q] on one wording, by the configured readout and if need be by argmax; valid mass [N]."""
+        config, respondent = self.config.readout, self._tuning(wording)
         if config.kind == "generate":
             codes = [generate_answers(respondent, p, config, self.config.seed) for p in prompts]
             means = np.stack([_mean_known(np.concatenate(list(c.values())), axis=0) for c in codes])
-            return self._evaluation(means, np.full(len(prompts), np.nan))
+            return [means], np.full(len(prompts), np.nan)
         answers = respondent.answer(prompts)
-        readout = make_readout(config.kind, config.n_respondents, self.config.seed)
-        codes_by_order = [readout(x, self.survey.codes()) for x in answers.log_probs.values()]
         mass = np.mean([x.mean(axis=1) for x in answers.valid_mass.values()], axis=0)
-        scored = self._evaluation(np.mean(codes_by_order, axis=0), mass)
-        weight = self.config.objective.valid_mass_weight
-        return replace(scored, loss=scored.loss + weight * mass_penalty(mass, self.start_mass())) if weight else scored
-
-    def _start_mass(self) -> float:
-        """Mean valid mass of the initial prompt on the tuned wording."""
-        start = initial_prompt(self.config.soft_prompt, self.lm, self.config.seed)
-        return float(np.mean([x.mean() for x in self.tuning().answer(start[None]).valid_mass.values()]))
+        kinds = [config.kind, *(["argmax"] if self.config.objective.argmax_weight else [])]
+        seen = []
+        for kind in kinds:
+            readout = make_readout(kind, config.n_respondents, self.config.seed)
+            by_order = [readout(x, self.survey.codes()) for x in answers.log_probs.values()]
+            # argmax and sample make an answer even of log-probabilities that are NaN.
+            seen.append(np.where(np.isfinite(mass)[:, None], np.mean(by_order, axis=0), np.nan))
+        return seen, mass
 
     def _evaluation(self, item_means: Array, valid_mass: Array) -> Evaluation:
-        config, target = self.config.objective, self.region.target
-        scores = dimension_scores(self.survey, item_means, config.constant)
-        return Evaluation(LOSSES[config.kind](scores, target), scores, item_means, valid_mass, l1_loss(scores, target))
+        scores = dimension_scores(self.survey, item_means, self.config.objective.constant)
+        return Evaluation(scores, item_means, valid_mass)
 
-    def records(self, method: str, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[ScoreRecord]:
-        """Every record of a method: all wordings, orders and readouts; generated text for the tuned wording.
+    def answers(self, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[Answers]:
+        """Everything a respondent is asked: all wordings, orders and readouts; generated text for the tuned wording.
 
         Args:
-            method: name in the records.
             prompt: soft prompt [P, H]; None for none.
             persona: system message; empty for none.
         """
@@ -163,15 +200,15 @@ class Examiner:
                 readout = make_readout(kind, self.config.readout.n_respondents, self.config.seed)
                 means = {order: readout(x, self.survey.codes())[0] for order, x in answers.log_probs.items()}
                 mass = {order: float(x.mean()) for order, x in answers.valid_mass.items()}
-                rows += self._rows(method, wording, kind, {o: m[None] for o, m in means.items()}, mass)
+                rows += self._rows(wording, kind, {o: m[None] for o, m in means.items()}, mass)
         if self.generates:
             respondent = self.respondent("tuned", persona, scoring="number", prompted=prompted)
             codes = generate_answers(respondent, prompt, self.config.readout, self.config.seed)
-            rows += self._rows(method, "tuned", "generate", codes, None)
+            rows += self._rows("tuned", "generate", codes, None)
         return rows
 
-    def midpoint_records(self) -> list[ScoreRecord]:
-        """Records of the respondent who always picks the middle, for every condition the other methods have."""
+    def midpoint_answers(self) -> list[Answers]:
+        """Those of the respondent who always picks the middle, for every condition the other methods have."""
         means = midpoint_item_means(self.survey)[None]
         rows = []
         for wording in self.wordings:
@@ -180,13 +217,13 @@ class Examiner:
                     continue
                 scoring = "number" if kind == "generate" else self.config.survey.scoring
                 orders = orders_of(scoring, self.config.survey.option_order)
-                rows += self._rows("midpoint", wording, kind, dict.fromkeys(orders, means), None)
+                rows += self._rows(wording, kind, dict.fromkeys(orders, means), None)
         return rows
 
     def _rows(
-        self, method: str, wording: str, readout: str, codes: dict[str, Array], mass: dict[str, float] | None
-    ) -> list[ScoreRecord]:
-        """Records of one condition from answers ``codes`` (order -> [R, Q], NaN is missing), with both orders averaged."""
+        self, wording: str, readout: str, codes: dict[str, Array], mass: dict[str, float] | None
+    ) -> list[Answers]:
+        """Those of one condition from answers ``codes`` (order -> [R, Q], NaN is missing), with both orders averaged."""
         codes = dict(codes)
         if len(codes) > 1:
             codes["both"] = np.concatenate(list(codes.values()))
@@ -196,12 +233,10 @@ class Examiner:
         for order, answers in codes.items():
             scored = self._evaluation(_mean_known(answers, axis=0)[None], np.array([np.nan]))
             rows.append(
-                ScoreRecord(
-                    method=method,
+                Answers(
                     wording=wording,
                     option_order=order,
                     readout=readout,
-                    loss=jsonable(scored.l1[0]),
                     dimensions=jsonable(dict(zip(self.survey.dimension_names, scored.dimensions[0], strict=True))),
                     item_means=jsonable(
                         {i.id: m for i, m in zip(self.survey.items, scored.item_means[0], strict=True)}

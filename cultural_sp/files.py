@@ -48,6 +48,30 @@ def write_text(path: Path, text: str) -> None:
         scratch.replace(path)
 
 
+def read_lines(content: bytes) -> tuple[list[dict[str, Any]], list[int], str]:
+    """The records of a file of JSON lines with checksums, up to the first line that can't be what was written.
+
+    Returns:
+        The records, in order; where each of them ends, in bytes, after a 0 for where the first begins; and what is wrong with the
+        next line, which is empty if that was all.
+    """
+    records: list[dict[str, Any]] = []
+    ends = [0]
+    for line in content.splitlines(keepends=True):
+        try:
+            record = json.loads(line)
+            if not isinstance(record, dict):
+                raise ValueError("not a JSON object")
+            record.pop(CHECKSUM, None)
+            if line != _line(record):
+                raise ValueError("its checksum is wrong")
+        except ValueError as error:
+            return records, ends, str(error)
+        records.append(record)
+        ends.append(ends[-1] + len(line))
+    return records, ends, ""
+
+
 class JsonLines:
     """An append-only file of JSON objects, one a line, each with a checksum: a wrong digit would be believed otherwise."""
 
@@ -58,30 +82,17 @@ class JsonLines:
             ValueError: in one line, if the file or another line can't be read; nothing is changed then.
         """
         self.path = path
-        self.records: list[dict[str, Any]] = []
-        """The records that were read, in order, without those appended since; record i is line i + 1."""
-        self._ends = [0]  # where each of them ends, in bytes; 0 stands before the first
-        self._size = 0  # of the whole lines, in bytes
         with using(path):
             content = path.read_bytes() if path.exists() else b""
-        lines = content.splitlines(keepends=True)
-        for number, line in enumerate(lines, 1):
-            try:
-                record = json.loads(line)
-                if not isinstance(record, dict):
-                    raise ValueError("not a JSON object")
-                record.pop(CHECKSUM, None)
-                if line != _line(record):
-                    raise ValueError("its checksum is wrong")
-            except ValueError as error:
-                if number < len(lines):
-                    raise self.damaged(number, str(error)) from error
-                print(f"{path.name}: line {number} was left half-written and is dropped", flush=True)
-                self.keep(len(self.records))
-                return
-            self._size += len(line)
-            self.records.append(record)
-            self._ends.append(self._size)
+        self.records, self._ends, problem = read_lines(content)
+        """The records that were read, in order, without those appended since; record i is line i + 1."""
+        self._size = self._ends[-1]
+        if problem:
+            number = len(self.records) + 1
+            if len(content[self._size :].splitlines()) > 1:
+                raise self.damaged(number, problem)
+            print(f"{path.name}: line {number} was left half-written and is dropped", flush=True)
+            self.keep(len(self.records))
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
         """Write records and push them to the disk; if that fails the file is as before.

@@ -25,13 +25,24 @@ PACKAGES = (
     "peft",
 )
 SHAPING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy")  # another version may give other losses
+WITHOUT_EFFECT = (("optimizer", "max_failed_share"), ("model", "note"))  # on any result
+LATER: dict[tuple[str, str], Any] = {  # finished runs from before these count as runs with the value here
+    ("region", "codes"): None,
+    ("optimizer", "warm_start"): None,
+    ("model", "adapter"): None,
+    ("survey", "tune_wordings"): [0],
+    ("objective", "argmax_weight"): 0.0,
+}
 
 
 def content(config: dict[str, Any]) -> dict[str, Any]:
-    """What can change a result in a config given as nested dictionaries: not where it lies or is shown, nor when it gives up."""
-    optimizer = {k: v for k, v in config["optimizer"].items() if k != "max_failed_share"}
-    elsewhere = ("output_dir", "overwrite", "tracker")
-    return {k: v for k, v in config.items() if k not in elsewhere} | {"optimizer": optimizer}
+    """What can change a result in a config given as nested dictionaries: not where it lies or is shown, nor when a run gives up."""
+    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite", "tracker")}
+    for group, key in WITHOUT_EFFECT:
+        kept[group] = {k: v for k, v in kept[group].items() if k != key}
+    for (group, key), default in LATER.items():
+        kept[group] = {k: v for k, v in kept[group].items() if k != key or v != default}
+    return kept
 
 
 def config_hash(config: AlignConfig) -> str:

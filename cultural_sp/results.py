@@ -15,6 +15,19 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What one respondent answered under one wording, option order and readout; the fields are those of a score record."""
+
+    wording: str
+    option_order: str
+    readout: str
+    dimensions: dict[str, float | None]
+    item_means: dict[str, float | None]
+    valid_mass: float | None
+    missing: float
+
+
+@dataclass(frozen=True)
 class ScoreRecord:
     """One row of the tidy table ``scores``: a method under one wording, option order and readout."""
 
@@ -74,7 +87,7 @@ class Result:
     model: str
     seed: int
     evaluations: int
-    """Budget of the search, and again of random search."""
+    """Budget of the search, and again of random search; in a joint run of all its regions together."""
     scores: list[ScoreRecord]
     validity: Validity | None
     """None if the check was switched off."""
@@ -83,6 +96,12 @@ class Result:
     seconds: dict[str, float] = field(default_factory=dict)
     optimizer: str = "de"
     """The optimizer behind ``aligned``: one of ``optimizer.kind``; the first runs had no other than de."""
+    note: str = ""
+    """What must be said about the model wherever its numbers appear."""
+    joint: list[str] = field(default_factory=list)
+    """Codes of all regions of the joint run that this is part of, itself included; empty for a run of its own."""
+    warm_start: dict[str, Any] | None = None
+    """sources (journal -> number of its evaluations), and how many different candidates were offered; None without."""
     schema_version: int = SCHEMA_VERSION
 
     def score(

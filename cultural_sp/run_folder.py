@@ -15,10 +15,11 @@ from filelock import FileLock, Timeout
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cultural_sp.analysis.tables import summary
+from cultural_sp.analysis.tables import report
 from cultural_sp.config import AlignConfig
 from cultural_sp.differences import differences
 from cultural_sp.files import WAY_OUT, using, write_text
+from cultural_sp.inputs import joint_codes
 from cultural_sp.provenance import config_hash, content
 from cultural_sp.results import Result, load_result
 
@@ -28,13 +29,30 @@ LOCK, HOLDER = ".lock", ".holder"
 
 
 def run_folder(config: AlignConfig) -> Path:
-    """``output_dir/name/region[-vintage]/model/seed-N``."""
+    """``output_dir/name/region[-vintage]/model/seed-N``; the region of a joint run is ``joint``."""
     region = config.region.code.lower() + (f"-{config.region.vintage}" if config.region.vintage else "")
     return Path(config.output_dir) / config.name / region / config.model.slug / f"seed-{config.seed}"
 
 
-def skip_finished(config: AlignConfig) -> Result | None:
-    """Print and return the result if the run folder already holds this very run, finished; None if there is work to do.
+def region_folders(config: AlignConfig) -> dict[str, Path]:
+    """Region code -> where its results go: the run folder, or in a joint run a folder of the region's own in it.
+
+    Raises:
+        ValueError: in one line, if the regions of a joint run can't be found out.
+    """
+    folder = run_folder(config)
+    if config.region.codes is None:
+        return {config.region.code.lower(): folder}
+    return {code: folder / code for code in joint_codes(config)}
+
+
+def result_files(folder: Path) -> list[Path]:
+    """The results in a run folder: its own, or those of the regions of a joint run."""
+    return [folder / RESULT] if (folder / RESULT).is_file() else sorted(folder.glob(f"*/{RESULT}"))
+
+
+def skip_finished(config: AlignConfig) -> list[Result] | None:
+    """Print and return the results if the run folder already holds this very run, finished; None if there is work to do.
 
     Raises:
         ValueError: in one line, if it holds a run with another config and ``overwrite`` is off.
@@ -42,16 +60,18 @@ def skip_finished(config: AlignConfig) -> Result | None:
     folder = run_folder(config)
     if config.overwrite:
         return None
-    result = load_result(folder / RESULT) if (folder / RESULT).is_file() else None
+    files = [there / RESULT for there in region_folders(config).values()]
+    results = [load_result(file) for file in files if file.is_file()]
     differ = _differences(folder / CONFIG, config)
-    if result is not None and not differ:  # config.yaml may have been edited or lost
+    for result in results:  # config.yaml may have been edited or lost
         there = {"config_hash": result.provenance.get("config_hash")}
-        differ = differences(there, {"config_hash": config_hash(config)})
+        differ = differ or differences(there, {"config_hash": config_hash(config)})
     if differ:
         raise ValueError(f"run folder {folder} holds a run with another config: {differ}; {WAY_OUT}")
-    if result is not None:
-        print(f"already finished with this config\n{summary(result, config.readout.kind)}")
-    return result
+    if len(results) < len(files):
+        return None
+    print(f"already finished with this config\n{report(results, config.readout.kind)}")
+    return results
 
 
 @contextmanager

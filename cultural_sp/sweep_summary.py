@@ -1,4 +1,4 @@
-"""The table at the end of a sweep: a row per job, printed and as CSV."""
+"""The table at the end of a sweep: a row per job, or per region of a joint one, printed and as CSV."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ import io
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cultural_sp.files import using, write_text
-from cultural_sp.results import load_result
-from cultural_sp.run_folder import RESULT
+from cultural_sp.results import Result, load_result
+from cultural_sp.run_folder import result_files
 from cultural_sp.sweep import FAILED, Outcome, Sweep
 
 METHODS = ("aligned", "naive", "persona", "random_search", "midpoint")
 NAMED = 5  # failed jobs with their reasons in the last line; the table has all
+Found = tuple[str | None, dict[str, float | None], str | None, str]
 OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A job with what varies and what it found."""
+    """A job with what varies and what it found, for one region."""
 
     outcome: Outcome
+    region: str | None
     varying: dict[str, str]
     """The overrides in which the jobs differ."""
     losses: dict[str, float | None]
     """Method -> loss on the tuned wording under the searched readout; nothing if there is no result."""
+    folder: str | None
+    """Where the result lies."""
+    note: str = ""
+    """What must be said about the model."""
 
     @property
     def title(self) -> str:
@@ -43,24 +49,36 @@ class Row:
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
-    """The jobs with the overrides in which they differ, and the losses that lie in their run folders."""
+    """The jobs with the overrides in which they differ, and the losses of every region that lie in their run folders."""
     given = [dict(override.split("=", 1) for override in o.overrides if "=" in override) for o in outcomes]
     keys = list(dict.fromkeys(key for overrides in given for key in overrides))
     keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
     return [
-        Row(outcome, {key: overrides.get(key, "") for key in keys}, _losses(outcome))
+        Row(outcome, region, {key: overrides.get(key, "") for key in keys}, losses, folder, note)
         for outcome, overrides in zip(outcomes, given, strict=True)
+        for region, losses, folder, note in _found(outcome)
     ]
 
 
-def _losses(outcome: Outcome) -> dict[str, float | None]:
-    if outcome.folder is None or outcome.readout is None:
-        return {}
-    try:
-        result = load_result(Path(outcome.folder) / RESULT)
-        return {method: result.score(method, "tuned", outcome.readout).loss for method in METHODS}
-    except (ValueError, KeyError):  # moved or replaced since; the state says what is known
-        return {}
+def _found(outcome: Outcome) -> list[Found]:
+    """Region, losses, folder and note of every result of a job; without a result those of the job itself, without losses."""
+    found: list[Found] = []
+    if outcome.folder is not None and outcome.readout is not None:
+        with suppress(ValueError, KeyError):  # moved or replaced since; the state says what is known
+            for file in result_files(Path(outcome.folder)):
+                result = load_result(file)
+                found.append(
+                    (_region(outcome, result), _losses(result, outcome.readout), str(file.parent), result.note)
+                )
+    return found or [(outcome.region, {}, outcome.folder, "")]
+
+
+def _region(outcome: Outcome, result: Result) -> str | None:
+    return f"{outcome.region}: {result.region['code']}" if result.joint else outcome.region
+
+
+def _losses(result: Result, readout: str) -> dict[str, float | None]:
+    return {method: result.score(method, "tuned", readout).loss for method in METHODS}
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
@@ -78,7 +96,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
         o = row.outcome
         losses = [row.losses.get(method) for method in METHODS]
         table.writerow(
-            [o.job, o.region, o.seed, o.model, *row.others.values(), *losses, o.readout, o.state, o.error, o.folder]
+            [o.job, row.region, o.seed, o.model, *row.others.values(), *losses, o.readout, o.state, o.error, row.folder]
         )
     write_text(path, text.getvalue())
 
@@ -87,7 +105,7 @@ def printed(rows: Sequence[Row]) -> str:
     """The rows as aligned text: the model and the readout only if there are several."""
     columns: dict[str, list[str]] = {
         "job": [str(row.outcome.job) for row in rows],
-        "region": [row.outcome.region or "" for row in rows],
+        "region": [row.region or "" for row in rows],
         "seed": [str(row.outcome.seed) for row in rows],
     }
     for name in ("model", "readout"):
@@ -102,6 +120,7 @@ def printed(rows: Sequence[Row]) -> str:
     lines.append("-" * len(lines[0]))
     for i, state in enumerate(states):
         lines.append("  ".join([*(_padded(head, values, values[i]) for head, values in columns.items()), state]))
+    lines += [f"model: {note}" for note in dict.fromkeys(row.note for row in rows) if note]
     return "\n".join(lines)
 
 
@@ -151,7 +170,7 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
     print(f"\n{printed(rows)}\n", flush=True)
     if errors:
         named = "; ".join(errors[:NAMED]) + ("; ..." if len(errors) > NAMED else "")
-        print(f"error: {len(errors)} of {len(rows)} jobs failed: {named}", file=sys.stderr, flush=True)
+        print(f"error: {len(errors)} of {len(outcomes)} jobs failed: {named}", file=sys.stderr, flush=True)
     try:
         write_csv(sweep.summary, rows)
         print(f"sweep summary: {sweep.summary}", flush=True)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from cultural_sp.align import open_survey
 from cultural_sp.config import AlignConfig
 from cultural_sp.examine import Examiner
+from cultural_sp.inputs import open_regions, open_survey
 from cultural_sp.lm.load import load_model
 from cultural_sp.results import Validity
 from cultural_sp.shared import Shared
-from cultural_sp.survey.regions import load_region
 
 
 def check(config: AlignConfig, shared: Shared | None = None) -> Validity:
     """Check one model on one survey and print the statistics; nothing is written."""
     shared = Shared() if shared is None else shared
     survey = open_survey(config)
-    region = load_region(survey, config.region.code, config.region.vintage)
-    validity = Examiner(shared.model(config.model, load_model), survey, region, config, shared).validity()
+    open_regions(config, survey)  # says what is wrong with them
+    validity = Examiner(shared.model(config.model, load_model), survey, config, shared).validity()
     print(report(validity))
     return validity
 

@@ -127,7 +127,7 @@ def toy_survey(toy_survey_file):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Figures take longer than all the rest of a tiny run."""
-    monkeypatch.setattr("cultural_sp.align.save_figures", lambda *arguments: None)
+    monkeypatch.setattr("cultural_sp.conclude.save_figures", lambda *arguments: None)
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,7 @@ def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_fig
     mine.write_text(
         "PDI: {high: [Obey.], low: [All are equal.]}\nIDV: {high: [I come first.], low: [We come first.]}\n"
     )
-    overrides = ["soft_prompt=statements", f"soft_prompt.statements={mine}"]
+    overrides = ["soft_prompt=statements", f"soft_prompt.statements={mine}", "optimizer.budget=40"]
     code, out, err = call(monkeypatch, capsys, *tiny_run, *overrides)
     assert code == 0, err
     assert "statements that weigh most, of 4 (statements.csv):" in out
@@ -147,6 +147,16 @@ def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_fig
     code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
     assert code == 2
     assert "statements_hash=" in err
+
+
+def test_what_must_be_said_about_a_model_is_said(monkeypatch, capsys, tiny_run, no_figures, tmp_path):
+    code, out, err = call(monkeypatch, capsys, *tiny_run, "model.note='a phantom, no culture'")
+    assert code == 0, err
+    assert out.count("model: a phantom, no culture") == 2  # before the run and below its table
+    assert load_result(next((tmp_path / "outputs").rglob("result.json"))).note == "a phantom, no culture"
+    code, out, _ = call(monkeypatch, capsys, *tiny_run, "model.note='said otherwise'")
+    assert code == 0
+    assert "already finished" in out  # the words shape no number
 
 
 def test_the_journal_holds_what_is_searched_and_what_is_reported(monkeypatch, capsys, tiny_run, tmp_path):

@@ -43,6 +43,11 @@ def test_region_codes_survive_yaml_and_hydra(code):
     assert composed(f"region={code}").region.code == code
 
 
+def test_a_joint_run_is_of_the_regions_of_the_paper():
+    region = composed("region=joint").region
+    assert (region.code, region.codes) == ("joint", ["sa", "us", "cn", "in"])
+
+
 def test_the_optimizer_follows_the_seed():
     assert composed("seed=7").optimizer.seed == 7
 
@@ -56,8 +61,15 @@ def test_the_optimizer_follows_the_seed():
         ("optimizer.f1=-1", "optimizer.f1=-1.0"),
         ("optimizer.f2=null", "optimizer.f2 is missing; choose optimizer=de, or give a number from 0 to 2"),
         ("optimizer.kind=bees", "choose one of: de, de_twopoints, cma, pso, one_plus_one, random"),
-        ("optimizer.kind=cma", "optimizer.f1=0.8 is not allowed, as cma has no such setting; leave it out, and choose"),
-        ("optimizer.kind=de_twopoints", "optimizer.crossover=0.5 is not allowed, as de_twopoints has no such setting"),
+        ("optimizer.kind=cma", "optimizer.f1=0.5 is not allowed, as cma has no such setting; leave it out, and choose"),
+        ("optimizer.kind=de_twopoints", "optimizer.crossover=0.9 is not allowed, as de_twopoints has no such setting"),
+        (
+            "optimizer.warm_start=[]",
+            "optimizer.warm_start=[] is not allowed; give a run folder, a list of them, or null",
+        ),
+        ("optimizer.warm_start=[3]", "optimizer.warm_start=[3] is not allowed"),
+        ("optimizer.warm_start=3", "optimizer.warm_start=3 is not allowed"),
+        ("optimizer.warm_start=''", "optimizer.warm_start=[''] is not allowed"),
         ("soft_prompt.n_tokens=0", "soft_prompt.n_tokens=0"),
         ("soft_prompt.scale=0", "soft_prompt.scale=0"),
         ("soft_prompt.placement=suffix", "choose one of: prefix, system, user"),

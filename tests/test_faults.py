@@ -11,12 +11,13 @@ from runs import Run, call, folder_of, outcome, refused, without_bars
 from cultural_sp.analysis.figures import save_figures
 from cultural_sp.config import AlignConfig, ModelConfig, RegionConfig
 from cultural_sp.examine import Examiner
+from cultural_sp.lm.respond import Respondent
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import HOLDER, LOCK, hold
 from cultural_sp.search.journal import read_journal
 
 RESUME = "the same command, without overwrite=true, goes on from what is saved"
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 FINISHING = "stopping after the current batch; a second signal stops at once"
 
 
@@ -26,10 +27,9 @@ def mine(short_run, tmp_path):
 
 
 @pytest.mark.parametrize("room", [0, 700, 5000, 12500, 20000])
-@pytest.mark.slow
 def test_a_full_disk_stops_the_run_with_one_line(monkeypatch, capsys, tmp_path, mine, whole_run, room):
     if room == 20000:
-        monkeypatch.setattr("cultural_sp.align.save_figures", save_figures)
+        monkeypatch.setattr("cultural_sp.conclude.save_figures", save_figures)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:  # no file may grow beyond this; what a full disk does to the writer
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
@@ -91,7 +91,6 @@ def test_a_folder_that_becomes_read_only_is_one_line(monkeypatch, capsys, tmp_pa
     assert outcome(folder_of(tmp_path)) == outcome(whole_run)
 
 
-@pytest.mark.slow
 def test_a_second_writer_is_refused_while_the_first_lives(monkeypatch, capsys, tmp_path, mine):
     long = [*mine, "optimizer.budget=3000", "validity=false"]
     first = Run(long, tmp_path / "log")
@@ -131,7 +130,6 @@ def test_a_folder_that_stays_empty_is_removed_with_those_made_for_it(tmp_path):
     ("number", "code", "sweep"),
     [(signal.SIGINT, 130, False), (signal.SIGTERM, 143, False), (signal.SIGTERM, 143, True)],
 )
-@pytest.mark.slow
 def test_a_signal_stops_after_the_batch_and_the_run_goes_on(monkeypatch, capsys, tmp_path, mine, number, code, sweep):
     mine = [*mine, "optimizer.budget=300", "validity=false"]
     run = Run([*(["--multirun", "seed=0,1"] if sweep else []), *mine], tmp_path / "log")
@@ -154,7 +152,6 @@ def test_a_signal_stops_after_the_batch_and_the_run_goes_on(monkeypatch, capsys,
     assert "again" not in out  # the batch was whole
 
 
-@pytest.mark.slow
 def test_a_signal_while_the_model_loads_stops_at_once(tmp_path, mine):
     run = Run(mine, tmp_path / "log")
     assert run.wait_for((folder_of(tmp_path) / HOLDER).exists)
@@ -202,4 +199,20 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
     assert code == 2
     assert (
         "2 of 5 evaluations of random_search have no loss (optimizer.max_failed_share=0.0): the model's answers" in err
+    )
+
+
+def test_an_initial_prompt_that_nothing_can_be_compared_with_is_one_line(monkeypatch, capsys, tmp_path, mine):
+    answer = Respondent.answer
+
+    def without_mass(self, prompts):
+        answers = answer(self, prompts)
+        for values in answers.valid_mass.values():
+            values[...] = np.nan
+        return answers
+
+    monkeypatch.setattr(Respondent, "answer", without_mass)
+    err = refused(monkeypatch, capsys, tmp_path, *mine, "validity=false", "objective.valid_mass_weight=2")
+    assert (
+        "objective.valid_mass_weight=2.0 compares with the initial prompt, for which the model's output is not" in err
     )

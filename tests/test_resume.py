@@ -7,7 +7,7 @@ from runs import Run, call, folder_of, outcome, refused
 from safetensors.numpy import load_file
 
 BUDGET = 12
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 
 
 def copy_of(whole_run, output, *, lines, torn=0, scores=0, torn_scores=0, drop=()):
@@ -85,6 +85,20 @@ def test_an_unfinished_run_of_another_config_is_refused_before_the_model_loads(
     assert "choose another name=, or replace it with overwrite=true" in err
 
 
+def test_a_finished_run_from_before_a_setting_came_is_still_finished(
+    monkeypatch, capsys, tmp_path, short_run, whole_run
+):
+    folder = folder_of(tmp_path)
+    shutil.copytree(whole_run, folder)
+    config = (folder / "config.yaml").read_text().replace(str(whole_run.parents[3]), str(tmp_path))
+    before = config.replace("  codes: null\n", "").replace("  warm_start: null\n", "")
+    assert len(before.splitlines()) == len(config.splitlines()) - 2
+    (folder / "config.yaml").write_text(before)
+    code, out, err = call(monkeypatch, capsys, *short_run, f"output_dir={tmp_path}")
+    assert code == 0, err
+    assert "already finished" in out
+
+
 def other_weights(model, survey, monkeypatch):
     from safetensors.numpy import save_file
 
@@ -103,7 +117,7 @@ def other_survey(model, survey, monkeypatch):
 
 
 def other_versions(model, survey, monkeypatch):
-    monkeypatch.setattr("cultural_sp.align.shaping_versions", lambda: {"torch": "1.0"})
+    monkeypatch.setattr("cultural_sp.header.shaping_versions", lambda: {"torch": "1.0"})
 
 
 @pytest.mark.parametrize(
@@ -148,7 +162,6 @@ def test_a_damaged_file_is_named_and_overwrite_is_the_way_out(
     assert outcome(folder)["prompt"] == outcome(whole_run)["prompt"]
 
 
-@pytest.mark.slow
 def test_a_run_that_is_killed_twenty_times_comes_to_the_same(tmp_path, short_run):
     short_run = [*short_run, "optimizer.budget=60"]
     calm, output = tmp_path / "calm", tmp_path / "killed"

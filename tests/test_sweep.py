@@ -24,7 +24,7 @@ from cultural_sp.sweep import RUNNING, Sweep
 from cultural_sp.sweep_summary import reported
 
 REGIONS = ("us", "jp", "cn", "in")
-pytestmark = pytest.mark.usefixtures("no_figures")
+pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 
 
 def sweep_of(short_run, output, *overrides):
@@ -60,7 +60,7 @@ def whole_sweep(four_regions, tmp_path_factory):
         return lambda *arguments: (calls.append(name), function(*arguments))[1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cultural_sp.align.save_figures", lambda *arguments: None)
+        patch.setattr("cultural_sp.conclude.save_figures", lambda *arguments: None)
         patch.setattr("cultural_sp.align.load_model", counted("load", cultural_sp.align.load_model))
         patch.setattr("cultural_sp.examine.assess", counted("validity", cultural_sp.examine.assess))
         patch.setattr(sys, "argv", ["align.py", *sweep_of(four_regions, output)])
@@ -82,7 +82,6 @@ def test_a_job_of_a_sweep_comes_to_what_it_comes_to_alone(
     assert outcome(folder_of(tmp_path, "in")) == outcome(folder_of(whole_sweep[0], "in"))
 
 
-@pytest.mark.slow
 def test_a_killed_sweep_does_only_what_is_left(monkeypatch, capsys, tmp_path, four_regions, whole_sweep):
     output = tmp_path / "killed"
     run = Run(sweep_of(four_regions, output), tmp_path / "log")
@@ -120,19 +119,19 @@ def test_a_finished_sweep_is_over_at_once_without_torch(four_regions, whole_swee
 
 def test_a_failed_job_is_named_and_the_others_finish(monkeypatch, capsys, tmp_path, short_run):
     sweep = sweep_of(
-        short_run, tmp_path, "validity=false", "region=us,sa", "optimizer.f1=0.8,0.7", "name=${optimizer.f1}"
+        short_run, tmp_path, "validity=false", "region=us,sa", "optimizer.f1=0.5,0.7", "name=${optimizer.f1}"
     )
     code, out, err = call(monkeypatch, capsys, *sweep, "region.vintage=matrix_2015")
     assert code == 2
     reason = "region.code='sa' has no score in region.vintage=matrix_2015; it has in: "
     last = without_bars(err)[-1]
-    assert last.startswith(f"error: 2 of 4 jobs failed: job 2 region=sa optimizer.f1=0.8: {reason}")
+    assert last.startswith(f"error: 2 of 4 jobs failed: job 2 region=sa optimizer.f1=0.5: {reason}")
     rows = summary_in(tmp_path)
     states = ["finished now"] * 2 + ["failed"] * 2
     assert [(r["job"], r["region"], r["state"]) for r in rows] == list(
         zip("0123", ("us", "us", "sa", "sa"), states, strict=True)
     )
-    assert [r["optimizer.f1"] for r in rows] == ["0.8", "0.7"] * 2
+    assert [r["optimizer.f1"] for r in rows] == ["0.5", "0.7"] * 2
     assert rows[2]["error"].startswith(reason)
     assert rows[2]["aligned"] == rows[2]["run_folder"] == ""
     result = json.loads((tmp_path / "0.7/us-matrix_2015/tiny/seed-0/result.json").read_text())
@@ -287,17 +286,16 @@ LAUNCHERS = {
 def test_jobs_in_other_processes_share_a_table(monkeypatch, capsys, tmp_path, four_regions, whole_sweep, launcher):
     pytest.importorskip(LAUNCHERS[launcher])
     copytree(folder_of(whole_sweep[0], "us"), folder_of(tmp_path, "us"))
-    sweep = sweep_of(four_regions, tmp_path, f"hydra/launcher={launcher}", "region=us", "optimizer.f1=0.8,0.7")
+    sweep = sweep_of(four_regions, tmp_path, f"hydra/launcher={launcher}", "region=us", "optimizer.f1=0.5,0.7")
     code, out, err = call(monkeypatch, capsys, *sweep)
     assert code == 2
     assert [row["state"] for row in summary_in(tmp_path)] == ["was finished", "failed"]
     (last,) = [line for line in err.splitlines() if "jobs failed" in line]
     assert last.startswith("error: 1 of 2 jobs failed: job 1 optimizer.f1=0.7: run folder ")
-    assert "optimizer.f1=0.8 there, 0.7 here" in last
+    assert "optimizer.f1=0.5 there, 0.7 here" in last
     assert "sweep summary: " in out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_jobs_in_other_processes_come_to_the_same(monkeypatch, capsys, tmp_path, four_regions, whole_sweep, launcher):
     pytest.importorskip(LAUNCHERS[launcher])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib
 import numpy as np
@@ -13,9 +14,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cultural_sp.analysis.tables import labels
+from cultural_sp.analysis.tables import labels, origin
 from cultural_sp.results import Result
-from cultural_sp.search.loop import SearchResult
+from cultural_sp.search.ledger import SearchResult
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 COLOURS = {
@@ -68,11 +69,18 @@ def convergence(result: Result, random_search: SearchResult, search: SearchResul
     axes.set_xlim(1, max(len(search.l1), 2))
     axes.set_xlabel("evaluations")
     axes.set_ylabel(f"loss (mean absolute difference, index points)\ntuned wording, {readout} readout")
-    axes.set_title(
-        f"{result.region['country']} ({result.region['vintage']}): best candidate so far", loc="left", fontsize=11
-    )
+    axes.set_title(_title(result, "best candidate so far"), loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _title(result: Result, shown: str) -> str:
+    return "\n".join(
+        [
+            f"{result.region['country']} ({result.region['vintage']}): {shown}",
+            *(fill(line, 90) for line in origin(result)),
+        ]
+    )
 
 
 def _label_ends(axes: Axes, ends: list[tuple[float, str]], names: dict[str, str]) -> None:
@@ -101,7 +109,7 @@ def dimensions(result: Result, readout: str) -> Figure:
     rows = np.arange(len(names))[::-1]
     figure, axes = plt.subplots(figsize=(7.5, 0.62 * len(names) + 1.5))
     axes.axvspan(0, 100, color="#f2f2f2", zorder=0)
-    held_out = sorted({r.wording for r in result.scores} - {"tuned"})
+    held_out = sorted({r.wording for r in result.scores if r.wording.startswith("held_out")})
     for method, offset in (("naive", 0.16), ("persona", 0.0), ("aligned", -0.16)):
         tuned = _scores(result, method, "tuned", readout, names)
         axes.plot(
@@ -116,9 +124,7 @@ def dimensions(result: Result, readout: str) -> Figure:
     axes.plot([], [], "o", color="#666666", markerfacecolor="none", markersize=5, label="held-out wordings")
     axes.set_yticks(rows, names)
     axes.set_xlabel(f"index points ({readout} readout; the published scale is shaded)")
-    axes.set_title(
-        f"{result.region['country']} ({result.region['vintage']}): dimension scores", loc="left", fontsize=11
-    )
+    axes.set_title(_title(result, "dimension scores"), loc="left", fontsize=11)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)

@@ -1,6 +1,8 @@
-"""The terminal table at the end of a run."""
+"""The terminal tables at the end of a run."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from cultural_sp.results import METHODS, Result, ScoreRecord
 
@@ -12,6 +14,9 @@ OPTIMIZERS = {
     "one_plus_one": "(1+lambda)-ES",
     "random": "more random search",
 }
+
+
+JOINT_METHODS = ("naive", "persona", "random_search", "aligned", "midpoint")
 
 
 def labels(result: Result) -> dict[str, str]:
@@ -36,6 +41,37 @@ def columns(result: Result, searched: str) -> list[tuple[str, str, str]]:
     return chosen + [(f"tuned {r}", "tuned", r) for r in rest if r in present]
 
 
+def report(results: Sequence[Result], searched: str) -> str:
+    """What a run ends with: the summary of its region, or the table of a joint run's regions."""
+    return joint_summary(results, searched) if results[0].joint else summary(results[0], searched)
+
+
+def joint_summary(results: Sequence[Result], searched: str) -> str:
+    """Losses of every region of a joint run on the tuned wording under the searched readout, as aligned text."""
+    names = labels(results[0])
+    rows = [[f"loss, tuned {searched}", *(names[method] for method in JOINT_METHODS)]]
+    for result in results:
+        scores = [result.score(method, "tuned", searched) for method in JOINT_METHODS]
+        rows.append([f"{result.region['code']} {result.region['country']}", *map(_loss, scores)])
+    return "\n" + "\n\n".join([_aligned(rows), *origin(results[0]), _validity(results[0])]) + "\n"
+
+
+def origin(result: Result) -> list[str]:
+    """What a reader must know about where a result came from, a line each: nothing if it stands for itself."""
+    lines = [f"model: {result.note}"] if result.note else []
+    if result.joint:
+        number = f"{len(result.joint)} region{'s' if len(result.joint) > 1 else ''}"
+        lines.append(
+            f"joint run of {number}, which share {result.evaluations} evaluations; random search had as many in total"
+        )
+    if result.warm_start is not None:
+        offered, runs = result.warm_start["offered"], len(result.warm_start["sources"])
+        lines.append(
+            f"warm start from {offered} candidates of {runs} earlier run{'s' if runs > 1 else ''}; random search had none"
+        )
+    return lines
+
+
 def summary(result: Result, searched: str = "expected") -> str:
     """Losses of every method, then the dimension scores behind the first column, as aligned text."""
     heads, names = columns(result, searched), labels(result)
@@ -49,11 +85,16 @@ def summary(result: Result, searched: str = "expected") -> str:
         scores.append([names[method], *(_number(record.dimensions[d]) for d in dimensions), mass])
     target = result.region["target"]
     scores.append([f"target ({result.region['vintage']})", *(_number(target[d]) for d in dimensions), ""])
-    parts = [_aligned(losses), _aligned(scores)]
-    parts.append(f"validity: {result.validity.sentence}" if result.validity else "validity: not checked")
-    if result.validity is not None and result.validity.verdict != "measurable":
-        parts.append("These numbers show that the search works on its objective; they say nothing about a culture.")
-    return "\n" + "\n\n".join(parts) + "\n"
+    return "\n" + "\n\n".join([_aligned(losses), _aligned(scores), *origin(result), _validity(result)]) + "\n"
+
+
+def _validity(result: Result) -> str:
+    if result.validity is None:
+        return "validity: not checked"
+    sentence = f"validity: {result.validity.sentence}"
+    if result.validity.verdict == "measurable":
+        return sentence
+    return f"{sentence}\n\nThese numbers show that the search works on its objective; they say nothing about a culture."
 
 
 def _loss(record: ScoreRecord) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from cultural_sp.config import ModelConfig, SurveyConfig, check_in_range
+from cultural_sp.checks import check_in_range
+from cultural_sp.config import ModelConfig, SurveyConfig
 
 
 @dataclass

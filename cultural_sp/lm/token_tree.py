@@ -135,3 +135,25 @@ def build_trees(questions: Sequence[TokenizedQuestion], max_nodes: int) -> list[
         return [whole]
     middle = len(questions) // 2
     return build_trees(questions[:middle], max_nodes) + build_trees(questions[middle:], max_nodes)
+
+
+def option_log_probs(tree: TokenTree, values: torch.Tensor) -> torch.Tensor:
+    """Log-probability [N, Q, O] of every option of every question of a tree.
+
+    Args:
+        tree: the packed questions.
+        values: log-probabilities [N, C] of what the tree reads.
+
+    Returns:
+        Sums over an option's tokens of log P(token | soft prompt and path); ``-inf`` pads questions with fewer options.
+    """
+    width = max(map(len, tree.options))
+    nothing, impossible = (
+        len(tree.reads),
+        len(tree.reads) + 1,
+    )  # adds nothing to an option; stands for one that isn't there
+    paths = [[*question, *[(impossible,)] * (width - len(question))] for question in tree.options]
+    longest = max(len(path) for question in paths for path in question)
+    index = torch.tensor([[[*path, *[nothing] * (longest - len(path))] for path in question] for question in paths])
+    ends = values.new_tensor([0.0, -torch.inf]).expand(len(values), 2)
+    return torch.cat([values, ends], dim=1)[:, index.to(values.device)].sum(-1)

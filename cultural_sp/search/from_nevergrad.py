@@ -10,57 +10,147 @@ from numpy.typing import NDArray
 
 from cultural_sp.config import OptimizerConfig
 
+Array = NDArray[np.float64]
 FAILED = 1e20  # what nevergrad is told for a candidate without a loss; it warns at infinity
 
 
 class FromNevergrad:
     """An optimizer of nevergrad that is asked and told whole generations."""
 
-    def __init__(self, family: Any, config: OptimizerConfig, dim: int, *, drop_one: bool = False) -> None:
+    def __init__(self, family: Any, config: OptimizerConfig, dim: int) -> None:
         """Optimizer over R^dim, seeded by the config; the first candidate is the initial prompt.
 
         Args:
             family: nevergrad's configured optimizer class.
             config: seed and generation size.
             dim: number of search coordinates.
-            drop_one: let z = 0 take the place of a drawn candidate, for optimizers that draw a generation at a time: one left
-                over would shift all later generations.
         """
+        self.generation_size = config.population
         parametrization = ng.p.Array(init=np.zeros(dim))
         # Set, not seeded in place: reading the attribute first would draw from the global generator.
         parametrization.random_state = np.random.RandomState(config.seed)
-        self.generation_size = config.population
         # Without a budget: the candidates must not depend on how many are still to come.
         self._optimizer = family(parametrization, budget=None, num_workers=config.population)
-        if drop_one:
-            self._optimizer.ask()
         self._optimizer.suggest(np.zeros(dim))
         self._asked: list[Any] = []
 
-    def ask(self, n: int) -> NDArray[np.float64]:
+    def ask(self, n: int) -> Array:
         """The next ``n`` candidates [n, d]."""
         self._asked = [self._optimizer.ask() for _ in range(n)]
         return np.stack([candidate.value for candidate in self._asked])
 
-    def tell(self, losses: NDArray[np.float64]) -> None:
+    def tell(self, losses: Array) -> None:
         """Losses [n] of the candidates asked last."""
         for candidate, loss in zip(self._asked, losses, strict=True):
             self._optimizer.tell(candidate, float(loss) if np.isfinite(loss) else FAILED)
         self._asked = []
 
+    def _tell_unasked(self, z: Array, loss: float) -> None:
+        """Let nevergrad have a candidate [d] that it didn't ask for."""
+        self._optimizer.tell(self._optimizer.parametrization.spawn_child(new_value=z.copy()), loss)
 
-def de(config: OptimizerConfig, dim: int) -> FromNevergrad:
+
+class Evolution(FromNevergrad):
+    """Differential Evolution: a population in which every member is challenged once a generation."""
+
+    def offer(self, z: Array, losses: Array) -> None:
+        """Fill the population with offered candidates, or let them replace its worst members where they are better.
+
+        This is nevergrad's own rule for candidates that it didn't ask for. More than ``population`` of them could not stay, so
+        only the best are passed on; z = 0 is left out, as it is asked first anyway and would stand in the population twice.
+        """
+        others = z.any(axis=1)
+        for i in best_first(np.where(others, losses, np.nan))[: self.generation_size]:
+            self._tell_unasked(z[i], float(losses[i]))
+
+
+class Swarm(FromNevergrad):
+    """A particle swarm."""
+
+    def __init__(self, family: Any, config: OptimizerConfig, dim: int) -> None:
+        """See :class:`FromNevergrad`."""
+        super().__init__(family, config, dim)
+        self._best = np.inf
+
+    def tell(self, losses: Array) -> None:
+        """Losses [n] of the candidates asked last."""
+        super().tell(losses)
+        self._best = min(self._best, lowest(losses))
+
+    def offer(self, z: Array, losses: Array) -> None:
+        """If the best offered candidate beats whatever the swarm knows, its worst particle moves there and all others follow.
+
+        Particles are places with a speed, not a collection of the best: if each generation of somebody else's replaced
+        them there would be no swarm left.
+        """
+        if lowest(losses) < self._best:
+            self._best = lowest(losses)
+            self._tell_unasked(z[best_first(losses)[0]], self._best)
+
+
+class Covariance(FromNevergrad):
+    """CMA-ES: a normal distribution that follows its own better half."""
+
+    def __init__(self, family: Any, config: OptimizerConfig, dim: int) -> None:
+        """See :class:`FromNevergrad`."""
+        super().__init__(family, config, dim)
+        self._best = np.inf
+        self._first = True
+
+    def ask(self, n: int) -> Array:
+        """The next ``n`` candidates [n, d]."""
+        z = super().ask(n)
+        if self._first:
+            # A generation is drawn at a time, and z = 0 took a place in it: the one left over would shift all later ones.
+            self._optimizer.ask()
+        self._first = False
+        return z
+
+    def tell(self, losses: Array) -> None:
+        """Losses [n] of the candidates asked last."""
+        super().tell(losses)
+        self._best = min(self._best, lowest(losses))
+
+    def offer(self, z: Array, losses: Array) -> None:
+        """If the best offered candidate beats everything known: the mean starts there, or a generation later looks that way.
+
+        Before the first generation the distribution is centred on it, with its usual step. Afterwards pycma's ``inject``
+        puts one candidate towards it into the next generation, no further away than the others (Hansen 2011, arXiv
+        1110.4181). The rest is not used: the distribution would shrink to whatever others have drawn.
+        """
+        if not lowest(losses) < self._best:
+            return
+        self._best = lowest(losses)
+        best = z[best_first(losses)[0]].copy()
+        if self._first:
+            self._optimizer.es.mean = best
+        else:
+            self._optimizer.es.inject([best])
+
+
+def best_first(losses: Array) -> NDArray[np.intp]:
+    """Indices of those losses [n] that are finite, the lowest first; the earlier one on a tie."""
+    order = np.argsort(losses, kind="stable")
+    return order[np.isfinite(losses[order])]
+
+
+def lowest(losses: Array) -> float:
+    """The lowest finite loss of [n], or infinity."""
+    return float(np.min(losses[np.isfinite(losses)], initial=np.inf))
+
+
+def de(config: OptimizerConfig, dim: int) -> Evolution:
     """DE (current-to-best/1): donor = x + F1 (a - b) + F2 (best - x), mixed with x coordinate by coordinate."""
     assert config.crossover is not None
     return _differential_evolution(config, dim, float(config.crossover))
 
 
-def de_twopoints(config: OptimizerConfig, dim: int) -> FromNevergrad:
+def de_twopoints(config: OptimizerConfig, dim: int) -> Evolution:
     """The same DE, with the donor's coordinates between (or outside) two random points; cheap in many dimensions."""
     return _differential_evolution(config, dim, "twopoints")
 
 
-def _differential_evolution(config: OptimizerConfig, dim: int, crossover: float | str) -> FromNevergrad:
+def _differential_evolution(config: OptimizerConfig, dim: int, crossover: float | str) -> Evolution:
     # The other initialisations spread the population over quantiles; they or Voronoi crossover use the global generator.
     family = ng.families.DifferentialEvolution(
         initialization="gaussian",
@@ -70,22 +160,21 @@ def _differential_evolution(config: OptimizerConfig, dim: int, crossover: float 
         F2=config.f2,
         popsize=config.population,
     )
-    return FromNevergrad(family, config, dim)
+    return Evolution(family, config, dim)
 
 
-def cma(config: OptimizerConfig, dim: int) -> FromNevergrad:
+def cma(config: OptimizerConfig, dim: int) -> Covariance:
     """CMA-ES with a diagonal covariance matrix (sep-CMA-ES, Ros and Hansen 2008), pycma's defaults otherwise.
 
     A full matrix takes in the order of 10 d^2 evaluations to learn, far beyond the budgets here, and 13 GB for the raw soft
     prompt of a large model; its eigenvectors would differ between numbers of threads, and so would a continued search.
     """
-    family = ng.families.ParametrizedCMA(scale=1.0, popsize=config.population, diagonal=True)
-    return FromNevergrad(family, config, dim, drop_one=True)
+    return Covariance(ng.families.ParametrizedCMA(scale=1.0, popsize=config.population, diagonal=True), config, dim)
 
 
-def pso(config: OptimizerConfig, dim: int) -> FromNevergrad:
+def pso(config: OptimizerConfig, dim: int) -> Swarm:
     """Particle swarm with the constants of SPSO-2011 (Zambrano-Bigiarini et al. 2013): omega 0.72, phi 1.19 and 1.19.
 
     Without nevergrad's default, an arctan transform, whose speeds in (0, 1) are much larger steps than 1 in z.
     """
-    return FromNevergrad(ng.families.ConfPSO(transform="identity", popsize=config.population), config, dim)
+    return Swarm(ng.families.ConfPSO(transform="identity", popsize=config.population), config, dim)

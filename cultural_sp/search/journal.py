@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,24 @@ from numpy.typing import NDArray
 from cultural_sp.differences import differences
 from cultural_sp.files import WAY_OUT, JsonLines
 
-SCHEMA_VERSION = 2
+JOURNAL = "evaluations.jsonl"
+SCHEMA_VERSION = 3
+MEASURED = ("batch_size", "start_mass")  # a run that goes on takes these from the header instead of measuring again
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What N candidates scored when they were evaluated; NaN where the journal has null."""
+
+    loss: Array
+    """[N], under the goal whose optimizer asked."""
+    l1: Array
+    """[N]"""
+    dimensions: Array
+    """[N, K]"""
+    valid_mass: Array
+    """[N]"""
 
 
 class Journal:
@@ -25,13 +42,14 @@ class Journal:
     A search that goes on asks a fresh optimizer of the same seed, and :meth:`recorded` answers for what was evaluated before.
     """
 
-    def __init__(self, path: Path, header: dict[str, Any], batch_size: Callable[[], int]) -> None:
+    def __init__(self, path: Path, header: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> None:
         """Open the journal in ``path``, or begin it with ``header``.
 
         Args:
             path: the file.
             header: what shapes the losses; must equal the journal's own.
-            batch_size: how many candidates are evaluated together; only asked for a new journal, which keeps the answer.
+            measure: the entries ``batch_size``, how many candidates are evaluated together, and if the losses need it
+                ``start_mass``; only called for a new journal, which keeps them.
 
         Raises:
             ValueError: in one line, if the journal is damaged or belongs to a run with another header.
@@ -40,11 +58,11 @@ class Journal:
         self._lines = JsonLines(path)
         self.evaluations = max(len(self._lines.records) - 1, 0)
         """Number of evaluations that the journal held when it was opened."""
-        self.header = self._lines.records[0] if self._lines.records else {**header, "batch_size": batch_size()}
+        self.header = self._lines.records[0] if self._lines.records else {**header, **jsonable(measure())}
         """The first line."""
         if not self._lines.records:
             self._lines.append([self.header])
-        differ = differences({k: v for k, v in self.header.items() if k != "batch_size"}, header)
+        differ = differences({k: v for k, v in self.header.items() if k not in MEASURED}, header)
         if "schema_version" not in self.header:
             differ = "it has no header: another version of this program wrote it"
         if differ:
@@ -75,26 +93,29 @@ class Journal:
             self._lines.keep(self._next + whole)
         return whole
 
-    def recorded(self, candidates: Array) -> Iterator[tuple[Array, float, float]]:
-        """Candidates [N, d] that were evaluated before, the next N of the journal, each with its loss and l1 or NaN.
+    def recorded(self, candidates: Array, goal: str, dimension_names: Sequence[str]) -> Recorded:
+        """What the candidates [N, d] that ``goal`` asks for scored before: the next N evaluations of the journal.
 
         Raises:
             ValueError: in one line, if the journal holds other candidates.
         """
-        for z in candidates:
-            record = self._lines.records[self._next]
-            self._next += 1
-            if record.get("fingerprint") != fingerprint(z):
-                raise self._lines.damaged(self._next, "its fingerprint is not that of the candidate of that evaluation")
-            numbers = []
-            for key in ("loss", "l1"):
-                number = record.get(key, "absent")
-                if not (number is None or isinstance(number, float)):
-                    raise self._lines.damaged(self._next, f"its {key} is {number!r}")
-                numbers.append(np.nan if number is None else number)
-            if self.listener is not None:
-                self.listener([record])
-            yield z, numbers[0], numbers[1]
+        numbers = [self._recorded(z, goal, dimension_names) for z in candidates]
+        table = np.array(numbers, dtype=np.float64).reshape(len(numbers), 3 + len(dimension_names))
+        return Recorded(table[:, 0], table[:, 1], table[:, 3:], table[:, 2])
+
+    def _recorded(self, z: Array, goal: str, dimension_names: Sequence[str]) -> list[float]:
+        """Loss, l1, valid mass and dimension scores of the next evaluation, of candidate z [d]."""
+        record = self._lines.records[self._next]
+        self._next += 1
+        if (record.get("fingerprint"), record.get("goal")) != (fingerprint(z), goal):
+            raise self._lines.damaged(self._next, "its fingerprint is not that of the candidate of that evaluation")
+        try:
+            numbers = numbers_of(record, ("loss", "l1", "valid_mass"), dimension_names)
+        except ValueError as error:
+            raise self._lines.damaged(self._next, str(error)) from error
+        if self.listener is not None:
+            self.listener([record])
+        return numbers
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
         """Write a batch of records and push it to the disk.
@@ -114,6 +135,23 @@ def read_header(path: Path) -> dict[str, Any]:
     with path.open(encoding="utf-8") as lines:
         header: dict[str, Any] = json.loads(next(lines))
     return header
+
+
+def numbers_of(record: dict[str, Any], keys: Sequence[str], dimension_names: Sequence[str]) -> list[float]:
+    """The numbers of an evaluation under these keys, then its dimension scores; null becomes NaN.
+
+    Raises:
+        ValueError: if one of them is no number.
+    """
+    dimensions = record.get("dimensions")
+    if not isinstance(dimensions, dict):
+        raise ValueError(f"its dimensions are {dimensions!r}")
+    found = {key: record.get(key, "absent") for key in keys}
+    found |= {name: dimensions.get(name, "absent") for name in dimension_names}
+    for key, number in found.items():
+        if not (number is None or isinstance(number, float)):
+            raise ValueError(f"its {key} is {number!r}")
+    return [np.nan if number is None else number for number in found.values()]
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""Ask, evaluate, tell: the search loop, which goes on from its journal."""
+"""Ask, evaluate, tell: the search loop, which goes on from its journal and may serve several goals at once."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from cultural_sp.interrupt import finish_first
+from cultural_sp.search.archive import Archive
 from cultural_sp.search.journal import Journal, fingerprint
+from cultural_sp.search.ledger import Judge, Ledger, SearchResult
 from cultural_sp.search.optimizers import Optimizer
 
 Array = NDArray[np.float64]
@@ -22,18 +24,14 @@ KEEP_Z_UP_TO = 1024  # longer search vectors would make the journal larger than 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What N candidates scored."""
+    """What N candidates scored, whatever the goal; NaN where an answer is missing or not finite."""
 
-    loss: Array
-    """[N], what the search lowers; NaN where an answer is missing or not finite."""
     dimensions: Array
     """[N, K]"""
     item_means: Array
     """[N, Q]"""
     valid_mass: Array
     """[N], mean probability on valid options."""
-    l1: Array
-    """[N], mean absolute difference in index points, which is reported whatever the search lowers."""
 
     @classmethod
     def joined(cls, parts: Sequence[Evaluation]) -> Evaluation:
@@ -41,29 +39,10 @@ class Evaluation:
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
 
-@dataclass(frozen=True)
-class SearchResult:
-    """The best candidate and the way there."""
-
-    z: Array
-    """[d]"""
-    loss: float
-    losses: Array
-    """[budget], in the order of evaluation."""
-    l1: Array
-    """[budget], mean absolute differences in the same order."""
-
-    def l1_of_best(self) -> Array:
-        """Mean absolute difference [budget] of whichever candidate has had the lowest loss; NaN while none has one."""
-        losses = np.where(np.isnan(self.losses), np.inf, self.losses)
-        before = np.concatenate([[np.inf], np.minimum.accumulate(losses)[:-1]])
-        best = np.maximum.accumulate(np.where(losses < before, np.arange(len(losses)), 0))
-        return self.l1[best]
-
-
 def run_search(
     name: str,
-    optimizer: Optimizer,
+    optimizers: Sequence[Optimizer],
+    judges: Mapping[str, Judge],
     evaluate: Callable[[Array], Evaluation],
     *,
     budget: int,
@@ -71,56 +50,70 @@ def run_search(
     dimension_names: tuple[str, ...],
     journal: Journal,
     side_by_side: int = 1,
-) -> SearchResult:
-    """Spend ``budget`` evaluations and return the best candidate; the earlier one on a tie.
+    archive: Archive | None = None,
+) -> dict[str, SearchResult]:
+    """Spend ``budget`` evaluations and return the best candidate for every goal; the earlier one on a tie.
 
-    What the journal already holds of this search isn't evaluated again: the optimizer is asked as before and told the
+    The optimizers ask a generation each in turn. Whoever asked is told the losses under its own goal; the others are offered
+    the same candidates with the losses under theirs, for what the model answers doesn't depend on the goal.
+
+    What the journal already holds of this search isn't evaluated again: the optimizers are asked as before and told the
     recorded losses. A signal takes effect between two batches.
 
     Args:
         name: how the journal and the progress bar call this search.
-        optimizer: proposes candidates, a generation at a time; fresh, whatever the journal holds.
+        optimizers: of the first goals, in order; fresh, whatever the journal holds. Goals without one take their best from
+            what the others ask. All have the same generation size.
+        judges: goal -> its losses.
         evaluate: scores search vectors [N, d].
-        budget: number of evaluations.
+        budget: number of evaluations, of all goals together.
         max_failed_share: the largest share of evaluations that may lack a finite loss.
         dimension_names: names of the K dimensions, for the journal.
         journal: gets one record per evaluation; its header says how many candidates are evaluated together.
         side_by_side: how many such batches ``evaluate`` is given at once.
+        archive: what earlier runs evaluated, which is offered to all optimizers before the first generation.
 
     Raises:
         ValueError: in one line, if too many evaluations have no loss, or if the journal is damaged or can't be written.
     """
-    best = _Best()
-    losses: list[float] = []
-    l1: list[float] = []
-    recorded = journal.start(name, budget, optimizer.generation_size)
+    ledgers = {goal: Ledger(judge) for goal, judge in judges.items()}
+    askers = list(zip(judges, optimizers, strict=False))
+    if archive is not None:
+        known = {goal: ledger.know(archive) for goal, ledger in ledgers.items()}
+        for goal, optimizer in askers:
+            optimizer.offer(archive.z, known[goal])
+    size = optimizers[0].generation_size
+    recorded = journal.start(name, budget, size)
     step = journal.header["batch_size"] * side_by_side
+    done = generation = failed = 0
     with progress(name, budget, recorded) as bar:
-        generation = 0
-        while len(losses) < budget:
-            candidates = optimizer.ask(min(optimizer.generation_size, budget - len(losses)))
-            told = []
-            for z, loss, difference in journal.recorded(candidates[: max(recorded - len(losses), 0)]):
-                told.append(best.update(z, loss))
-                l1.append(difference)
-            while len(told) < len(candidates):
-                batch = candidates[len(told) : len(told) + step]
+        while done < budget:
+            goal, asker = askers[generation % len(askers)]
+            own, first = ledgers[goal], done
+            candidates = asker.ask(min(size, budget - done))
+            kept = journal.recorded(candidates[: max(recorded - done, 0)], goal, dimension_names)
+            done += len(kept.loss)
+            for ledger in ledgers.values():
+                as_told = (kept.loss, kept.l1) if ledger is own else None
+                ledger.add(candidates[: len(kept.loss)], kept.dimensions, kept.valid_mass, as_told)
+            while done < first + len(candidates):
+                batch = candidates[done - first :][:step]
                 with finish_first():
                     started = time.perf_counter()
                     scored = evaluate(batch)
                     seconds = round((time.perf_counter() - started) / len(batch), 4)
-                    records = []
-                    for i, z in enumerate(batch):
-                        told.append(best.update(z, float(scored.loss[i])))
-                        l1.append(float(scored.l1[i]) if np.isfinite(told[-1]) else np.nan)
-                        records.append(
+                    for ledger in ledgers.values():
+                        ledger.add(batch, scored.dimensions, scored.valid_mass)
+                    journal.append(
+                        [
                             {
                                 "search": name,
-                                "index": len(losses) + len(told) - 1,
+                                "index": done + i,
                                 "generation": generation,
-                                "loss": told[-1],
-                                "l1": l1[-1],
-                                "best_loss": best.loss,
+                                "goal": goal,
+                                "loss": own.losses[done + i],
+                                "l1": own.l1[done + i],
+                                "best_loss": own.best_losses[done + i],
                                 "dimensions": dict(zip(dimension_names, scored.dimensions[i], strict=True)),
                                 "item_means": scored.item_means[i],
                                 "valid_mass": scored.valid_mass[i],
@@ -128,39 +121,29 @@ def run_search(
                                 "fingerprint": fingerprint(z),
                                 **({"z": z} if z.size <= KEEP_Z_UP_TO else {}),
                             }
-                        )
-                    journal.append(records)
+                            for i, z in enumerate(batch)
+                        ]
+                    )
+                done += len(batch)
                 bar.update(len(batch))
-                bar.set_postfix_str(f"best loss {best.loss:.2f}", refresh=False)
-            optimizer.tell(np.array(told))
-            losses += told
+                bar.set_postfix_str(f"best loss {np.mean([x.best for x in ledgers.values()]):.2f}", refresh=False)
+            for other, optimizer in askers:
+                losses = np.array(ledgers[other].losses[first:])
+                if optimizer is asker:
+                    optimizer.tell(losses)
+                else:
+                    optimizer.offer(candidates, losses)
             generation += 1
-            failed = int(np.isnan(losses).sum())
-            if failed / len(losses) > max_failed_share or failed == budget:
+            failed = max(ledger.failed for ledger in ledgers.values())
+            if failed / done > max_failed_share or failed == budget:
                 raise ValueError(
-                    f"{failed} of {len(losses)} evaluations of {name} have no loss "
+                    f"{failed} of {done} evaluations of {name} have no loss "
                     f"(optimizer.max_failed_share={max_failed_share}): the model's answers are missing or not finite; choose "
                     "another readout or survey.scoring, or a smaller soft_prompt.scale"
                 )
     if failed:
         print(f"{name}: {failed} of {budget} evaluations failed: no answer or no finite loss", flush=True)
-    assert best.z is not None
-    return SearchResult(best.z, best.loss, np.array(losses), np.array(l1))
-
-
-class _Best:
-    """The best candidate so far."""
-
-    def __init__(self) -> None:
-        self.z: Array | None = None
-        self.loss = np.inf
-
-    def update(self, z: Array, loss: float) -> float:
-        """Compare with a candidate [d]; returns its loss, NaN if that isn't finite."""
-        loss = loss if np.isfinite(loss) else np.nan
-        if loss < self.loss:
-            self.z, self.loss = z, loss
-        return loss
+    return {goal: ledger.result() for goal, ledger in ledgers.items()}
 
 
 def progress(name: str, total: int, done: int = 0) -> tqdm[Any]:

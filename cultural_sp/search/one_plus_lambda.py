@@ -36,7 +36,7 @@ class OnePlusLambda:
     def tell(self, losses: NDArray[np.float64]) -> None:
         """Losses [n] of the candidates asked last."""
         losses = np.where(np.isfinite(losses), losses, np.inf)
-        if self._first:
+        if self._first and not np.isfinite(self._loss):
             self._loss = losses[0]
         self._first = False
         # An equal loss says nothing about the step: on a plateau, as argmax answers make them, it must not shrink.
@@ -45,3 +45,10 @@ class OnePlusLambda:
         best = losses.argmin()
         if losses[best] <= self._loss:
             self._parent, self._loss = self._asked[best], losses[best]
+
+    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64]) -> None:
+        """The best offered candidate becomes the parent if it is better; the step stays, as success here is chance there."""
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        if len(losses) and losses.min() < self._loss:
+            best = losses.argmin()
+            self._parent, self._loss = z[best].copy(), losses[best]

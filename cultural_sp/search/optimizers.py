@@ -18,10 +18,10 @@ from cultural_sp.search.random_search import RandomSearch
 class Optimizer(Protocol):
     """Proposes search vectors in batches and learns their losses.
 
-    What is asked follows from the seed and the losses told so far, and from nothing else: a search goes on from its journal by
-    telling a fresh optimizer what is recorded there. The first candidate is z = 0, the initial prompt; the others of the first
-    generation are standard normal, the step that the search spaces document. ``tests/search/test_optimizers.py`` holds every
-    optimizer to this.
+    What is asked follows from the seed and the losses told and offered so far, and from nothing else: a search goes on from its
+    journal by telling a fresh optimizer what is recorded there. The first candidate is z = 0, the initial prompt; the others of
+    the first generation are standard normal, the step that the search spaces document, unless something was offered before.
+    ``tests/search/test_optimizers.py`` and ``test_offers.py`` hold every optimizer to this.
     """
 
     generation_size: int
@@ -32,6 +32,14 @@ class Optimizer(Protocol):
 
     def tell(self, losses: NDArray[np.float64]) -> None:
         """Losses [n] of the candidates asked last, in the same order; NaN marks a failed evaluation."""
+        ...
+
+    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64]) -> None:
+        """Candidates [n, d] that somebody else evaluated, with their losses [n] under this optimizer's goal or NaN.
+
+        Only between generations: before the first, or when all that was asked has been told. The optimizer may take any of
+        them over, or none; the first candidate that it asks is z = 0 all the same.
+        """
         ...
 
 

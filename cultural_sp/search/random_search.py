@@ -34,3 +34,6 @@ class RandomSearch:
 
     def tell(self, losses: NDArray[np.float64]) -> None:
         """Nothing to learn."""
+
+    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64]) -> None:
+        """Nothing to learn from others either."""

@@ -14,6 +14,8 @@ class Space(Protocol):
     """A map from z [N, d] to soft prompts [N, P, H] in which z = 0 is the initial prompt."""
 
     dim: int
+    initial: Prompt
+    """[P, H]"""
 
     def decode(self, z: NDArray[np.float64]) -> Prompt:
         """Soft prompts [N, P, H] of search vectors [N, d]."""
@@ -37,8 +39,8 @@ class Full:
 class Subspace:
     """The space that some directions span: prompt = initial + step * (z A).
 
-    The directions A [d, P*H] have a mean square of 1/d, so that a standard normal z moves coordinates by ``step`` (root mean
-    square), whatever d is.
+    Where the directions A [d, P*H] have a mean square of 1/d, as those of the functions below, a standard normal z moves
+    coordinates by ``step`` (root mean square), whatever d is.
     """
 
     def __init__(self, initial: Prompt, step: float, directions: NDArray[np.float32]) -> None:

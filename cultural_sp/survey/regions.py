@@ -52,20 +52,31 @@ def region_codes(survey: Survey, vintage: str | None = None) -> list[str]:
     )
 
 
-def load_region(survey: Survey, code: str, vintage: str | None = None) -> Region:
+def known_vintage(survey: Survey, vintage: str | None) -> str:
+    """The vintage of this name; the survey's default when None.
+
+    Raises:
+        ValueError: in one line, if the table doesn't have it.
+    """
+    vintage = vintage or survey.default_vintage
+    if vintage not in vintages(survey):
+        raise ValueError(f"region.vintage={vintage!r} is unknown; allowed: {', '.join(vintages(survey))}")
+    return vintage
+
+
+def load_region(survey: Survey, code: str, vintage: str | None = None, key: str = "region.code") -> Region:
     """Targets of one region in one vintage.
 
     Args:
         survey: decides the target table and the order of dimensions.
         code: ISO alpha-2 code in either case.
         vintage: a vintage of the table; the survey's default when None.
+        key: where the code stands in the config, for messages.
 
     Raises:
         ValueError: in one line, for an unknown code or vintage or a region without any score in it.
     """
-    vintage = vintage or survey.default_vintage
-    if vintage not in vintages(survey):
-        raise ValueError(f"region.vintage={vintage!r} is unknown; allowed: {', '.join(vintages(survey))}")
+    vintage = known_vintage(survey, vintage)
     unknown = [d for d in survey.dimensions if d not in _table(survey.targets)[0]]
     if unknown:
         raise ValueError(
@@ -74,14 +85,14 @@ def load_region(survey: Survey, code: str, vintage: str | None = None) -> Region
     rows = {r["vintage"]: r for r in _table(survey.targets) if r["iso_alpha2"].lower() == code.lower()}
     if not rows:
         raise ValueError(
-            f"region.code={code!r} is in no target table of {survey.name}; allowed: ISO alpha-2 codes such as "
+            f"{key}={code!r} is in no target table of {survey.name}; allowed: ISO alpha-2 codes such as "
             f"{', '.join(region_codes(survey)[:6])}, ... (the whole table: survey/data/{survey.targets})"
         )
     row = rows.get(vintage)
     if row is None or not any(row[d] for d in survey.dimensions):
         known = [v for v, r in rows.items() if any(r[d] for d in survey.dimensions)]
         raise ValueError(
-            f"region.code={code!r} has no score in region.vintage={vintage}; it has in: {', '.join(known) or 'none'}"
+            f"{key}={code!r} has no score in region.vintage={vintage}; it has in: {', '.join(known) or 'none'}"
         )
     target = np.array([float(row[d]) if row[d] else np.nan for d in survey.dimensions])
     return Region(row["iso_alpha2"].lower(), row["country"], vintage, target, row["estimated"] == "yes")

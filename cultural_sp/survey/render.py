@@ -70,9 +70,9 @@ def render(
             )
         questions = [_numbered(item, item.wordings[wording], layout, order, persona) for item in survey.items]
         return Administration(order, tuple(questions), (), ())
-    questions = [_labelled(item.scale, item.wordings[wording], persona) for item in survey.items]
+    questions = [labelled(item.scale, item.wordings[wording], persona) for item in survey.items]
     scales = list(dict.fromkeys(item.scale for item in survey.items)) if calibrate else []
-    content_free = [_labelled(scale, CONTENT_FREE, persona) for scale in scales]
+    content_free = [labelled(scale, CONTENT_FREE, persona) for scale in scales]
     index = [scales.index(item.scale) for item in survey.items] if calibrate else []
     return Administration("none", tuple(questions), tuple(content_free), tuple(index))
 
@@ -90,7 +90,8 @@ def _numbered(item: Item, text: str, layout: str, order: str, persona: str) -> Q
     return Question(persona, "\n\n".join(parts), "", tuple(numbers))
 
 
-def _labelled(scale: Scale, text: str, persona: str) -> Question:
+def labelled(scale: Scale, text: str, persona: str) -> Question:
+    """A question whose answer is scored by the options' own texts; no list is shown."""
     if scale.lead:
         return Question(persona, text, scale.lead, tuple(f" {label}" for label in scale.labels))
     return Question(persona, text, "", tuple(label[0].upper() + label[1:] for label in scale.labels))

@@ -6,8 +6,8 @@ from cultural_sp.config import SurveyConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.prompt import TokenizedQuestion
-from cultural_sp.lm.respond import Respondent, option_log_probs
-from cultural_sp.lm.token_tree import build_tree, build_trees
+from cultural_sp.lm.respond import Respondent
+from cultural_sp.lm.token_tree import build_tree, build_trees, option_log_probs
 from cultural_sp.lm.tree_attention import block_size, make_blocks
 
 
@@ -44,7 +44,7 @@ def test_the_tree_equals_separate_forward_passes(tiny_lm, toy_survey, case, plac
     questions = [q for part in respondent.tokenized for q in part]
     (tree,) = respondent.trees
     for forward in (TreeForward(tiny_lm, tree, n_tokens), PaddedForward(tiny_lm, tree)):
-        found = option_log_probs(tree, forward(torch.from_numpy(soft[None])).numpy())[0]
+        found = option_log_probs(tree, forward(torch.from_numpy(soft[None]))).numpy()[0]
         for row, question in zip(found, questions, strict=True):
             expected = [plain_log_prob(tiny_lm, question, option, soft) for option in question.options]
             np.testing.assert_allclose(row[: len(expected)], expected, atol=1e-4)

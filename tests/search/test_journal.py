@@ -15,28 +15,46 @@ BUDGET = 21
 SEARCHES = {"random_search": RandomSearch, "aligned": make_optimizer}
 
 
-def run(path, header=HEADER, only=tuple(SEARCHES)):
+def small(dimensions, valid_mass):
+    return dimensions[:, 0], np.sqrt(dimensions[:, 0])
+
+
+def shifted(dimensions, valid_mass):
+    return np.abs(dimensions[:, 0] - 1) + valid_mass, dimensions[:, 1] ** 2
+
+
+ONE, TWO = {"us": small}, {"us": small, "in": shifted}
+
+
+def run(path, header=HEADER, only=tuple(SEARCHES), goals=ONE):
     """Both searches on a sphere with holes, where a loss depends on the place in the batch; returns them and the calls."""
-    journal = Journal(path, {k: v for k, v in header.items() if k != "batch_size"}, lambda: header["batch_size"])
+    journal = Journal(
+        path, {k: v for k, v in header.items() if k != "batch_size"}, lambda: {"batch_size": header["batch_size"]}
+    )
     calls = []
 
     def evaluate(z):
         calls.append(len(z))
         loss = (z**2).sum(axis=1) / 3 + np.arange(len(z)) * 1e-13
         loss[z[:, 0] > 1] = np.nan
-        return Evaluation(loss, loss[:, None], loss[:, None], loss, np.sqrt(loss))
+        return Evaluation(np.stack([loss, z[:, 0]], axis=1), loss[:, None], loss)
 
     results = [
-        run_search(
+        result
+        for name in only
+        for result in run_search(
             name,
-            SEARCHES[name](optimizer_config(population=8, budget=BUDGET, seed=4), 5),
+            [
+                SEARCHES[name](optimizer_config(population=8, budget=BUDGET, seed=4 + i), 5)
+                for i in range(1 if name == "random_search" else len(goals))
+            ],
+            goals,
             evaluate,
             budget=BUDGET,
             max_failed_share=0.5,
-            dimension_names=("PDI",),
+            dimension_names=("PDI", "IDV"),
             journal=journal,
-        )
-        for name in only
+        ).values()
     ]
     return results, calls
 
@@ -46,18 +64,28 @@ def timeless(path):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    """The journal of a run that nothing stopped, and its results."""
-    path = tmp_path_factory.mktemp("whole") / "evaluations.jsonl"
-    results, calls = run(path)
-    assert sum(calls) == 2 * BUDGET
-    return path, results
+def wholes(tmp_path_factory):
+    """For one goal and for two: the journal of a run that nothing stopped, its results and its goals."""
+    found = []
+    for goals in (ONE, TWO):
+        path = tmp_path_factory.mktemp("whole") / "evaluations.jsonl"
+        results, calls = run(path, goals=goals)
+        assert sum(calls) == 2 * BUDGET
+        assert len(results) == 2 * len(goals)
+        found.append((path, results, goals))
+    return found
 
 
+@pytest.fixture
+def whole(wholes):
+    return wholes[0][:2]
+
+
+@pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("with_z", [True, False])
 @pytest.mark.parametrize("torn", [0, 1, 40])
-def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, whole, torn, with_z):
-    path, results = whole
+def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, wholes, torn, with_z, several):
+    path, results, goals = wholes[several]
     lines = path.read_bytes().splitlines(keepends=True)
     if not with_z:
         stripped = [{k: v for k, v in json.loads(line).items() if k not in ("z", files.CHECKSUM)} for line in lines]
@@ -65,7 +93,7 @@ def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, who
     for length in range(len(lines)):
         cut = tmp_path / f"{length}.jsonl"
         cut.write_bytes(b"".join(lines[:length]) + lines[length][:torn])
-        again, calls = run(cut)
+        again, calls = run(cut, goals=goals)
         expected = timeless(path) if with_z else [{**r, "z": None} for r in timeless(path)]
         got = timeless(cut) if with_z else [{**r, "z": None} for r in timeless(cut)]
         assert got == expected
@@ -130,6 +158,9 @@ DAMAGE = {
     "another candidate": (at(30, rewritten(fingerprint="ab")), "line 30 is damaged (its fingerprint is not that of"),
     "another loss": (at(9, rewritten(loss="x")), "line 9 is damaged (its loss is 'x')"),
     "no l1": (at(9, rewritten(l1=1)), "line 9 is damaged (its l1 is 1)"),
+    "no scores": (at(9, rewritten(dimensions=None)), "line 9 is damaged (its dimensions are None)"),
+    "no score": (at(9, rewritten(dimensions={"PDI": 1.0})), "line 9 is damaged (its IDV is 'absent')"),
+    "another goal": (at(30, rewritten(goal="in")), "line 30 is damaged (its fingerprint is not that of"),
     "a line lost": (lambda lines: lines[:6] + lines[7:], "line 7 is damaged (evaluation 5 of"),
     "lines swapped": (lambda lines: [*lines[:6], lines[7], lines[6], *lines[8:]], "line 7 is damaged (evaluation 5 of"),
     "last line of a search lost": (
@@ -167,7 +198,7 @@ def test_a_damaged_journal_is_refused_and_left_as_it_is(tmp_path, whole, case):
 )
 def test_the_journal_of_another_run_is_refused_with_what_differs(whole, change, message):
     with pytest.raises(ValueError, match="belongs to another run") as caught:
-        Journal(whole[0], {k: v for k, v in {**HEADER, **change}.items() if k != "batch_size"}, lambda: 3)
+        Journal(whole[0], {k: v for k, v in {**HEADER, **change}.items() if k != "batch_size"}, None)
     assert message in str(caught.value)
 
 

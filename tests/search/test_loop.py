@@ -5,28 +5,32 @@ import pytest
 from options import OPTIMIZERS, optimizer_config
 
 from cultural_sp.search.journal import Journal, jsonable, read_journal
-from cultural_sp.search.loop import Evaluation, SearchResult, run_search
+from cultural_sp.search.ledger import SearchResult
+from cultural_sp.search.loop import Evaluation, run_search
 from cultural_sp.search.optimizers import make_optimizer
 
 
 def evaluate(z):
     loss = (z**2).sum(axis=1) + 1
-    return Evaluation(
-        loss, np.stack([loss, -loss], axis=1), np.tile([1.0, 2.0, np.nan], (len(z), 1)), np.full(len(z), 0.5), loss / 2
-    )
+    return Evaluation(np.stack([loss, -loss], axis=1), np.tile([1.0, 2.0, np.nan], (len(z), 1)), np.full(len(z), 0.5))
+
+
+def first_dimension(dimensions, valid_mass):
+    return dimensions[:, 0], dimensions[:, 0] / 2
 
 
 def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, kind="de", max_failed_share=0.5):
     optimizer = make_optimizer(optimizer_config(kind, population=8, budget=budget), 3)
     return run_search(
         "aligned",
-        optimizer,
+        [optimizer],
+        {"us": first_dimension},
         evaluate,
         budget=budget,
         max_failed_share=max_failed_share,
         dimension_names=("PDI", "IDV"),
-        journal=Journal(tmp_path / "evaluations.jsonl", {}, lambda: batch_size),
-    )
+        journal=Journal(tmp_path / "evaluations.jsonl", {}, lambda: {"batch_size": batch_size}),
+    )["us"]
 
 
 def test_spends_exactly_the_budget_and_journals_every_evaluation(tmp_path):
@@ -71,7 +75,7 @@ def failing(share, value=np.nan):
     def evaluate_some(z):
         scored = evaluate(z)
         failed = np.arange(len(z)) < share * 4
-        return replace(scored, loss=np.where(failed, value, scored.loss))
+        return replace(scored, dimensions=np.where(failed[:, None], value, scored.dimensions))
 
     return evaluate_some
 

@@ -1,0 +1,114 @@
+"""From finished searches to results: what every method answers, and the files of every region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cultural_sp.analysis.figures import save_figures
+from cultural_sp.analysis.weights import weights_csv
+from cultural_sp.baselines import persona
+from cultural_sp.checkpoint import KeptScores
+from cultural_sp.examine import Examiner
+from cultural_sp.files import using, write_text
+from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.soft_prompt import save_soft_prompt
+from cultural_sp.objective import l1_loss
+from cultural_sp.results import Answers, Result, ScoreRecord
+from cultural_sp.run_folder import RESULT
+from cultural_sp.search.journal import fingerprint, jsonable
+from cultural_sp.search.ledger import SearchResult
+from cultural_sp.search.loop import progress
+from cultural_sp.search.space import Space
+from cultural_sp.survey.regions import Region
+from cultural_sp.survey.statements import Statement
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the searches of a run found for one region."""
+
+    random_search: SearchResult
+    aligned: SearchResult
+
+
+def save_solution(
+    folder: Path, found: Found, space: Space, lm: LanguageModel, placement: str, statements: Sequence[Statement]
+) -> None:
+    """Write the best soft prompt of a region, and what it weighs if statements were searched.
+
+    Raises:
+        ValueError: in one line, if the disk refuses a file.
+    """
+    with using(folder / "soft_prompt"):
+        save_soft_prompt(folder / "soft_prompt", space.decode(found.aligned.z[None])[0], lm, placement)
+    if statements:
+        write_text(folder / "statements.csv", weights_csv(statements, found.aligned.z))
+
+
+def final_scores(
+    examiner: Examiner, space: Space, regions: Sequence[Region], found: Mapping[str, Found], kept: KeptScores
+) -> dict[str, list[ScoreRecord]]:
+    """Region -> the score records of every method.
+
+    Answers don't depend on the region they are compared with, so each respondent is asked once: the plain model and the
+    initial prompt for all regions, a soft prompt for all regions and methods that chose it.
+
+    Raises:
+        ValueError: in one line, if they can't be kept.
+    """
+    methods = {region.code: _respondents(region, found[region.code], space) for region in regions}
+    asked = {name: given for by_method in methods.values() for name, given in by_method.values()}
+    with progress("scores", len(asked)) as bar:
+        answers = {}
+        for name, given in asked.items():
+            answers[name] = kept.answers(name, partial(examiner.answers, **given))
+            bar.update()
+    midpoint = examiner.midpoint_answers()
+    return {
+        region.code: judged("midpoint", midpoint, region)
+        + [r for method, (name, _) in methods[region.code].items() for r in judged(method, answers[name], region)]
+        for region in regions
+    }
+
+
+def _respondents(region: Region, found: Found, space: Space) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Method -> name of its respondent, and what that one is given."""
+
+    def prompted(z: np.ndarray) -> tuple[str, dict[str, Any]]:
+        return f"soft prompt {fingerprint(z)}", {"prompt": space.decode(z[None])[0]}
+
+    return {
+        "naive": ("naive", {}),
+        "persona": (f"persona {region.code}", {"persona": persona(region)}),
+        "start": prompted(np.zeros(space.dim)),
+        "random_search": prompted(found.random_search.z),
+        "aligned": prompted(found.aligned.z),
+    }
+
+
+def judged(method: str, answers: Sequence[Answers], region: Region) -> list[ScoreRecord]:
+    """Answers as the score records of a method, with their loss for a region."""
+    records = []
+    for answer in answers:
+        scores = np.array([np.nan if score is None else score for score in answer.dimensions.values()], dtype=float)
+        loss = jsonable(l1_loss(scores, region.target)[()])
+        records.append(ScoreRecord(method=method, loss=loss, **asdict(answer)))
+    return records
+
+
+def save_result(folder: Path, result: Result, found: Found, readout: str) -> None:
+    """Write the figures of a region, then its ``result.json``: where that lies, the region is finished.
+
+    Raises:
+        ValueError: in one line, if the disk refuses a file.
+    """
+    with using(folder / "figures"):
+        (folder / "figures").mkdir(exist_ok=True)
+        save_figures(folder / "figures", result, found.random_search, found.aligned, readout)
+    result.save(folder / RESULT)

@@ -1,0 +1,49 @@
+"""Config of the positive control's training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+from cultural_sp.checks import check_in_range
+from cultural_sp.config import ModelConfig, SurveyConfig
+
+
+@dataclass
+class ControlConfig:
+    """One training."""
+
+    model: ModelConfig = MISSING
+    survey: SurveyConfig = MISSING
+    rank: int = 16
+    """Of the LoRA on all linear layers from ``first_layer`` on."""
+    first_layer: int = 6
+    learning_rate: float = 2e-3
+    steps: int = 800
+    """Of learning to answer as described."""
+    own_steps: int = 250
+    """Of learning values of its own for what no description says."""
+    name: str = "smollm2_135m_control"
+    """Name of the adapter's folder."""
+    seed: int = 0
+    output_dir: str = "outputs/positive_control"
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        check_in_range("rank", self.rank, 1)
+        check_in_range("first_layer", self.first_layer, 0)
+        check_in_range("steps", self.steps, 1)
+        check_in_range("own_steps", self.own_steps, 1)
+        if not self.learning_rate > 0:
+            raise ValueError(f"learning_rate={self.learning_rate} is out of range; give a number above 0")
+        if self.survey.scoring != "label":
+            raise ValueError(
+                f"survey.scoring={self.survey.scoring} can't be trained: the control answers in words; use label"
+            )
+
+
+def register_control() -> None:
+    """Put the schema into Hydra's ConfigStore."""
+    ConfigStore.instance().store(name="base_positive_control", node=ControlConfig)

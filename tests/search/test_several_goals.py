@@ -1,0 +1,116 @@
+"""What a search over one stream of evaluations tells, offers and finds, with optimizers that only write it down."""
+
+import numpy as np
+import pytest
+
+from cultural_sp.search.archive import Archive
+from cultural_sp.search.journal import Journal, read_journal
+from cultural_sp.search.loop import Evaluation, run_search
+
+GOALS = {"low": 0.0, "high": 10.0, "far": 100.0}
+ARCHIVE = Archive(np.array([[9.5], [50.0]]), np.array([[9.5], [np.nan]]), np.array([0.5, 0.5]), {})
+
+
+class Scribe:
+    """Asks for the next whole numbers and remembers everything."""
+
+    def __init__(self, first):
+        self.generation_size, self.next, self.heard = 2, float(first), []
+
+    def ask(self, n):
+        self.heard.append("ask")
+        self.next += n
+        return np.arange(self.next - n, self.next)[:, None]
+
+    def tell(self, losses):
+        self.heard.append(("tell", losses.tolist()))
+
+    def offer(self, z, losses):
+        self.heard.append(("offer", z[:, 0].tolist(), losses.tolist()))
+
+
+def evaluate(z):
+    return Evaluation(z.copy(), z.copy(), np.full(len(z), 0.5))
+
+
+def judge(target):
+    return lambda dimensions, valid_mass: (np.abs(dimensions[:, 0] - target), np.abs(dimensions[:, 0] - target) / 2)
+
+
+def search(path, asking, budget, archive=None, evaluate=evaluate, max_failed_share=1.0):
+    optimizers = [Scribe(10 * i) for i in range(asking)]
+    found = run_search(
+        "aligned",
+        optimizers,
+        {goal: judge(target) for goal, target in GOALS.items()},
+        evaluate,
+        budget=budget,
+        max_failed_share=max_failed_share,
+        dimension_names=("PDI",),
+        journal=Journal(path, {}, lambda: {"batch_size": 2}),
+        archive=archive,
+    )
+    return found, [optimizer.heard for optimizer in optimizers]
+
+
+@pytest.mark.parametrize("recorded", [None, 1, 3, 4, 5])
+def test_who_asked_is_told_and_all_others_are_offered_under_their_own_goal(tmp_path, recorded):
+    path = tmp_path / "evaluations.jsonl"
+    if recorded is not None:  # the same from any part of a journal
+        search(path, 3, 7)
+        path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[: 1 + recorded]))
+    found, (low, high, far) = search(path, 3, 7)
+    assert low == [
+        "ask",
+        ("tell", [0.0, 1.0]),
+        ("offer", [10.0, 11.0], [10.0, 11.0]),
+        ("offer", [20.0, 21.0], [20.0, 21.0]),
+        "ask",
+        ("tell", [2.0]),
+    ]
+    assert high == [
+        ("offer", [0.0, 1.0], [10.0, 9.0]),
+        "ask",
+        ("tell", [0.0, 1.0]),
+        ("offer", [20.0, 21.0], [10.0, 11.0]),
+        ("offer", [2.0], [8.0]),
+    ]
+    assert far[:3] == [("offer", [0.0, 1.0], [100.0, 99.0]), ("offer", [10.0, 11.0], [90.0, 89.0]), "ask"]
+    assert {goal: (float(r.z[0]), r.loss) for goal, r in found.items()} == {
+        "low": (0.0, 0.0),
+        "high": (10.0, 0.0),
+        "far": (21.0, 79.0),
+    }
+    assert found["far"].losses.tolist() == [100.0, 99.0, 90.0, 89.0, 80.0, 79.0, 98.0]
+    assert found["far"].l1.tolist() == (found["far"].losses / 2).tolist()
+    records = read_journal(path)
+    assert [r["goal"] for r in records] == ["low"] * 2 + ["high"] * 2 + ["far"] * 2 + ["low"]
+    assert [r["loss"] for r in records] == [0.0, 1.0, 0.0, 1.0, 80.0, 79.0, 2.0]
+    assert [r["best_loss"] for r in records] == [0.0, 0.0, 0.0, 0.0, 80.0, 79.0, 0.0]
+
+
+def test_one_optimizer_serves_all_goals(tmp_path):
+    found, (heard,) = search(tmp_path / "evaluations.jsonl", 1, 4)
+    assert heard == ["ask", ("tell", [0.0, 1.0]), "ask", ("tell", [2.0, 3.0])]
+    assert {goal: result.loss for goal, result in found.items()} == {"low": 0.0, "high": 7.0, "far": 97.0}
+
+
+def test_an_archive_is_offered_to_everybody_first_and_is_no_evaluation(tmp_path):
+    found, (low, high) = search(tmp_path / "evaluations.jsonl", 2, 2, ARCHIVE)
+    for heard, loss in ((low, 9.5), (high, 0.5)):
+        kind, z, losses = heard[0]
+        assert (kind, z, losses[0]) == ("offer", [9.5, 50.0], loss)
+        assert np.isnan(losses[1])
+    assert {goal: (float(r.z[0]), r.offered, len(r.losses)) for goal, r in found.items()} == {
+        "low": (0.0, 1, 2),
+        "high": (9.5, 1, 2),
+        "far": (9.5, 1, 2),
+    }
+
+
+def test_failures_count_for_the_goal_that_has_most(tmp_path):
+    def holes(z):
+        return Evaluation(np.where(z > 0, np.nan, z), z, np.full(len(z), 0.5))
+
+    with pytest.raises(ValueError, match="1 of 2 evaluations of aligned have no loss"):
+        search(tmp_path / "evaluations.jsonl", 3, 7, evaluate=holes, max_failed_share=0.4)
