@@ -128,7 +128,9 @@ def _run(
         validity = kept_validity(validity_file, examiner.validity) if config.validity else None
     if validity is not None:
         print(f"validity: {validity.sentence}", flush=True)
-    goals = {r.code: Goal(r, config.objective, journal.header.get("start_mass"), len(examiner.tuned)) for r in regions}
+    goals = {
+        r.code: Goal(r.target, config.objective, journal.header.get("start_mass"), len(examiner.tuned)) for r in regions
+    }
     search = partial(_search, config, goals, space, examiner, journal, team)
     with _timed(clock, "random_search"):
         by_chance = search("random_search", [RandomSearch(config.optimizer, space.dim)])
@@ -179,6 +181,7 @@ def _run(
     for result in results:
         code = result.region["code"]
         save_result(folders[code], result, found[code], config.readout.kind)
+    tracker.finish()
     print(report(results, config.readout.kind))
     if statements and len(results) == 1:
         print(weights_summary(axes(config), best[regions[0].code].z))

@@ -264,7 +264,7 @@ class TrackerConfig:
     """Where the course of a run is shown beside its own files; it changes no result."""
 
     mode: str = MISSING
-    """offline: a wandb log below the run folder, to be uploaded later; online: uploaded as it comes; none."""
+    """offline: a wandb log below the run folder, to be uploaded later; online: uploaded as it comes; disabled."""
     project: str = "cultural-sp"
     entity: str | None = None
     """Account or team at wandb; null is your own default."""
@@ -273,7 +273,7 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         """Check choices."""
-        _one_of("tracker.mode", self.mode, ("offline", "online", "none"))
+        one_of("tracker.mode", self.mode, ("offline", "online", "disabled"))
         if not re.fullmatch(r"[^/\\#?%:]{1,128}", self.project):
             raise ValueError(
                 f"tracker.project={self.project!r} is not allowed; use 1 to 128 characters without / \\ # ? % and :"

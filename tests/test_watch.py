@@ -6,8 +6,10 @@ import platform
 import shutil
 
 import pytest
+import yaml
 
-from cultural_sp.watch import Follower, main, one_line, picture, state_of, watch
+from cultural_sp.follow import Follower
+from cultural_sp.watch import main, one_line, picture, state_of, watch
 
 RECORDS = [
     {"search": "random_search", "index": 0, "generation": 0, "loss": 30.0, "l1": 30.0, "seconds": 9.0},
@@ -16,14 +18,16 @@ RECORDS = [
     {"search": "aligned", "index": 1, "generation": 1, "loss": 20.0, "l1": 20.5, "seconds": 2.0},
     {"search": "aligned", "index": 2, "generation": 1, "loss": 25.0, "l1": 25.0, "seconds": 4.0},
 ]
+OTHERS = {"goal": "us", "valid_mass": 0.5}
+CONFIG = {"optimizer": {"budget": 3}, "survey": {"tune_wordings": [0]}, "objective": {"kind": "l1"}}
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A run of 2 x 3 evaluations with one to go, in this process."""
-    (tmp_path / "config.yaml").write_text("optimizer: {budget: 3}\n")
-    lines = [{"target": {"PDI": 40.0, "IDV": None}}]
-    lines += [{**record, "dimensions": {"PDI": 50.0 + record["index"], "IDV": -3.0}} for record in RECORDS]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    lines = [{"targets": {"us": {"PDI": 40.0, "IDV": None}}}]
+    lines += [{**record, **OTHERS, "dimensions": {"PDI": 50.0 + record["index"], "IDV": -3.0}} for record in RECORDS]
     (tmp_path / "evaluations.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     (tmp_path / ".holder").write_text(f"process {os.getpid()} on {platform.node()}")
     return tmp_path
@@ -35,7 +39,7 @@ def test_progress_is_that_of_the_search_that_goes_on(folder):
         journal.write('{"search": "ali')  # on its way
     progress = Follower(folder).progress()
     assert one_line(progress) == line
-    assert picture(progress).splitlines() == [
+    assert picture(progress) == [
         line,
         "  PDI ================|====................... " + "  51  target 40",
         "  IDV =....................................... " + "  -3  target -",
@@ -64,7 +68,7 @@ def test_a_journal_that_is_replaced_is_read_from_its_start(folder):
     )  # another run, further than the first one was
     follower.progress()
     progress = follower.progress()
-    assert (progress.done, progress.target["PDI"]) == (5, 41.25)
+    assert (progress.done, progress.courses[0].target["PDI"]) == (5, 41.25)
     journal.unlink()
     assert follower.progress() is None
 
@@ -104,10 +108,32 @@ def test_a_line_per_generation_until_the_run_ends(folder, capsys):
     assert out[-1] == f"finished: {folder}"
 
 
-def test_a_terminal_is_redrawn(folder, capsys):
+def test_a_terminal_is_redrawn(folder, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     watch(folder, redraw=True, wait=lambda seconds: (folder / ".holder").unlink())
-    shown = picture(Follower(folder).progress())
+    shown = "\n".join(picture(Follower(folder).progress()))
     assert capsys.readouterr().out == f"{shown}\n\x1b[3A\x1b[J{shown}\nstopped: {folder}\n"
+
+
+def test_a_joint_run_has_a_line_per_region(folder, capsys, monkeypatch):
+    journal = folder / "evaluations.jsonl"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    header = {"targets": {"us": {"PDI": 40.0, "IDV": None}, "jp": {"PDI": 51.0, "IDV": -1.0}}}
+    journal.write_bytes(json.dumps(header).encode() + b"\n" + b"".join(lines[1:]))
+    first, *regions = picture(Follower(folder).progress())
+    assert "best 10.75 index points off the target (mean of 2 regions), " in first
+    assert regions == [  # for jp the second of its three candidates: scores of 51 and -3
+        "  us  20.50 off  PDI   51 (40)  IDV   -3 (-)",
+        "  jp   1.00 off  PDI   51 (51)  IDV   -3 (-1)",
+    ]
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("LINES", "4")
+    watch(folder, redraw=True, wait=lambda seconds: (folder / ".holder").unlink())
+    assert "\x1b[2A\x1b[Jaligned: 5 of 6 eva\n  us  20.50 off  PD\nstopped" in capsys.readouterr().out
+    for code, state in (("us", "stopped"), ("jp", "finished")):
+        (folder / code).mkdir()
+        (folder / code / "result.json").touch()
+        assert state_of(folder) == state
 
 
 def test_no_run_is_one_line(tmp_path, capsys):

@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from cultural_sp.results import METHODS, load_result
-from cultural_sp.run_folder import CONFIG, RESULT
+from cultural_sp.analysis.tables import origin
+from cultural_sp.results import load_result
+from cultural_sp.run_folder import CONFIG, RESULT, finished_runs, result_files
+from cultural_sp.tracking.panels import panels
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2 import Report
     from wandb_workspaces.workspaces import Workspace
-
-SETTINGS = (
-    *(f"optimizer.{key}" for key in ("kind", "population", "budget", "f1", "f2", "crossover")),
-    *(f"soft_prompt.{key}" for key in ("space", "dim", "n_tokens", "scale")),
-    "seed",
-)
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,8 @@ class Runs:
     groups: list[str]
     dimensions: list[str]
     wordings: list[str]
+    remarks: list[str]
+    """What must be said wherever numbers of these runs appear."""
 
 
 def runs_below(folder: Path, entity: str | None = None) -> Runs:
@@ -47,14 +45,17 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
     places: set[tuple[str | None, str]] = set()
     dimensions: dict[str, None] = {}
     wordings: dict[str, None] = {}
-    for path in sorted(folder.rglob(RESULT)):
-        config = yaml.safe_load((path.parent / CONFIG).read_text(encoding="utf-8"))
+    remarks: dict[str, None] = {}
+    for run in finished_runs(folder):
+        config = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
         tracker = config.get("tracker", {})
         groups.add(tracker.get("group") or config["name"])
         places.add((entity or tracker.get("entity"), tracker.get("project", "cultural-sp")))
-        result = load_result(path)
-        dimensions |= dict.fromkeys(result.region["target"])
-        wordings |= dict.fromkeys(record.wording for record in result.scores)
+        for file in result_files(run):
+            result = load_result(file)
+            dimensions |= dict.fromkeys(result.region["target"])
+            wordings |= dict.fromkeys(record.wording for record in result.scores)
+            remarks |= dict.fromkeys(origin(result))
     if not places:
         raise ValueError(f"no finished run (no {RESULT}) in {folder}")
     if len(places) > 1:
@@ -63,66 +64,7 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
     ((owner, project),) = places
     if owner is None:
         raise ValueError("whose project it is is not known, as tracker.entity is null; give --entity NAME")
-    return Runs(owner, project, sorted(groups), list(dimensions), list(wordings))
-
-
-def panels(runs: Runs) -> dict[str, list[Any]]:
-    """Section -> its panels, for the workspace and the report alike."""
-    from wandb_workspaces.reports import v2 as wr
-
-    region = {"groupby": wr.Config("region.code"), "groupby_aggfunc": "mean"}
-    spread = {**region, "groupby_rangefunc": "minmax"}
-    points = "index points"
-    methods = [
-        wr.BarPlot(
-            title=f"Loss by region and method, {wording.replace('_', ' ')} wording",
-            metrics=[wr.SummaryMetric(f"loss/{wording}/{method}") for method in METHODS],
-            orientation="v",
-            title_y=points,
-            **region,
-        )
-        for wording in runs.wordings
-    ]
-    convergence = [
-        wr.LinePlot(
-            title=f"Best loss so far, {name}",
-            x=f"{search}/evaluation",
-            y=[f"{search}/best_l1"],
-            title_y=points,
-            **spread,
-        )
-        for search, name in (("aligned", "search"), ("random_search", "random search"))
-    ]
-    dimensions: list[Any] = []
-    for dimension in runs.dimensions:
-        kinds = ("dimension/naive", "dimension/aligned", "target")
-        dimensions += [
-            wr.BarPlot(
-                title=f"{dimension}: plain model, aligned, target",
-                metrics=[wr.SummaryMetric(f"{kind}/{dimension}") for kind in kinds],
-                orientation="v",
-                title_y=points,
-                **region,
-            ),
-            wr.LinePlot(
-                title=f"{dimension}: best candidate minus target",
-                x="aligned_generation/number",
-                y=[f"aligned_generation/miss/{dimension}"],
-                title_y=points,
-                **spread,
-            ),
-        ]
-    columns = [wr.ParallelCoordinatesPlotColumn(wr.Config(key), display_name=key) for key in SETTINGS]
-    loss = wr.ParallelCoordinatesPlotColumn(wr.SummaryMetric("loss/tuned/aligned"), display_name="loss")
-    settings = [
-        wr.ParallelCoordinatesPlot(title="Settings and loss", columns=[*columns, loss]),
-        wr.LinePlot(
-            title="Evaluations per second",
-            x="aligned_generation/number",
-            y=["aligned_generation/evaluations_per_second"],
-        ),
-    ]
-    return {"Methods": methods, "Convergence": convergence, "Dimensions": dimensions, "Settings": settings}
+    return Runs(owner, project, sorted(groups), list(dimensions), list(wordings), list(remarks))
 
 
 def workspace(runs: Runs) -> Workspace:
@@ -130,11 +72,12 @@ def workspace(runs: Runs) -> Workspace:
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces import expr
 
+    shown = panels(runs.dimensions, runs.wordings, runs.remarks)
     return ws.Workspace(
         entity=runs.entity,
         project=runs.project,
         name=_title(runs),
-        sections=[ws.Section(name=name, panels=shown, is_open=True) for name, shown in panels(runs).items()],
+        sections=[ws.Section(name=name, panels=its, is_open=True) for name, its in shown.items()],
         runset_settings=ws.RunsetSettings(filters=expr.And(expr.Metric("Group").isin(runs.groups))),
     )
 
@@ -144,16 +87,9 @@ def report(runs: Runs) -> Report:
     from wandb_workspaces import expr
     from wandb_workspaces.reports import v2 as wr
 
-    blocks: list[Any] = [
-        wr.P(
-            "Loss: mean absolute difference to the region's scores in index points; lower is better. The mark to beat is a "
-            "respondent who always answers 3 (midpoint), and held-out wordings tell what carries over."
-        )
-    ]
-    for name, shown in panels(runs).items():
-        runset = wr.Runset(
-            filters=expr.And(expr.Metric("Group").isin(runs.groups))
-        )  # of the project that the report is in
+    blocks: list[Any] = []
+    for name, shown in panels(runs.dimensions, runs.wordings, runs.remarks).items():
+        runset = wr.Runset(filters=expr.And(expr.Metric("Group").isin(runs.groups)))  # of the report's project
         blocks += [wr.H2(name), wr.PanelGrid(runsets=[runset], panels=shown)]
     return wr.Report(entity=runs.entity, project=runs.project, title=_title(runs), blocks=blocks, width="fluid")
 

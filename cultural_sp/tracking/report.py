@@ -31,6 +31,8 @@ def summary_of(result: Result, searched: str) -> dict[str, Any]:
         found |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}
     found |= {f"target/{dimension}": score for dimension, score in result.region["target"].items()}
     found |= {f"seconds/{part}": seconds for part, seconds in result.seconds.items()}
+    if result.warm_start is not None:
+        found["warm_start/offered"] = result.warm_start["offered"]
     if result.validity is not None:
         found["validity/verdict"] = result.validity.verdict
         found["validity/items_right"] = result.validity.items_right

@@ -11,8 +11,8 @@ from pathlib import Path
 import yaml
 
 from cultural_sp.config import TrackerConfig
-from cultural_sp.run_folder import CONFIG, RESULT
-from cultural_sp.search.journal import read_journal
+from cultural_sp.run_folder import CONFIG, RESULT, finished_runs
+from cultural_sp.search.journal import JOURNAL, read_journal
 from cultural_sp.tracking.tracker import mode_of, tracker_of
 
 
@@ -30,9 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     failed = False
     try:
         mode = "offline" if given.offline else mode_of(TrackerConfig("online"))
-        if mode == "none":
+        if mode == "disabled":
             raise ValueError("WANDB_MODE=disabled switches wandb off; unset it")
-        runs = sorted({path.parent for folder in given.folders for path in folder.rglob(RESULT)})
+        runs = sorted({run for folder in given.folders for run in finished_runs(folder)})
         if not runs:
             raise ValueError(f"no finished run (no {RESULT}) in {', '.join(map(str, given.folders))}")
     except ValueError as error:
@@ -55,7 +55,7 @@ def sync(folder: Path, mode: str, changes: dict[str, str]) -> None:
     """
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     own = TrackerConfig(**config["tracker"]) if "tracker" in config else TrackerConfig(mode)
-    records = read_journal(folder / "evaluations.jsonl")
+    records = read_journal(folder / JOURNAL)
     print(f"run folder: {folder}", flush=True)
     with tracker_of(replace(own, mode=mode, **changes), folder, live=False) as tracker:
         tracker.begin()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any, Protocol
 
 from cultural_sp.config import TrackerConfig
 
-MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline", "disabled": "none"}
+MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline", "disabled": "disabled"}
 """Values of wandb's own variable WANDB_MODE -> ``tracker.mode``."""
 
 
@@ -24,7 +26,7 @@ class Tracker(Protocol):
         """The next records of the journal, from its first on, whether they are new or taken over from an earlier process."""
 
     def finish(self) -> None:
-        """The run folder holds the result and everything else."""
+        """The run folder holds the results and everything else."""
 
     def close(self, failed: bool) -> None:
         """The run ends, finished or not; ``failed`` if an error or a signal ended it."""
@@ -74,15 +76,35 @@ def tracker_of(config: TrackerConfig, folder: Path, *, live: bool = True) -> Ite
     """
     mode = mode_of(config) if live else config.mode
     tracker: Tracker = NoTracker()
-    if mode != "none":
+    if mode != "disabled":
         os.environ.setdefault("WANDB_SILENT", "true")  # before wandb is imported
         os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        from cultural_sp.tracking.wandb_tracker import WandbTracker
+        try:  # only here: a run that isn't tracked doesn't wait for it
+            from cultural_sp.tracking.wandb_tracker import WandbTracker
 
-        tracker = WandbTracker(config, folder, online=mode == "online", live=live)
+            tracker = WandbTracker(config, folder, online=mode == "online", live=live)
+        except Exception as error:  # such as another package's version of what wandb needs
+            say(f"can't be loaded ({line(error)}), so the run isn't tracked; afterwards: {again(folder)}")
     try:
         yield tracker
     except BaseException:
         tracker.close(failed=True)
         raise
     tracker.close(failed=False)
+
+
+def again(folder: Path) -> str:
+    """The command that brings a finished run into wandb, whatever of it is there already."""
+    return f"python experiments/sync_wandb.py {shlex.quote(os.path.relpath(folder))}"
+
+
+def line(error: Exception) -> str:
+    """What an error says, in one line and without credentials."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    key = os.environ.get("WANDB_API_KEY")
+    return re.sub(r"(?<=://)[^/@\s]+@", "", text.replace(key, "***") if key else text)[:200]
+
+
+def say(text: str) -> None:
+    """Print a line about wandb."""
+    print(f"wandb: {text}", flush=True)

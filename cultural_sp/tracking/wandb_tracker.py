@@ -1,8 +1,9 @@
-"""One wandb run per run folder. Offline every start writes the whole log anew; online a run goes on where the server stands."""
+"""wandb runs that follow a run folder. Offline every start writes whole logs anew; online they go on where the server stands."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -10,81 +11,99 @@ from typing import Any
 import wandb
 import yaml
 
-from cultural_sp.config import TrackerConfig
+from cultural_sp.analysis.tables import origin
+from cultural_sp.config import JOINT, TrackerConfig
+from cultural_sp.course import Course, targets
 from cultural_sp.files import write_text
-from cultural_sp.results import load_result
+from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
-from cultural_sp.search.journal import read_header
+from cultural_sp.search.journal import JOURNAL, read_header
 from cultural_sp.tracking import report
 from cultural_sp.tracking.rows import AXES, Rows
-from cultural_sp.tracking.wandb_start import again, line, say, start
+from cultural_sp.tracking.tracker import again, line, say
+from cultural_sp.tracking.wandb_start import Started, start
 
 
 class WandbTracker:
-    """Follows a run with wandb; whatever fails there ends the tracking and nothing else."""
+    """Follows a run with a wandb run for each of its regions; whatever fails there ends the tracking and nothing else."""
 
     def __init__(self, config: TrackerConfig, folder: Path, *, online: bool, live: bool) -> None:
         """For the run in ``folder``; nothing is written before :meth:`begin`. ``live`` if the run goes on meanwhile."""
-        self._config, self._folder = config, folder.absolute()
+        self._tracker, self._folder = config, folder.absolute()
         self._online, self._live = online, live
-        self._run: wandb.Run | None = None
+        self._started: dict[str, Started] = {}
+        self._rows: dict[str, Rows] = {}
 
     def begin(self) -> None:
-        """Start the wandb run, or go on with it if the folder knows its id."""
+        """Start the wandb runs, or go on with those whose ids the folder knows."""
         with self._harmless():
-            self._given = yaml.safe_load((self._folder / CONFIG).read_text(encoding="utf-8"))
-            header = read_header(self._folder / "evaluations.jsonl")
-            optimizer = self._given["optimizer"]
-            self._rows = Rows(optimizer["population"], optimizer["budget"], header["target"])
-            shown = self._given | {"journal": header}
-            self._run, self._next = start(self._config, self._folder, shown, online=self._online, live=self._live)
-            for prefix, axis in AXES.items():
-                self._run.define_metric(axis, hidden=True)
-                self._run.define_metric(f"{prefix}/*", step_metric=axis)
+            self._config = yaml.safe_load((self._folder / CONFIG).read_text(encoding="utf-8"))
+            header = read_header(self._folder / JOURNAL)
+            goals = targets(self._config, header)
+            shown = {
+                region: self._config | {"journal": header, "goal": {"region": region, "target": target}}
+                for region, target in goals.items()
+            }
+            optimizer = self._config["optimizer"]
+            for region in goals:
+                course = Course(region, self._config, header)
+                self._rows[region] = Rows(course, optimizer["population"], optimizer["budget"])
+            self._started = start(self._tracker, self._folder, shown, online=self._online, live=self._live)
+            for started in self._started.values():
+                for prefix, axis in AXES.items():
+                    started.run.define_metric(axis, hidden=True)
+                    started.run.define_metric(f"{prefix}/*", step_metric=axis)
 
     def evaluations(self, records: Sequence[dict[str, Any]]) -> None:
         """Log a row per record."""
         with self._harmless():
-            for record in records if self._run is not None else ():
-                self._log(*self._rows.row(record))
+            for region, started in self._started.items():
+                for record in records:
+                    _log(started, *self._rows[region].row(record))
 
     def finish(self) -> None:
-        """Log tables, figures, summary and soft prompt."""
+        """Log tables, figures, summary and soft prompt of every region that has a result."""
         with self._harmless():
-            if self._run is None:
-                return
-            result = load_result(self._folder / RESULT)
-            end: dict[str, Any] = {
-                name: wandb.Table(columns=columns, data=rows)
-                for name, (columns, rows) in (("answers", report.answers(result)), ("scores", report.scores(result)))
-            }
-            for figure in sorted((self._folder / "figures").glob("*.png")):
-                end[f"figures/{figure.stem}"] = wandb.Image(str(figure))
-            self._log(2 * result.evaluations, end)
-            self._run.summary.update(report.summary_of(result, self._given["readout"]["kind"]))
-            card = self._folder / "wandb" / "card.md"
-            write_text(card, report.card(result, self._given))
-            about = {"region": result.region, "model": result.model}
-            prompt = wandb.Artifact(f"soft-prompt-{self._run.id}", "soft-prompt", metadata=about)
-            # Immutable: read from where they are when they are uploaded, rather than copied into the user's cache.
-            prompt.add_file(str(card), name="README.md", policy="immutable")
-            for file in sorted((self._folder / "soft_prompt").iterdir()):
-                prompt.add_file(str(file), policy="immutable")
-            self._run.log_artifact(prompt)
+            for region, started in self._started.items():
+                folder = self._folder / region if self._config["region"]["code"] == JOINT else self._folder
+                if (folder / RESULT).is_file():
+                    self._conclude(started, folder, load_result(folder / RESULT))
+
+    def _conclude(self, started: Started, folder: Path, result: Result) -> None:
+        run = started.run
+        end: dict[str, Any] = {
+            name: wandb.Table(columns=columns, data=rows)
+            for name, (columns, rows) in (("answers", report.answers(result)), ("scores", report.scores(result)))
+        }
+        for figure in sorted((folder / "figures").glob("*.png")):
+            end[f"figures/{figure.stem}"] = wandb.Image(str(figure))
+        _log(started, 2 * result.evaluations, end)
+        run.summary.update(report.summary_of(result, self._config["readout"]["kind"]))
+        run.notes = "\n".join(origin(result))
+        card = self._folder / "wandb" / f"{run.id}.md"
+        write_text(card, report.card(result, self._config))
+        about = {"region": result.region, "model": result.model, "note": result.note}
+        prompt = wandb.Artifact(f"soft-prompt-{run.id}", "soft-prompt", metadata=about)
+        # Immutable: read from where they are when they are uploaded, rather than copied into the user's cache.
+        prompt.add_file(str(card), name="README.md", policy="immutable")
+        for file in [*sorted((folder / "soft_prompt").iterdir()), *sorted(folder.glob("*.csv"))]:
+            prompt.add_file(str(file), policy="immutable")
+        run.log_artifact(prompt)
 
     def close(self, failed: bool) -> None:
-        """End the wandb run; waits for the rest of an upload, but not for ever."""
+        """End the wandb runs; waits for the rest of an upload, but not for ever."""
         with self._harmless():
-            if self._run is not None:
-                run, self._run = self._run, None
+            if self._started:
                 try:
-                    run.finish(exit_code=int(failed))
+                    self._end(int(failed))
                 except TimeoutError:
                     say(f"the upload isn't complete; once the run is finished: {again(self._folder)}")
 
-    def _log(self, step: int, row: dict[str, Any]) -> None:
-        if self._run is not None and step >= self._next:
-            self._run.log(row, step=step)
+    def _end(self, exit_code: int) -> None:
+        runs = [started.run for started in self._started.values()]
+        self._started = {}
+        with ThreadPoolExecutor(len(runs)) as pool:  # they wait for the same server
+            list(pool.map(lambda run: run.finish(exit_code=exit_code), runs))
 
     @contextmanager
     def _harmless(self) -> Iterator[None]:
@@ -92,8 +111,13 @@ class WandbTracker:
         try:
             yield
         except Exception as error:
-            run, self._run = self._run, None
             with suppress(Exception):  # what is logged should be kept, but nothing more can be said
-                if run is not None:
-                    run.finish(exit_code=1)
+                if self._started:
+                    self._end(1)
+            self._started = {}
             say(f"tracking ends ({line(error)}); once the run is finished: {again(self._folder)}")
+
+
+def _log(started: Started, step: int, row: dict[str, Any]) -> None:
+    if step >= started.first:
+        started.run.log(row, step=step)
