@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from runs import Run, call, folder_of, outcome
 
+from cultural_sp.results import load_result
 from cultural_sp.search.journal import read_journal
 from cultural_sp.tracking import sync, wandb_start
 
@@ -18,14 +20,14 @@ GENERATIONS = [0, 1, 2]  # of 5, 5 and 2
 
 
 class Log:
-    """The only offline log below a run folder."""
+    """One offline log."""
 
-    def __init__(self, folder):
-        (path,) = (folder / "wandb").glob("offline-run-*/*.wandb")
+    def __init__(self, path):
         command = [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--json", str(path)]
         text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         records = [json.loads(line) for line in text.splitlines()]
         self.run = next(r["run"] for r in records if r["type"] == "run")
+        self.notes = [r["run"] for r in records if r["type"] == "run"][-1].get("notes")
         self.config = self.run["config"]["update"]
         self.history = [r["history"]["item"] for r in records if r["type"] == "history"]
         self.artifacts = {r["artifact"]["type"]: r["artifact"] for r in records if r["type"] == "artifact"}
@@ -42,6 +44,20 @@ class Log:
 
     def column(self, key):
         return [row[key] for row in self.history if key in row]
+
+
+def logs_of(folder):
+    """Display name -> log, of all below a run folder."""
+    logs = [Log(path) for path in (folder / "wandb").glob("offline-run-*/*.wandb")]
+    named = {log.run["display_name"]: log for log in logs}
+    assert len(named) == len(logs)
+    return named
+
+
+def log_of(folder):
+    """The only log below a run folder."""
+    (log,) = logs_of(folder).values()
+    return log
 
 
 def has_all_of(log, folder):
@@ -85,7 +101,7 @@ def test_a_sweep_of_two_regions_is_two_runs_of_one_group(tracked, monkeypatch, c
         f"wandb: offline; upload with: wandb sync o/align/{region}/tiny/seed-0/wandb/" for region in ("us", "jp")
     ]
     (summary,) = (tmp_path / "o" / "sweeps").glob("*.csv")
-    logs = [Log(us), Log(jp)]
+    logs = [log_of(us), log_of(jp)]
     assert [log.run["run_group"] for log in logs] == [summary.stem] * 2
     assert [log.run["display_name"] for log in logs] == ["us tiny seed 0", "jp tiny seed 0"]
     assert len({log.run["run_id"] for log in logs}) == 2
@@ -96,8 +112,12 @@ def test_a_sweep_of_two_regions_is_two_runs_of_one_group(tracked, monkeypatch, c
     assert log.run["project"] == "cultural-sp"
     assert log.run["job_type"] == "align"
     assert sorted(log.run["tags"]) == ["model:tiny", "optimizer:de", "region:us", "survey:toy"]
-    assert log.config["optimizer"]["f1"] == 0.8
-    assert log.config["journal"]["target"] == {"PDI": 40.0, "IDV": 91.0}
+    assert log.config["optimizer"]["f1"] == 0.5
+    assert log.config["goal"] == {"region": "us", "target": {"PDI": 40.0, "IDV": 91.0}}
+    assert (
+        log.config["journal"]["config_hash"]
+        == json.loads((us / "result.json").read_text())["provenance"]["config_hash"]
+    )
     assert log.axes["aligned/*"] == "aligned/evaluation"
     assert log.axes["aligned_generation/*"] == "aligned_generation/number"
     assert log.exit_code == 0
@@ -129,20 +149,82 @@ def test_a_sweep_of_two_regions_is_two_runs_of_one_group(tracked, monkeypatch, c
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["kill", "terminate"])
-def test_a_run_that_goes_on_is_in_one_log_once(tracked, monkeypatch, capsys, short_run, tmp_path, how):
+def test_a_run_that_goes_on_is_in_one_log_once(tracked, short_run, tmp_path, how):
+    secrets = {"WANDB_API_KEY": "wandb-secret" + 28 * "0", "HF_TOKEN": "hub-secret"}
+    environment = {"WANDB_MODE": "offline", **secrets}
     mine = [*short_run, f"output_dir={tmp_path}"]
     folder = folder_of(tmp_path)
-    run = Run(mine, tmp_path / "log", {"WANDB_MODE": "offline"})
+    run = Run(mine, tmp_path / "log", environment)
     run.wait_for_lines(folder / "evaluations.jsonl", 10)
     getattr(run.process, how)()
     assert run.end()[0] != 0
-    first = (folder / "wandb" / "run_id").read_text()
+    first = (folder / "wandb" / "us.id").read_text()
     assert not (folder / "result.json").exists()
-    assert call(monkeypatch, capsys, *mine)[0] == 0
-    log = Log(folder)
+    code, out, err = Run(mine, tmp_path / "log", environment).end()
+    assert (code, err) == (0, [])
+    assert [line for line in out.splitlines() if line.startswith("wandb")] == [
+        f"wandb: offline; upload with: wandb sync {os.path.relpath(next((folder / 'wandb').glob('offline-run-*')))}"
+    ]
+    log = log_of(folder)
     has_all_of(log, folder)
     assert log.run["run_id"] == first
     assert log.exit_code == 0
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not [secret for secret in secrets.values() if any(secret.encode() in text for text in written)]
+
+
+@pytest.mark.slow
+def test_a_joint_run_is_a_wandb_run_per_region(tracked, short_run, tmp_path):
+    """Two wordings and their likeliest answers are searched; the run is killed on the way."""
+    joint = ["region=joint", "region.codes=[us,jp]", "survey.tune_wordings=[1,0]", "objective.argmax_weight=0.5"]
+    mine = [*short_run, *joint, "soft_prompt.n_tokens=18", "soft_prompt=statements", f"output_dir={tmp_path}"]
+    mine = [override for override in mine if not override.startswith("soft_prompt.dim")]
+    folder = tmp_path / "align" / "joint" / "tiny" / "seed-0"
+    run = Run(mine, tmp_path / "log", {"WANDB_MODE": "offline"})
+    run.wait_for_lines(folder / "evaluations.jsonl", 18)
+    run.process.kill()
+    assert run.end()[0] != 0
+    code, out, err = Run(mine, tmp_path / "log", {"WANDB_MODE": "offline"}).end()
+    assert (code, err) == (0, [])
+    assert [line for line in out.splitlines() if line.startswith("wandb")] == [
+        f"wandb: offline; upload with: wandb sync {os.path.relpath(folder)}/wandb/offline-run-*"
+    ]
+    logs = logs_of(folder)
+    assert sorted(logs) == ["jp tiny seed 0 joint", "us tiny seed 0 joint"]
+    journal = read_journal(folder / "evaluations.jsonl")
+    for code in ("us", "jp"):
+        log, result = logs[f"{code} tiny seed 0 joint"], load_result(folder / code / "result.json")
+        target = result.region["target"]
+        assert (log.run["job_type"], log.run["run_group"], log.exit_code) == ("joint", "align", 0)
+        assert log.config["goal"] == {"region": code, "target": target}
+        assert f"region:{code}" in log.run["tags"]
+        assert log.column("_step") == list(range(2 * BUDGET + 1))
+        l1, views = [], ("", ", tuned_2 expected", ", tuned argmax", ", tuned_2 argmax")
+        for r in journal:
+            off = [np.mean([abs(r["dimensions"][d + view] - t) for d, t in target.items()]) for view in views]
+            l1.append(np.mean(off[:2]))
+            if r["goal"] == code:
+                assert r["loss"] == pytest.approx(l1[-1] + 0.5 * np.mean(off[2:]))
+        both = ("random_search", "aligned")
+        assert [x for search in both for x in log.column(f"{search}/l1")] == pytest.approx(l1)
+        for search in both:
+            assert log.column(f"{search}_generation/number") == GENERATIONS
+            best = np.minimum.accumulate(log.column(f"{search}/loss"))
+            assert log.column(f"{search}/best_loss") == list(best)
+        aligned = [r["dimensions"] for r in journal[BUDGET:]]
+        assert log.column("aligned/score/PDI") == [d["PDI"] for d in aligned]
+        assert log.column("aligned/miss/tuned_2_expected/PDI") == [
+            d["PDI, tuned_2 expected"] - target["PDI"] for d in aligned
+        ]
+        for wording in ("tuned", "tuned_2"):
+            assert log.summary[f"loss/{wording}/aligned"] == pytest.approx(result.score("aligned", wording).loss)
+        assert "joint run of 2 regions, which share 12 evaluations" in log.notes
+        files = {
+            file["path"]: Path(file["local_path"]) for file in log.artifacts["soft-prompt"]["manifest"]["contents"]
+        }
+        assert files["adapter_model.safetensors"] == folder / code / "soft_prompt" / "adapter_model.safetensors"
+        assert "statements.csv" in files
+        assert f"towards {result.region['country']}" in files["README.md"].read_text()
 
 
 @pytest.mark.slow
@@ -152,10 +234,10 @@ def test_a_finished_run_is_played_to_wandb_by_the_same_code(tracked, monkeypatch
     before = outcome(folder)
     for _ in range(2):  # again and again: one log of one run
         sync.main([str(tmp_path), "--offline", "--group", "old runs"])
-        log = Log(folder)
+        log = log_of(folder)
         has_all_of(log, folder)
         assert log.run["run_group"] == "old runs"
-        assert log.run["run_id"] == (folder / "wandb" / "run_id").read_text()
+        assert log.run["run_id"] == (folder / "wandb" / "us.id").read_text()
         assert "soft-prompt" in log.artifacts
     assert outcome(folder) == before
     assert capsys.readouterr().out.count("wandb: offline; upload with: wandb sync ") == 2
@@ -193,14 +275,14 @@ def test_without_a_login_or_a_network_the_log_is_offline(tracked, monkeypatch, c
     sync.main([str(folder)])
     out = capsys.readouterr().out
     assert "wandb: can't go online (nobody is logged in here; `wandb login` does that); going on offline\n" in out
-    has_all_of(Log(folder), folder)
+    has_all_of(log_of(folder), folder)
     monkeypatch.setattr("wandb.login", lambda **given: True)
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     sync.main([str(folder)])
     out = capsys.readouterr().out
     assert "wandb: can't go online (" in out
     assert "connection refused" in out
-    has_all_of(Log(folder), folder)
+    has_all_of(log_of(folder), folder)
 
 
 class Online:
@@ -234,7 +316,7 @@ def test_an_online_run_goes_on_where_the_server_stands(tracked, monkeypatch, cap
     monkeypatch.setattr("wandb.init", lambda **arguments: (given.update(arguments), online)[1])
     sync.main([str(folder)])
     assert given["resume"] == "allow"
-    assert given["id"] == (folder / "wandb" / "run_id").read_text()
+    assert given["id"] == (folder / "wandb" / "us.id").read_text()
     assert list(online.rows) == list(range(7, 2 * BUDGET + 1))
     assert online.rows[9]["random_search_generation/number"] == 1
     out = capsys.readouterr().out
@@ -259,7 +341,7 @@ def test_a_tracker_that_fails_is_one_line_and_the_run_goes_on(
 
 
 def test_a_tracker_can_be_changed_between_two_starts(monkeypatch, capsys, short_run, whole_run):
-    mine = [*short_run, f"output_dir={whole_run.parents[3]}", "tracker=wandb_online", "tracker.project=other"]
+    mine = [*short_run, f"output_dir={whole_run.parents[3]}", "tracker.mode=online", "tracker.project=other"]
     code, out, err = call(monkeypatch, capsys, *mine)
     assert code == 0, err
     assert "already finished" in out

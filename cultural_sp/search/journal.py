@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.differences import differences
-from cultural_sp.files import WAY_OUT, JsonLines
+from cultural_sp.files import CHECKSUM, WAY_OUT, JsonLines
 
 JOURNAL = "evaluations.jsonl"
 SCHEMA_VERSION = 3
@@ -134,6 +134,7 @@ def read_header(path: Path) -> dict[str, Any]:
     """The first line of a journal."""
     with path.open(encoding="utf-8") as lines:
         header: dict[str, Any] = json.loads(next(lines))
+    header.pop(CHECKSUM, None)
     return header
 
 
