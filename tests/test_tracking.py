@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from runs import Run, call, folder_of, outcome
 
+from cultural_sp.config import TrackerConfig
 from cultural_sp.results import load_result
 from cultural_sp.search.journal import read_journal
 from cultural_sp.tracking import sync, wandb_start
+from cultural_sp.tracking.tracker import line, tracker_of
 
 BUDGET = 12
 GENERATIONS = [0, 1, 2]  # of 5, 5 and 2
@@ -338,6 +341,38 @@ def test_a_tracker_that_fails_is_one_line_and_the_run_goes_on(
     assert code == 0, err
     assert outcome(folder_of(tmp_path)) == outcome(whole_run)
     assert out.count("wandb: tracking ends (no space left); once the run is finished: python experiments/sync_wan") == 1
+
+
+@pytest.mark.slow
+def test_wandbs_own_process_may_die(tracked, capsys, whole_run, tmp_path):
+    folder = folder_of(tmp_path)
+    shutil.copytree(whole_run, folder)
+    records = read_journal(folder / "evaluations.jsonl")
+    for dies in (True, False):  # the next run of a sweep is tracked again
+        with tracker_of(TrackerConfig("offline"), folder) as tracker:
+            tracker.begin()
+            tracker.evaluations(records[:5])
+            if dies:
+                (core,) = (p for p in psutil.Process().children() if p.name() == "wandb-core")
+                core.kill()
+                core.wait(10)
+            tracker.evaluations(records[5:])
+            tracker.finish()
+        assert ("wandb: tracking ends (" in capsys.readouterr().out) == dies
+    has_all_of(log_of(folder), folder)
+
+
+@pytest.mark.slow
+def test_a_run_without_a_tracker_does_not_load_wandb():
+    code = "import cultural_sp.align, sys; print(int('wandb' in sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said == "0\n"
+
+
+def test_a_message_has_no_credentials(monkeypatch):
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    error = OSError("can't reach https://me:pass@wandb.example/x\nwith key secret")
+    assert line(error) == "can't reach https://wandb.example/x with key ***"
 
 
 def test_a_tracker_can_be_changed_between_two_starts(monkeypatch, capsys, short_run, whole_run):

@@ -114,6 +114,8 @@ class WandbTracker:
             with suppress(Exception):  # what is logged should be kept, but nothing more can be said
                 if self._started:
                     self._end(1)
+            with suppress(Exception):  # if wandb's own process is what failed, the next run of a sweep needs another
+                wandb.teardown()
             self._started = {}
             say(f"tracking ends ({line(error)}); once the run is finished: {again(self._folder)}")
 
