@@ -9,6 +9,7 @@ import numpy as np
 
 from cultural_sp.config import ObjectiveConfig
 from cultural_sp.goal import Goal
+from cultural_sp.survey.regions import Region
 
 Target = Mapping[str, float | None]
 """Dimension -> score in index points."""
@@ -30,7 +31,8 @@ class Course:
         """The record of the search that goes on with the lowest loss; empty while there is none."""
         wanted = np.array([np.nan if score is None else score for score in self.target.values()])
         n_tuned = len(config["survey"].get("tune_wordings", [0]))
-        self._goal = Goal(wanted, ObjectiveConfig(**config["objective"]), header.get("start_mass"), n_tuned)
+        there = Region(region, region, "", wanted, estimated=False)
+        self._goal = Goal(there, ObjectiveConfig(**config["objective"]), header.get("start_mass"), n_tuned)
 
     def add(self, record: dict[str, Any]) -> dict[str, Any]:
         """Take in the next record of the journal and return it with the loss and the l1 that it has for this region."""

@@ -138,7 +138,7 @@ def test_a_sweep_of_two_regions_is_two_runs_of_one_group(tracked, monkeypatch, c
 
     prompt = log.artifacts["soft-prompt"]
     files = {file["path"]: Path(file["local_path"]) for file in prompt["manifest"]["contents"]}
-    assert set(files) == {"README.md", "adapter_config.json", "adapter_model.safetensors"}
+    assert set(files) == {"README.md", "adapter_config.json", "adapter_model.safetensors", "nearest_tokens.csv"}
     assert all(path.is_relative_to(us) for path in files.values())
     card = files["README.md"].read_text()
     assert "towards United States" in card
