@@ -26,6 +26,7 @@ class Answers:
     item_means: dict[str, float | None]
     valid_mass: float | None
     missing: float
+    option_probabilities: dict[str, list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class ScoreRecord:
     """Mean probability given to all valid options together; None for generated text and the midpoint respondent."""
     missing: float
     """Share of answers that are missing: refusals and text that can't be read."""
+    option_probabilities: dict[str, list[float]] | None = None
+    """Item -> probability of each option in the order of the codes, over the options alone; only with readout expected."""
 
 
 @dataclass(frozen=True)

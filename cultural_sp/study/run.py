@@ -85,6 +85,7 @@ def _cell(
     warm_start: list[str] | None = None,
 ) -> Cell:
     fixed = [f"model={model}", f"region={region}", f"seed={seed}", f"name={config.name}-{arm}"]
+    fixed += [f"tracker.group={config.name}"]
     run = compose("config", overrides=[*config.common, *own, *fixed])
     run.output_dir = config.output_dir
     run.optimizer.warm_start = warm_start
@@ -101,7 +102,7 @@ def study(config: StudyConfig) -> Path:
         if not all((folder / RESULT).is_file() for folder in region_folders(cell.config).values()):
             print(f"\nrun {number} of {len(grid)}: {cell.title}", flush=True)
         align(cell.config, PROCESS)
-        if cell.arm == config.chosen and config.gradient_steps:
+        if cell.arm == config.chosen and cell.seed == config.seeds[0] and config.gradient_steps:
             _gradient(cell, config.gradient_steps)
     from cultural_sp.study.report import write_report
 
