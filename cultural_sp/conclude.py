@@ -12,7 +12,7 @@ import numpy as np
 
 from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.weights import weights_csv
-from cultural_sp.baselines import persona
+from cultural_sp.baselines import personas
 from cultural_sp.checkpoint import KeptScores
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
@@ -25,6 +25,7 @@ from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.ledger import SearchResult
 from cultural_sp.search.loop import progress
 from cultural_sp.search.space import Space
+from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.statements import Statement
 
@@ -62,7 +63,7 @@ def final_scores(
     Raises:
         ValueError: in one line, if they can't be kept.
     """
-    methods = {region.code: _respondents(region, found[region.code], space) for region in regions}
+    methods = {region.code: _respondents(examiner.survey, region, found[region.code], space) for region in regions}
     asked = {name: given for by_method in methods.values() for name, given in by_method.values()}
     with progress("scores", len(asked)) as bar:
         answers = {}
@@ -77,7 +78,7 @@ def final_scores(
     }
 
 
-def _respondents(region: Region, found: Found, space: Space) -> dict[str, tuple[str, dict[str, Any]]]:
+def _respondents(survey: Survey, region: Region, found: Found, space: Space) -> dict[str, tuple[str, dict[str, Any]]]:
     """Method -> name of its respondent, and what that one is given."""
 
     def prompted(z: np.ndarray) -> tuple[str, dict[str, Any]]:
@@ -85,7 +86,7 @@ def _respondents(region: Region, found: Found, space: Space) -> dict[str, tuple[
 
     return {
         "naive": ("naive", {}),
-        "persona": (f"persona {region.code}", {"persona": persona(region)}),
+        **{m: (f"{m} {region.code}", {"persona": text}) for m, text in personas(survey, region).items()},
         "start": prompted(np.zeros(space.dim)),
         "random_search": prompted(found.random_search.z),
         "aligned": prompted(found.aligned.z),

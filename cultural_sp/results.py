@@ -10,7 +10,9 @@ from typing import Any
 from cultural_sp.files import write_text
 from cultural_sp.search.journal import jsonable
 
-METHODS = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
+ICL = ("persona", "persona_demonstrations", "persona_native")
+"""The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""
+METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
 SCHEMA_VERSION = 1
 
 
@@ -32,7 +34,7 @@ class ScoreRecord:
     """One row of the tidy table ``scores``: a method under one wording, option order and readout."""
 
     method: str
-    """midpoint, naive, persona, start, random_search or aligned."""
+    """One of :data:`METHODS`."""
     wording: str
     """tuned, held_out_1 or held_out_2."""
     option_order: str
@@ -120,6 +122,21 @@ class Result:
         if order is None and len({r.option_order for r in rows}) == 1:
             return rows[0]
         raise KeyError((method, wording, readout, order))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that it has, in the order of :data:`METHODS`."""
+        there = {r.method for r in self.scores}
+        return tuple(method for method in METHODS if method in there)
+
+    def icl(self, readout: str = "expected") -> str:
+        """The strongest in-context baseline: the one with the lowest loss on the tuned wording under this readout."""
+
+        def loss(method: str) -> float:
+            found = self.score(method, "tuned", readout).loss
+            return float("inf") if found is None else found
+
+        return min((method for method in self.methods if method in ICL), key=loss)
 
     def save(self, path: Path) -> None:
         """Write the result as JSON, in one step: a reader never sees half of it."""

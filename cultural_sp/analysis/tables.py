@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cultural_sp.results import METHODS, Result, ScoreRecord
+from cultural_sp.results import Result, ScoreRecord
 
 OPTIMIZERS = {
     "de": "DE",
@@ -16,15 +16,18 @@ OPTIMIZERS = {
 }
 
 
-JOINT_METHODS = ("naive", "persona", "random_search", "aligned", "midpoint")
-
-
-def labels(result: Result) -> dict[str, str]:
-    """Method -> what tables and figures call it."""
+def labels(result: Result, searched: str) -> dict[str, str]:
+    """Method -> what tables and figures call it; the strongest in-context baseline under the searched readout is the ICL."""
+    strongest = {result.icl(searched): " (ICL)"}
+    personas = {
+        "persona": "persona",
+        "persona_demonstrations": "persona + demonstrations",
+        "persona_native": "native persona",
+    }
     return {
+        **{method: name + strongest.get(method, "") for method, name in personas.items()},
         "midpoint": "midpoint respondent",
         "naive": "naive",
-        "persona": "persona (ICL)",
         "start": "initial soft prompt",
         "random_search": "random search",
         "aligned": f"aligned ({OPTIMIZERS[result.optimizer]})",
@@ -48,10 +51,12 @@ def report(results: Sequence[Result], searched: str) -> str:
 
 def joint_summary(results: Sequence[Result], searched: str) -> str:
     """Losses of every region of a joint run on the tuned wording under the searched readout, as aligned text."""
-    names = labels(results[0])
-    rows = [[f"loss, tuned {searched}", *(names[method] for method in JOINT_METHODS)]]
+    names = labels(results[0], searched) | {"icl": "ICL"}
+    methods = ("naive", "icl", "random_search", "aligned", "midpoint")
+    rows = [[f"loss, tuned {searched}", *(names[method] for method in methods)]]
     for result in results:
-        scores = [result.score(method, "tuned", searched) for method in JOINT_METHODS]
+        chosen = (result.icl(searched) if method == "icl" else method for method in methods)
+        scores = [result.score(method, "tuned", searched) for method in chosen]
         rows.append([f"{result.region['code']} {result.region['country']}", *map(_loss, scores)])
     return "\n" + "\n\n".join([_aligned(rows), *origin(results[0]), _validity(results[0])]) + "\n"
 
@@ -74,12 +79,12 @@ def origin(result: Result) -> list[str]:
 
 def summary(result: Result, searched: str = "expected") -> str:
     """Losses of every method, then the dimension scores behind the first column, as aligned text."""
-    heads, names = columns(result, searched), labels(result)
+    heads, names = columns(result, searched), labels(result, searched)
     losses = [["loss (index points)", *(title for title, _, _ in heads)]]
-    losses += [[names[m], *(_loss(result.score(m, w, r)) for _, w, r in heads)] for m in METHODS]
+    losses += [[names[m], *(_loss(result.score(m, w, r)) for _, w, r in heads)] for m in result.methods]
     dimensions = list(result.region["target"])
     scores = [[f"scores, {heads[0][0]}", *dimensions, "valid mass"]]
-    for method in METHODS:
+    for method in result.methods:
         record = result.score(method, "tuned", searched)
         mass = "" if record.valid_mass is None else f"{record.valid_mass:.3f}"
         scores.append([names[method], *(_number(record.dimensions[d]) for d in dimensions), mass])

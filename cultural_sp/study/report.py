@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from cultural_sp.config import JOINT, ModelConfig
 from cultural_sp.files import using, write_text
+from cultural_sp.results import METHODS as RESULT_METHODS
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import RESULT, region_folders
 from cultural_sp.search.journal import JOURNAL, read_journal
@@ -24,7 +25,7 @@ from cultural_sp.study.config import StudyConfig
 from cultural_sp.study.run import GRADIENT, WARM, Cell, gradient_records
 
 Curve = NDArray[np.float64]
-METHODS = ("midpoint", "naive", "persona", "start", "random_search", "aligned", GRADIENT)
+METHODS = (*RESULT_METHODS, GRADIENT)
 CONDITIONS = {
     "tuned expected": ("tuned", "expected"),
     "held out expected": ("held_out", "expected"),

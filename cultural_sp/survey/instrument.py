@@ -49,6 +49,8 @@ class Survey:
     default_vintage: str
     poles: dict[str, dict[str, str]]
     """Dimension -> ``high`` or ``low`` -> persona, for the validity check."""
+    demonstrations: str = ""
+    """Claims about other constructs, for the baseline with demonstrations: a shipped list's name or a file; empty for none."""
 
     @property
     def dimension_names(self) -> tuple[str, ...]:
@@ -126,6 +128,7 @@ def load_survey(name_or_path: str) -> Survey:
             targets=str(raw["targets"]),
             default_vintage=str(raw["default_vintage"]),
             poles=dict(raw.get("poles") or {}),
+            demonstrations=str(raw.get("demonstrations") or ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name}: incomplete or misshapen survey ({error}); compare with vsm13.yaml") from error
