@@ -13,13 +13,14 @@ import numpy as np
 from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.weights import weights_csv
 from cultural_sp.baselines import personas
-from cultural_sp.checkpoint import KeptScores
+from cultural_sp.checkpoint import Kept
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
+from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.objective import l1_loss
-from cultural_sp.results import Answers, Result, ScoreRecord
+from cultural_sp.results import Answers, Knowledge, KnowledgeScore, Result, ScoreRecord, strongest_icl
 from cultural_sp.run_folder import RESULT
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.ledger import SearchResult
@@ -53,7 +54,7 @@ def save_solution(
 
 
 def final_scores(
-    examiner: Examiner, space: Space, regions: Sequence[Region], found: Mapping[str, Found], kept: KeptScores
+    examiner: Examiner, space: Space, regions: Sequence[Region], found: Mapping[str, Found], kept: Kept[Answers]
 ) -> dict[str, list[ScoreRecord]]:
     """Region -> the score records of every method.
 
@@ -76,6 +77,31 @@ def final_scores(
         + [r for method, (name, _) in methods[region.code].items() for r in judged(method, answers[name], region)]
         for region in regions
     }
+
+
+def final_knowledge(
+    examiner: Examiner,
+    questions: KnowledgeSet,
+    space: Space,
+    regions: Sequence[Region],
+    found: Mapping[str, Found],
+    scores: Mapping[str, Sequence[ScoreRecord]],
+    kept: Kept[KnowledgeScore],
+) -> dict[str, Knowledge]:
+    """Region -> what the plain model, its strongest in-context baseline and the aligned model know.
+
+    Raises:
+        ValueError: in one line, if the answers can't be kept.
+    """
+    results = {}
+    for region in regions:
+        respondents = _respondents(examiner.survey, region, found[region.code], space)
+        rows = []
+        for method in ("naive", strongest_icl(scores[region.code], examiner.config.readout.kind), "aligned"):
+            name, given = respondents[method]
+            rows += kept.answers(name, partial(examiner.knowledge, questions, method, **given))
+        results[region.code] = Knowledge(questions.name, questions.title, questions.fingerprint(), rows)
+    return results
 
 
 def _respondents(survey: Survey, region: Region, found: Found, space: Space) -> dict[str, tuple[str, dict[str, Any]]]:

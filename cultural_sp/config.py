@@ -11,6 +11,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from cultural_sp.checks import check_in_range, one_of
+from cultural_sp.knowledge.config import KnowledgeConfig
 from cultural_sp.search.settings import DE_SETTINGS, OPTIMIZERS, check_settings
 
 JOINT = "joint"
@@ -270,6 +271,7 @@ class AlignConfig:
     soft_prompt: SoftPromptConfig = MISSING
     optimizer: OptimizerConfig = MISSING
     objective: ObjectiveConfig = MISSING
+    knowledge: KnowledgeConfig = MISSING
     name: str = "align"
     """First folder of the run folder: output_dir/name/region/model/seed-N."""
     seed: int = 0
@@ -297,6 +299,7 @@ GROUPS: dict[str, type] = {
     "soft_prompt": SoftPromptConfig,
     "optimizer": OptimizerConfig,
     "objective": ObjectiveConfig,
+    "knowledge": KnowledgeConfig,
 }
 
 

@@ -32,6 +32,10 @@ LATER: dict[tuple[str, str], Any] = {  # finished runs from before these count a
     ("model", "adapter"): None,
     ("survey", "tune_wordings"): [0],
     ("objective", "argmax_weight"): 0.0,
+    ("knowledge", "kind"): "none",
+    ("knowledge", "source"): "",
+    ("knowledge", "revision"): None,
+    ("knowledge", "countries"): None,
 }
 
 
@@ -41,8 +45,8 @@ def content(config: dict[str, Any]) -> dict[str, Any]:
     for group, key in WITHOUT_EFFECT:
         kept[group] = {k: v for k, v in kept[group].items() if k != key}
     for (group, key), default in LATER.items():
-        kept[group] = {k: v for k, v in kept[group].items() if k != key or v != default}
-    return kept
+        kept[group] = {k: v for k, v in kept.get(group, {}).items() if k != key or v != default}
+    return {k: v for k, v in kept.items() if v != {}}  # a group of which nothing is left
 
 
 def config_hash(config: AlignConfig) -> str:

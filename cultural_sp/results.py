@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ ICL = ("persona", "persona_demonstrations", "persona_native")
 """The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""
 METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
 SCHEMA_VERSION = 1
+ALL = "all"  # countries together
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,45 @@ class Validity:
 
 
 @dataclass(frozen=True)
+class KnowledgeScore:
+    """How many questions, about one country or all, a method answered right, in one form and order."""
+
+    method: str
+    """naive, aligned, or the strongest in-context baseline, one of :data:`ICL`."""
+    task: str
+    """easy: one choice among four options; hard: four judgements true or false, all of which must be right."""
+    order: str
+    """published: the options (easy) or the words true and false (hard) in one order; averaged: over all of them."""
+    country: str
+    """Its name, or all for all countries together."""
+    right: int
+    total: int
+    accuracy: float
+    low: float
+    """Of the 95 % Wilson interval over questions."""
+    high: float
+    chance: float
+    """Accuracy of guessing."""
+    valid_mass: float
+    """Mean probability given to the allowed answers together."""
+    answers: dict[str, bool]
+    """Question -> whether it was answered right, so that methods can be compared question by question."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a run found about cultural knowledge."""
+
+    name: str
+    """own or culturalbench."""
+    title: str
+    """What tables call the set of questions."""
+    fingerprint: str
+    """SHA-256 of the questions."""
+    scores: list[KnowledgeScore]
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything a run reports."""
 
@@ -104,6 +145,8 @@ class Result:
     """Codes of all regions of the joint run that this is part of, itself included; empty for a run of its own."""
     warm_start: dict[str, Any] | None = None
     """sources (journal -> number of its evaluations), and how many different candidates were offered; None without."""
+    knowledge: Knowledge | None = None
+    """None if no questions were asked."""
     schema_version: int = SCHEMA_VERSION
 
     def score(
@@ -131,16 +174,22 @@ class Result:
 
     def icl(self, readout: str = "expected") -> str:
         """The strongest in-context baseline: the one with the lowest loss on the tuned wording under this readout."""
-
-        def loss(method: str) -> float:
-            found = self.score(method, "tuned", readout).loss
-            return float("inf") if found is None else found
-
-        return min((method for method in self.methods if method in ICL), key=loss)
+        return strongest_icl(self.scores, readout)
 
     def save(self, path: Path) -> None:
         """Write the result as JSON, in one step: a reader never sees half of it."""
         write_text(path, as_json(self))
+
+
+def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
+    """The in-context baseline with the lowest loss on the tuned wording under a readout; the first of :data:`ICL` on a tie."""
+    losses: dict[str, float] = {}
+    for method in ICL:
+        rows = [r for r in scores if (r.method, r.wording, r.readout) == (method, "tuned", readout)]
+        if rows:
+            record = next((r for r in rows if r.option_order in ("both", "none")), rows[0])
+            losses[method] = float("inf") if record.loss is None else record.loss
+    return min(losses, key=losses.__getitem__)
 
 
 def as_json(entry: Result | Validity) -> str:
@@ -164,6 +213,10 @@ def load_result(path: Path) -> Result:
         if raw["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema_version is {raw['schema_version']}, this program reads {SCHEMA_VERSION}")
         validity = None if raw["validity"] is None else read_validity(raw["validity"])
-        return Result(**{**raw, "scores": [ScoreRecord(**r) for r in raw["scores"]], "validity": validity})
+        knowledge = raw.get("knowledge")
+        if knowledge is not None:
+            knowledge = Knowledge(**{**knowledge, "scores": [KnowledgeScore(**s) for s in knowledge["scores"]]})
+        scores = [ScoreRecord(**r) for r in raw["scores"]]
+        return Result(**{**raw, "scores": scores, "validity": validity, "knowledge": knowledge})
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cultural_sp.results import Result, ScoreRecord
+from cultural_sp.results import ALL, Result, ScoreRecord
 
 OPTIMIZERS = {
     "de": "DE",
@@ -90,7 +90,25 @@ def summary(result: Result, searched: str = "expected") -> str:
         scores.append([names[method], *(_number(record.dimensions[d]) for d in dimensions), mass])
     target = result.region["target"]
     scores.append([f"target ({result.region['vintage']})", *(_number(target[d]) for d in dimensions), ""])
-    return "\n" + "\n\n".join([_aligned(losses), _aligned(scores), *origin(result), _validity(result)]) + "\n"
+    parts = [_aligned(losses), _aligned(scores), *knowledge_table(result, names), *origin(result), _validity(result)]
+    return "\n" + "\n\n".join(parts) + "\n"
+
+
+def knowledge_table(result: Result, names: dict[str, str]) -> list[str]:
+    """Share of questions answered right, orders averaged, with 95 % intervals: about all countries, then about the region's."""
+    if result.knowledge is None:
+        return []
+    shown = (ALL, result.region["country"])
+    averaged = [s for s in result.knowledge.scores if s.order == "averaged" and s.country in shown]
+    columns = {(s.task, s.country): s.chance for country in shown for s in averaged if s.country == country}
+    rows = [[result.knowledge.title, *(f"{task}, {country}" for task, country in columns)]]
+    for method in dict.fromkeys(s.method for s in averaged):
+        cells = {
+            (s.task, s.country): f"{s.accuracy:.2f} ({s.low:.2f}-{s.high:.2f})" for s in averaged if s.method == method
+        }
+        rows.append([names[method], *(cells[column] for column in columns)])
+    rows.append(["guessing", *(f"{chance:.2f}" for chance in columns.values())])
+    return [_aligned(rows)]
 
 
 def _validity(result: Result) -> str:
