@@ -7,10 +7,13 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, register
@@ -111,6 +114,8 @@ def align_main() -> None:
         if not before:  # torch and transformers load only if there is something to do
             _align(config)
         if first_process():
+            if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with one report on all of its runs
+                _report(run_folder(config), before=before)
             print(f"run folder: {run_folder(config)}", flush=True)
         return Done(run_folder(config), before)
 
@@ -129,6 +134,14 @@ def _align(config: AlignConfig) -> None:
         return
     with team.leading():
         align(config, PROCESS, team)
+
+
+def _report(folder: Path, *, before: bool) -> None:
+    """Write the report of a run, unless the run was finished before and has one."""
+    from cultural_sp.report.build import FOLDER, PAGE, write_report
+
+    page = folder / FOLDER / PAGE
+    print(f"report: {page if before and page.is_file() else write_report([folder], folder / FOLDER)}", flush=True)
 
 
 def first_process() -> bool:
@@ -164,6 +177,17 @@ def benchmark_main() -> None:
 
     register_benchmark()
     main("benchmark", job, "benchmark", BenchmarkConfig)
+
+
+def report_main() -> None:
+    """``cultural-sp-report``: one page about finished runs."""
+    from cultural_sp.report.config import ReportConfig, register_report, report
+
+    def job(config: ReportConfig) -> None:
+        print(f"report: {report(config)}", flush=True)
+
+    register_report()
+    main("report", job, "report", ReportConfig)
 
 
 def positive_control_main() -> None:

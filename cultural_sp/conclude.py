@@ -18,6 +18,7 @@ from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
 from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.nearest import nearest_tokens_csv
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.objective import l1_loss
 from cultural_sp.results import Answers, Knowledge, KnowledgeScore, Result, ScoreRecord, strongest_icl
@@ -42,13 +43,15 @@ class Found:
 def save_solution(
     folder: Path, found: Found, space: Space, lm: LanguageModel, placement: str, statements: Sequence[Statement]
 ) -> None:
-    """Write the best soft prompt of a region, and what it weighs if statements were searched.
+    """Write the best soft prompt of a region, the tokens next to it, and what it weighs if statements were searched.
 
     Raises:
         ValueError: in one line, if the disk refuses a file.
     """
+    prompt = space.decode(found.aligned.z[None])[0]
     with using(folder / "soft_prompt"):
-        save_soft_prompt(folder / "soft_prompt", space.decode(found.aligned.z[None])[0], lm, placement)
+        save_soft_prompt(folder / "soft_prompt", prompt, lm, placement)
+    write_text(folder / "nearest_tokens.csv", nearest_tokens_csv(prompt, lm))
     if statements:
         write_text(folder / "statements.csv", weights_csv(statements, found.aligned.z))
 

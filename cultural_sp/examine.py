@@ -17,7 +17,7 @@ from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.generate import generate_answers
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.readout import make_readout
+from cultural_sp.lm.readout import make_readout, option_probabilities
 from cultural_sp.lm.respond import Respondent
 from cultural_sp.results import Answers, KnowledgeScore, Validity
 from cultural_sp.search.journal import fingerprint, jsonable
@@ -202,7 +202,14 @@ class Examiner:
                 readout = make_readout(kind, self.config.readout.n_respondents, self.config.seed)
                 means = {order: readout(x, self.survey.codes())[0] for order, x in answers.log_probs.items()}
                 mass = {order: float(x.mean()) for order, x in answers.valid_mass.items()}
-                rows += self._rows(wording, kind, {o: m[None] for o, m in means.items()}, mass)
+                chances = {o: option_probabilities(x)[0] for o, x in answers.log_probs.items()}
+                rows += self._rows(
+                    wording,
+                    kind,
+                    {o: m[None] for o, m in means.items()},
+                    mass,
+                    chances if kind == "expected" else None,
+                )
         if self.generates:
             respondent = self.respondent("tuned", persona, scoring="number", prompted=prompted)
             codes = generate_answers(respondent, prompt, self.config.readout, self.config.seed)
@@ -237,14 +244,24 @@ class Examiner:
         return rows
 
     def _rows(
-        self, wording: str, readout: str, codes: dict[str, Array], mass: dict[str, float] | None
+        self,
+        wording: str,
+        readout: str,
+        codes: dict[str, Array],
+        mass: dict[str, float] | None,
+        chances: dict[str, Array] | None = None,
     ) -> list[Answers]:
-        """Those of one condition from answers ``codes`` (order -> [R, Q], NaN is missing), with both orders averaged."""
+        """Those of one condition from answers ``codes`` (order -> [R, Q], NaN is missing), with both orders averaged.
+
+        ``mass`` and ``chances`` (order -> option probabilities [Q, O]) are None where the condition has none.
+        """
         codes = dict(codes)
         if len(codes) > 1:
             codes["both"] = np.concatenate(list(codes.values()))
             if mass is not None:
                 mass = {**mass, "both": float(np.mean(list(mass.values())))}
+            if chances is not None:
+                chances = {**chances, "both": np.mean(list(chances.values()), axis=0)}
         rows = []
         for order, answers in codes.items():
             scored = self._evaluation(_mean_known(answers, axis=0)[None], np.array([np.nan]))
@@ -259,9 +276,15 @@ class Examiner:
                     ),
                     valid_mass=None if mass is None else mass[order],
                     missing=float(np.isnan(answers).mean()),
+                    option_probabilities=None if chances is None else self._by_item(chances[order]),
                 )
             )
         return rows
+
+    def _by_item(self, chances: Array) -> dict[str, list[float]]:
+        """Option probabilities [Q, O] as item -> those of the options that it has, to six digits."""
+        rows = zip(self.survey.items, chances, strict=True)
+        return {item.id: [round(float(p), 6) for p in row[: len(item.scale.labels)]] for item, row in rows}
 
     def pole_personas(self) -> list[tuple[str, str, str]]:
         """Dimension, ``high`` or ``low``, and text of every pole persona.

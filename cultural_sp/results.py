@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from cultural_sp.search.journal import jsonable
 ICL = ("persona", "persona_demonstrations", "persona_native")
 """The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""
 METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
+SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
+"""The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
 SCHEMA_VERSION = 1
 ALL = "all"  # countries together
 
@@ -29,6 +31,7 @@ class Answers:
     item_means: dict[str, float | None]
     valid_mass: float | None
     missing: float
+    option_probabilities: dict[str, list[float]] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class ScoreRecord:
     """Mean probability given to all valid options together; None for generated text and the midpoint respondent."""
     missing: float
     """Share of answers that are missing: refusals and text that can't be read."""
+    option_probabilities: dict[str, list[float]] | None = None
+    """Item -> probability of each option in the order of the codes, over the options alone; only with readout expected."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +195,15 @@ def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
             record = next((r for r in rows if r.option_order in ("both", "none")), rows[0])
             losses[method] = float("inf") if record.loss is None else record.loss
     return min(losses, key=losses.__getitem__)
+
+
+def summarised(result: Result, readout: str) -> Result:
+    """The result with its strongest in-context baseline under a readout in the place of ``persona``, and no other one."""
+    if not set(ICL) & set(result.methods):
+        return result
+    strongest = result.icl(readout)
+    kept = (r for r in result.scores if r.method == strongest or r.method not in ICL)
+    return replace(result, scores=[replace(r, method="persona") if r.method == strongest else r for r in kept])
 
 
 def as_json(entry: Result | Validity) -> str:

@@ -173,13 +173,32 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
     if errors:
         named = "; ".join(errors[:NAMED]) + ("; ..." if len(errors) > NAMED else "")
         print(f"error: {len(errors)} of {len(outcomes)} jobs failed: {named}", file=sys.stderr, flush=True)
-    try:
-        write_csv(sweep.summary, rows)
-        print(f"sweep summary: {sweep.summary}", flush=True)
-    except ValueError as error:
-        errors.append(str(error))
-        print(f"error: {error}", file=sys.stderr, flush=True)
+    said = []
+    for write in (_write_summary, _write_report):
+        try:
+            said += write(sweep.summary, rows)
+        except ValueError as error:
+            errors.append(str(error))
+            print(f"error: {error}", file=sys.stderr, flush=True)
+    print(*reversed(said), sep="\n", flush=True)
     return errors
+
+
+def _write_summary(summary: Path, rows: Sequence[Row]) -> list[str]:
+    """Write the CSV file; returns what to print of it."""
+    write_csv(summary, rows)
+    return [f"sweep summary: {summary}"]
+
+
+def _write_report(summary: Path, rows: Sequence[Row]) -> list[str]:
+    """Write the report on all jobs beside the CSV file, if one has a result; returns what to print of it."""
+    from cultural_sp.report.build import write_report
+    from cultural_sp.report.collect import LeftOut
+
+    folders = [Path(row.folder) for row in rows if row.folder is not None]
+    reasons = {row.title: row.outcome.error or row.outcome.state for row in rows if row.folder is None}
+    left_out = [LeftOut(title, reason) for title, reason in reasons.items()]
+    return [f"report: {write_report(folders, summary.with_suffix(''), left_out)}"] if folders else []
 
 
 def _above(path: Path) -> list[str]:

@@ -42,6 +42,9 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
     assert {
         "config.yaml",
         "evaluations.jsonl",
+        "nearest_tokens.csv",
+        "report/report.html",
+        "report/report.md",
         "result.json",
         "soft_prompt/adapter_model.safetensors",
         "soft_prompt/adapter_config.json",
@@ -62,6 +65,12 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
     assert result.score("midpoint").dimensions == dict.fromkeys(["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"], 50.0)
     assert result.validity is not None
     assert result.provenance["weights_hash_before"] == result.provenance["weights_hash_after"]
+
+    for record in result.scores:
+        assert (record.option_probabilities is None) == (record.readout != "expected" or record.method == "midpoint")
+        for item, chances in (record.option_probabilities or {}).items():
+            assert sum(chances) == pytest.approx(1, abs=1e-5)
+            assert np.dot(chances, range(1, 6)) == pytest.approx(record.item_means[item], abs=1e-4)
 
     journal = read_journal(folder / "evaluations.jsonl")
     assert [r["search"] for r in journal] == ["random_search"] * 10 + ["aligned"] * 10

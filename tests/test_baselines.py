@@ -9,6 +9,7 @@ import yaml
 from test_results import RECORD, result
 
 from cultural_sp.baselines import DEMONSTRATIONS, personas
+from cultural_sp.results import summarised
 from cultural_sp.survey.instrument import DATA, load_survey
 from cultural_sp.survey.regions import load_region, region_codes
 from cultural_sp.survey.statements import load_statements
@@ -88,3 +89,12 @@ def test_the_strongest_persona_counts_under_each_readout():
     assert result(scores=rows).icl("argmax") == "persona_native"
     assert result(scores=rows[:1]).icl() == "persona"
     assert result(scores=rows[:2]).methods == ("persona", "persona_native")
+
+
+def test_a_summarised_result_has_the_strongest_persona_alone():
+    rows = [
+        replace(RECORD, method=m, loss=loss) for m, loss in (("naive", 5.0), ("persona", 9.0), ("persona_native", 8.0))
+    ]
+    found = summarised(result(scores=rows), "expected")
+    assert [(r.method, r.loss) for r in found.scores] == [("naive", 5.0), ("persona", 8.0)]
+    assert summarised(result(scores=rows[:1]), "expected") == result(scores=rows[:1])

@@ -1,6 +1,7 @@
 """Sweeps: what their jobs share, what a restart does, and what they end with."""
 
 import csv
+import html
 import json
 import subprocess
 import sys
@@ -148,7 +149,10 @@ def test_a_failed_job_is_named_and_the_others_finish(monkeypatch, capsys, tmp_pa
     assert table[4].split()[4] == "failed:"
     (csv_file,) = (tmp_path / "sweeps").glob("*.csv")
     assert out.splitlines()[-1] == f"sweep summary: {csv_file}"
-    assert [path.name for path in (tmp_path / "sweeps").iterdir() if path.is_dir()] == []
+    report = csv_file.with_suffix("") / "report.html"
+    assert f"report: {report}" in out.splitlines()
+    assert "left out: job 2 region=sa optimizer.f1=0.8, because region.code=" in html.unescape(report.read_text())
+    assert [path.name for path in (tmp_path / "sweeps").iterdir() if path.is_dir()] == [report.parent.name]
 
 
 def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, tiny_folder, short_run):

@@ -23,8 +23,8 @@ class ControlConfig:
     learning_rate: float = 2e-3
     steps: int = 800
     """Of learning to answer as described."""
-    own_steps: int = 250
-    """Of learning values of its own for what no description says."""
+    graded_steps: int = 300
+    """Of learning positions between the poles, and its own where no description says anything."""
     name: str = "smollm2_135m_control"
     """Name of the adapter's folder."""
     seed: int = 0
@@ -35,7 +35,7 @@ class ControlConfig:
         check_in_range("rank", self.rank, 1)
         check_in_range("first_layer", self.first_layer, 0)
         check_in_range("steps", self.steps, 1)
-        check_in_range("own_steps", self.own_steps, 1)
+        check_in_range("graded_steps", self.graded_steps, 1)
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate={self.learning_rate} is out of range; give a number above 0")
         if self.survey.scoring != "label":

@@ -26,7 +26,7 @@ def positive_control(config: ControlConfig) -> Path:
     with using(folder):
         folder.mkdir(parents=True, exist_ok=True)
     lm = load_model(config.model)
-    adapter = train(config, lm, Respondents(load_survey(config.survey.instrument), lm.tokenizer), folder)
+    adapter = train(config, lm, Respondents(load_survey(config.survey.instrument), lm), folder)
     tested = compose("config")
     tested.model.adapter = str(adapter.resolve())
     check(build(tested, AlignConfig))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors.torch import save_file
@@ -33,13 +34,12 @@ STAGES = (
     Stage(14, 8, 0.5, (1, 3)),
     Stage(14, 8, 0.5, (1, 3, 3, 6)),
 )
-OWN_VALUES = Stage(14, 8, 0.5, (0, 0, 1, 2, 6), own=True)  # the last steps, on top of what the stages taught
-PASSED, WINDOW = (
-    0.85,
-    10,
-)  # a stage is passed when so many answers of the last steps lie on the right side of the middle
+# The last steps, on top of what the stages taught: positions between the poles and of its own, in more words.
+GRADES = Stage(30, 22, 0.5, (0, 0, 1, 2, 6, 6), (1, 2, 3), mixed=0.4, own=True)
+PASSED, WINDOW = 0.85, 10  # a stage is passed when so many answers of the last steps are right
 WARM_UP = 15  # steps
 MASS_WEIGHT = 0.2  # of the log-probability of giving any valid answer at all
+CLEAR = 0.5  # an answer counts as right or wrong if it should be so far from the middle of the scale
 SAVE_EVERY, WATCH_EVERY = 25, 50
 CHECKPOINT = "checkpoint.pt"
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -75,21 +75,22 @@ def train(config: ControlConfig, lm: LanguageModel, respondents: Respondents, fo
     optimizer = torch.optim.AdamW(weights, lr=config.learning_rate, betas=(0.9, 0.98), weight_decay=0.0)
     settings = OmegaConf.to_container(OmegaConf.structured(config))
     state = _restored(folder / CHECKPOINT, model, optimizer, settings)
-    last = config.steps + config.own_steps
+    last = config.steps + config.graded_steps
     with progress("training", last, state.step) as bar:
         while state.step < last:
             for group in optimizer.param_groups:
                 group["lr"] = config.learning_rate * _schedule(state.step, config)
-            stage = STAGES[state.stage] if state.step < config.steps else OWN_VALUES
+            stage = STAGES[state.stage] if state.step < config.steps else GRADES
             lesson = respondents.lesson(stage, np.random.default_rng([config.seed, state.step]))
             loss, right = _loss(lm, lesson)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
-            _advance(state, right)
+            _advance(state, float(right.mean()) if len(right) else None)
             bar.set_postfix_str(
-                f"stage {state.stage + 1} of {len(STAGES)}, {np.mean(state.recent or [right]):.2f} right"
+                f"stage {state.stage + 1} of {len(STAGES)}, loss {float(loss.detach()):.2f}"
+                + (f", {np.mean(state.recent):.2f} right" if state.recent else "")
             )
             bar.update()
             if state.step % SAVE_EVERY == 0 or state.step == last:
@@ -100,41 +101,58 @@ def train(config: ControlConfig, lm: LanguageModel, respondents: Respondents, fo
 
 
 def watched(lm: LanguageModel, respondents: Respondents) -> str:
-    """Shares of right answers to texts that are never trained on."""
+    """How well texts are answered that are never trained on: shares of right answers, and the correlation for mixes."""
     shares = []
-    for size in (1, len(respondents.survey.dimensions)):
+    n_dimensions = len(respondents.survey.dimensions)
+    for size in (1, n_dimensions):
         rng = np.random.default_rng(size)
         with torch.no_grad():
             right = [_loss(lm, respondents.watched(size, rng))[1] for _ in range(4)]
-        shares.append(f"{np.mean(right):.2f} right with {size} described")
-    return ", ".join(shares)
+        shares.append(f"{np.concatenate(right).mean():.2f} right with {size} described")
+    rng, wanted, given = np.random.default_rng(0), [], []
+    for _ in range(4):
+        lesson = respondents.watched(n_dimensions, rng, mixed=True)
+        with torch.no_grad():
+            given.append(_codes(_scores(lm, lesson).softmax(-1)).ravel())
+        wanted.append(_codes(torch.from_numpy(lesson.answers)).ravel())
+    correlation = np.corrcoef(torch.cat(wanted).numpy(), torch.cat(given).double().numpy())[0, 1]
+    return ", ".join(shares) + f", correlation {correlation:.2f} for mixes"
 
 
-def _loss(lm: LanguageModel, lesson: Lesson) -> tuple[torch.Tensor, float]:
-    """Cross-entropy among the options plus the mass term; share of answers on the right side of the middle."""
+def _scores(lm: LanguageModel, lesson: Lesson) -> torch.Tensor:
+    """Log-probabilities [N, Q, O] of the options."""
     tree = build_tree(lesson.questions)
-    nothing = lm.embeddings.new_zeros(1, 0, lm.hidden_size)
-    scores = option_log_probs(tree, TreeForward(lm, tree, 0).log_probs(nothing))[0]
+    prompts = torch.from_numpy(lesson.prompts).to(lm.embeddings)
+    return option_log_probs(tree, TreeForward(lm, tree, prompts.shape[1]).log_probs(prompts))
+
+
+def _codes(probabilities: torch.Tensor) -> torch.Tensor:
+    """Expected codes [N, Q]."""
+    return probabilities @ torch.arange(1, probabilities.shape[-1] + 1).to(probabilities)
+
+
+def _loss(lm: LanguageModel, lesson: Lesson) -> tuple[torch.Tensor, NDArray[np.bool_]]:
+    """Cross-entropy among the options plus the mass term; which of the answers that should be clear are right."""
+    scores = _scores(lm, lesson)
     wanted = torch.from_numpy(lesson.answers).to(scores)
     loss = -(wanted * log_softmax(scores, dim=-1)).sum(-1).mean() - MASS_WEIGHT * scores.logsumexp(-1).mean()
-    codes = torch.arange(1, wanted.shape[1] + 1).to(scores)
-    middle = codes.mean()
-    given = scores.detach().softmax(-1) @ codes
-    sides = wanted @ codes - middle
-    right = ((given - middle) * sides > 0)[sides.abs() > 0.1]  # where there is a side
-    return loss, float(right.float().mean())
+    middle = (wanted.shape[-1] + 1) / 2
+    sides = _codes(wanted) - middle
+    right = ((_codes(scores.detach().softmax(-1)) - middle) * sides > 0)[sides.abs() > CLEAR]
+    return loss, right.cpu().numpy()
 
 
 def _schedule(step: int, config: ControlConfig) -> float:
-    """Warm-up, then a cosine from 1 to 0.1; half of that for the model's own values."""
-    own = step >= config.steps
-    at, of = (step - config.steps, config.own_steps) if own else (step, config.steps)
-    return (0.5 if own else 1.0) * min(1.0, (at + 1) / WARM_UP) * (0.1 + 0.45 * (1 + math.cos(math.pi * at / of)))
+    """Warm-up, then a cosine from 1 to 0.1; half of that for the grades."""
+    graded = step >= config.steps
+    at, of = (step - config.steps, config.graded_steps) if graded else (step, config.steps)
+    return (0.5 if graded else 1.0) * min(1.0, (at + 1) / WARM_UP) * (0.1 + 0.45 * (1 + math.cos(math.pi * at / of)))
 
 
-def _advance(state: Progress, right: float) -> None:
+def _advance(state: Progress, right: float | None) -> None:
     state.step += 1
-    state.recent = [*state.recent, right][-WINDOW:]
+    if right is not None:
+        state.recent = [*state.recent, right][-WINDOW:]
     if len(state.recent) == WINDOW and np.mean(state.recent) > PASSED and state.stage + 1 < len(STAGES):
         state.stage, state.recent = state.stage + 1, []
 

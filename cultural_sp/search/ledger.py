@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.search.archive import Archive
+from cultural_sp.search.best import of_best
 
 Array = NDArray[np.float64]
 Judge = Callable[[Array, Array], tuple[Array, Array]]
@@ -31,10 +32,7 @@ class SearchResult:
 
     def l1_of_best(self) -> Array:
         """Mean absolute difference [budget] of whichever candidate has had the lowest loss; NaN while none has one."""
-        losses = np.where(np.isnan(self.losses), np.inf, self.losses)
-        before = np.concatenate([[np.inf], np.minimum.accumulate(losses)[:-1]])
-        best = np.maximum.accumulate(np.where(losses < before, np.arange(len(losses)), 0))
-        return self.l1[best]
+        return of_best(self.losses, self.l1)
 
 
 class Ledger:

@@ -30,7 +30,7 @@ class StudyConfig:
     common: list[str] = field(default_factory=list)
     """Overrides of every run."""
     gradient_steps: int = 40
-    """Steps of the gradient reference; 0 leaves it out."""
+    """Steps of the gradient reference, with the first seed, as it draws nothing; 0 leaves it out."""
     name: str = "study"
     output_dir: str = "outputs"
 

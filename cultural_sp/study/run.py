@@ -101,7 +101,7 @@ def study(config: StudyConfig) -> Path:
         if not all((folder / RESULT).is_file() for folder in region_folders(cell.config).values()):
             print(f"\nrun {number} of {len(grid)}: {cell.title}", flush=True)
         align(cell.config, PROCESS)
-        if cell.arm == config.chosen and config.gradient_steps:
+        if cell.arm == config.chosen and cell.seed == config.seeds[0] and config.gradient_steps:
             _gradient(cell, config.gradient_steps)
     from cultural_sp.study.report import write_report
 

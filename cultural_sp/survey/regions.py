@@ -96,3 +96,9 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
         )
     target = np.array([float(row[d]) if row[d] else np.nan for d in survey.dimensions])
     return Region(row["iso_alpha2"].lower(), row["country"], vintage, target, row["estimated"] == "yes")
+
+
+def complete_regions(survey: Survey, vintage: str) -> list[Region]:
+    """The regions with a score for every dimension in one vintage."""
+    codes = region_codes(survey, vintage)
+    return [load_region(survey, code, vintage) for code in codes]

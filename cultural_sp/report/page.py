@@ -1,0 +1,247 @@
+"""Puts tables, figures and sentences into the templates of the page and of its Markdown."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from cultural_sp.analysis.tables import origin
+from cultural_sp.report.collect import LeftOut, Run
+from cultural_sp.report.figures import DOTS, convergence, dimensions
+from cultural_sp.report.groups import TUNED, Group, config_differences, mean
+from cultural_sp.report.message import (
+    BASELINES,
+    GENERAL,
+    KINDS,
+    MEANS_NOTHING,
+    closest,
+    comparisons,
+    headline,
+    notes,
+    seeds_sentence,
+    verdicts,
+)
+from cultural_sp.report.options import items_of, options
+from cultural_sp.report.plane import maps
+from cultural_sp.report.progress import counted
+from cultural_sp.report.svg import MARKS, nice_ticks
+from cultural_sp.report.tables import in_markdown, masses, provenance_of
+from cultural_sp.results import SUMMARY
+
+HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, where they don't cover marks
+OPEN = 6  # with more groups than this, only the first one is unfolded
+CODES = (1, 2, 3, 4, 5)  # of an item whose options aren't recorded
+SHADES = 8  # of the heat map, between the lowest and the highest code
+TOKENS, NEAREST, WEIGHTS, VALUES = (
+    8,
+    3,
+    6,
+    3,
+)  # virtual tokens, nearest ones, statements and provenance values on the page
+SEEDS = 4  # soft prompts of one group that the page shows
+VISIBLE = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
+
+
+def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut], files: Sequence[str]) -> str:
+    """The whole page as HTML; everything that isn't our own markup is escaped."""
+    environment = _environment(escape=True)
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    script = environment.get_template("report.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html").render(
+        **_context(groups, runs, left_out),
+        files=files,
+        cards=[_card(g, opened=len(groups) <= OPEN or i == 0) for i, g in counted("drawing", list(enumerate(groups)))],
+        maps=maps(groups),
+        options=options(groups),
+        marks=MARKS,
+        script=Markup(script),
+        script_hash=digest,
+    )
+
+
+def markdown_page(
+    groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut], files: Sequence[str]
+) -> str:
+    """The sentences and the main tables as Markdown."""
+    environment = _environment(escape=False)
+    environment.filters["md"] = lambda value: in_markdown(str(value))
+    context = _context(groups, runs, left_out)
+    return environment.get_template("report.md").render(**context, files=files, groups=groups, dimension=_dimension)
+
+
+def _environment(*, escape: bool) -> Environment:
+    return Environment(
+        loader=PackageLoader("cultural_sp.report"),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut]) -> dict[str, Any]:
+    known = [e for g in groups for losses in g.losses.values() for e in losses.values() if e]
+    top = max((e.mean for e in known), default=0.0)
+    top = (
+        min(max((e.high for e in known), default=0.0), 1.25 * top) * 1.03 or 1.0
+    )  # three seeds may give huge intervals
+    found = verdicts(groups)
+    keys = config_differences(runs)
+    return {
+        "title": _title(groups, runs),
+        "headline": headline(groups),
+        "comparisons": comparisons(groups),
+        "baselines": BASELINES,
+        "kinds": KINDS,
+        "closest": closest(groups),
+        "notes": notes(groups),
+        "general": GENERAL,
+        "seeds": seeds_sentence(groups),
+        "verdicts": found,
+        "warning": "" if all(v.passed for v in found) else MEANS_NOTHING,
+        "methods": SUMMARY,
+        "names": _names(groups),
+        "heights": HEIGHTS,
+        "rows": [_row(g, top) for g in groups],
+        "ticks": [(f"{tick:g}", round(100 * tick / top, 2)) for tick in nice_ticks(0, top, 4)],
+        "regions": dict(sorted(((g.region, g.country) for g in groups), key=lambda pair: pair[1])),
+        "models": list(dict.fromkeys(g.model for g in groups)),
+        "settings": any(g.setting for g in groups),
+        "keys": keys,
+        "runs": [(run, [run.config.get(key, "unknown") for key in keys]) for run in runs],
+        "groups_of": {run.where: g for g in groups for run in g.runs},
+        "provenance": _provenance(runs),
+        "frozen": _frozen(runs),
+        "left_out": left_out,
+    }
+
+
+def _title(groups: Sequence[Group], runs: Sequence[Run]) -> str:
+    def count(n: int, what: str) -> str:
+        return f"{n} {what}{'' if n == 1 else 's'}"
+
+    countries = list(dict.fromkeys(g.country for g in groups))
+    models = list(dict.fromkeys(g.model for g in groups))
+    whose = ", ".join(countries) if len(countries) <= 4 else count(len(countries), "region")
+    which = models[0] if len(models) == 1 else count(len(models), "model")
+    return f"{whose}: {which}, {count(len(runs), 'run')}"
+
+
+def _names(groups: Sequence[Group]) -> dict[str, str]:
+    aligned = {g.names["aligned"] for g in groups}
+    return {**groups[0].names, **({} if len(aligned) == 1 else {"aligned": "aligned (optimizer)"})}
+
+
+def _row(g: Group, top: float) -> dict[str, Any]:
+    """A region of the headline table: for each kind of wording the losses, the closest methods, and where marks stand."""
+    kinds = {}
+    for kind, losses in g.losses.items():
+        known = {m: e for m, e in losses.items() if e is not None}
+        kinds[kind] = {
+            "losses": losses,
+            "closest": g.closest(kind),
+            "spots": {m: _at(e.mean, top) for m, e in known.items()},
+            "spans": {
+                m: (_at(e.low, top), _at(e.high, top)) for m in HEIGHTS if (e := known.get(m)) is not None and e.spread
+            },
+            "told": ", ".join(f"{g.names[m]} {e.mean:.1f}" for m, e in sorted(known.items(), key=lambda x: x[1].mean)),
+        }
+    return {"group": g, "kinds": kinds, "verdicts": verdicts([g])}
+
+
+def _at(loss: float, top: float) -> float:
+    return round(min(max(100 * loss / top, 0.0), 100.0), 2)
+
+
+def _card(g: Group, *, opened: bool) -> dict[str, Any]:
+    items = list(g.first.result.score("naive", TUNED, g.first.readout).item_means)
+    return {
+        "group": g,
+        "opened": opened,
+        "convergence": convergence(g),
+        "dimensions": dimensions(g),
+        "verdicts": verdicts([g]),
+        "masses": {m: [_share(v) for v in masses(g, m)] for m in SUMMARY if m != "midpoint"},
+        "items": [(item, title, [_shaded(g, m, item) for m in SUMMARY]) for item, title in items_of(g, items).items()],
+        "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:SEEDS]],
+        "more_prompts": max(len(g.runs) - SEEDS, 0),
+        "origin": list(dict.fromkeys(line for run in g.runs for line in origin(run.result))),
+        "notes": [f"seed {run.result.seed}: {note}" for run in g.runs for note in run.notes],
+        "thin": _thin(g),
+    }
+
+
+def _thin(g: Group) -> int:
+    return -(-sum(len(s.l1) for run in g.runs for s in run.searches.values()) // DOTS)
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return "-"
+    if 0 < value < 0.0001:
+        return "<0.0001"
+    return f"{value:.4f}" if 0 < value < 0.001 else f"{value:.3f}"
+
+
+def _shaded(g: Group, method: str, item: str) -> tuple[str, int | None]:
+    """An item mean over seeds as text, with its shade."""
+    value = mean(record.item_means.get(item) for record in g.records(method, TUNED))
+    if value is None:
+        return "-", None
+    chances = g.records("naive", TUNED, "expected")[0].option_probabilities or {}
+    last = len(chances.get(item, CODES))
+    return f"{value:.1f}", min(max(round((value - 1) / max(last - 1, 1) * SHADES), 0), SHADES)
+
+
+def _tokens(run: Run) -> tuple[list[tuple[str, str, list[tuple[str, str]]]], int]:
+    """Number, length and nearest tokens of the first virtual tokens, and how many more there are."""
+    found: dict[str, tuple[str, str, list[tuple[str, str]]]] = {}
+    for row in run.tokens:
+        entry = found.setdefault(row["virtual_token"], (row["virtual_token"], f"{float(row['length']):.1f}", []))
+        if len(entry[2]) < NEAREST:
+            entry[2].append((row["token"].translate(VISIBLE), f"{float(row['cosine']):.2f}"))
+    return list(found.values())[:TOKENS], max(len(found) - TOKENS, 0)
+
+
+def _statements(run: Run) -> list[tuple[str, str]]:
+    """Weight and text of those that weigh most; none if none weighs anything."""
+    weighty = [row for row in run.statements if float(row["weight"]) != 0]
+    return [
+        (f"{float(row['weight']):+.2f}", f"{row['dimension']} {row['pole']}: {row['statement']}")
+        for row in weighty[:WEIGHTS]
+    ]
+
+
+def _provenance(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, int]], int]]:
+    """Key, its commonest values with the number of runs, and how many more values there are."""
+    entries = [provenance_of(run) for run in runs]
+    keys = [
+        k for k in dict.fromkeys(key for e in entries for key in e) if k != "config_hash" and not k.startswith("seeds")
+    ]
+    found = []
+    for key in keys:
+        values = Counter(entry.get(key, "unknown") for entry in entries).most_common()
+        found.append((key, values[:VALUES], max(len(values) - VALUES, 0)))
+    return found
+
+
+def _frozen(runs: Sequence[Run]) -> str:
+    pairs = [
+        (r.result.provenance.get("weights_hash_before"), r.result.provenance.get("weights_hash_after")) for r in runs
+    ]
+    same = sum(before is not None and before == after for before, after in pairs)
+    if same == len(pairs):
+        return "No weight of any model changed: the hash over all weights is the same before and after every run."
+    return f"Warning: equal hashes over all weights before and after are recorded in only {same} of {len(pairs)} runs."
+
+
+def _dimension(g: Group, method: str, dimension: str) -> str:
+    value = mean(record.dimensions[dimension] for record in g.records(method, TUNED))
+    return "-" if value is None else f"{value:.0f}"
