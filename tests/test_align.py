@@ -214,9 +214,15 @@ def test_a_finished_run_is_skipped_and_another_refused(monkeypatch, capsys, tiny
     assert call(monkeypatch, capsys, *tiny_run)[0] == 0
     file = next((tmp_path / "outputs").rglob("result.json"))
     before = file.read_bytes()
+    page = file.parent / "report" / "report.html"
+    page.write_text("kept")
     code, out, _ = call(monkeypatch, capsys, *tiny_run)
     assert code == 0
     assert "already finished" in out
+    assert page.read_text() == "kept"
+    page.unlink()
+    assert call(monkeypatch, capsys, *tiny_run)[0] == 0
+    assert page.is_file()
     assert out.splitlines()[-1] == f"run folder: {file.parent}"
     code, _, err = call(monkeypatch, capsys, *tiny_run, "optimizer.budget=11")
     assert code == 2

@@ -151,7 +151,7 @@ def test_a_failed_job_is_named_and_the_others_finish(monkeypatch, capsys, tmp_pa
     assert out.splitlines()[-1] == f"sweep summary: {csv_file}"
     report = csv_file.with_suffix("") / "report.html"
     assert f"report: {report}" in out.splitlines()
-    assert "left out: job 2 region=sa optimizer.f1=0.8, because region.code=" in html.unescape(report.read_text())
+    assert "left out: job 2 region=sa optimizer.f1=0.5, because region.code=" in html.unescape(report.read_text())
     assert [path.name for path in (tmp_path / "sweeps").iterdir() if path.is_dir()] == [report.parent.name]
 
 
