@@ -41,6 +41,7 @@ from cultural_sp.spaces import axes, open_statements, search_space
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.statements import Statement
+from cultural_sp.tracking.tracker import Tracker, tracker_of
 
 Array = NDArray[np.float64]
 
@@ -68,9 +69,11 @@ def align(config: AlignConfig, shared: Shared | None = None, team: Team | None =
     questions = open_questions(config)
     earlier = find_journals(config.optimizer.warm_start or [], run_folder(config))
     shared = Shared() if shared is None else shared
-    with hold(config) as folder:
+    with hold(config) as folder, tracker_of(config.tracker, folder) as tracker:
         try:
-            return _run(config, survey, regions, statements, questions, earlier, folder, shared, team or Team()), folder
+            return _run(
+                config, survey, regions, statements, questions, earlier, folder, shared, team or Team(), tracker
+            ), folder
         except BaseException:  # whatever it was: the next run loads anew rather than trust what this one left
             shared.clear()
             raise
@@ -86,6 +89,7 @@ def _run(
     folder: Path,
     shared: Shared,
     team: Team,
+    tracker: Tracker,
 ) -> list[Result]:
     clock: dict[str, float] = {}
     team.call()
@@ -125,6 +129,8 @@ def _run(
     print(_announcement(config, survey, regions, lm), flush=True)
     if journal.evaluations:
         print(f"going on: {journal.evaluations} of {2 * config.optimizer.budget} evaluations are there", flush=True)
+    tracker.begin()
+    journal.listener = tracker.evaluations
 
     with _timed(clock, "validity"):
         validity = kept_validity(validity_file, examiner.validity) if config.validity else None
@@ -186,6 +192,7 @@ def _run(
     for result in results:
         code = result.region["code"]
         save_result(folders[code], result, found[code], config.readout.kind)
+    tracker.finish()
     print(report(results, config.readout.kind))
     if statements and len(results) == 1:
         print(weights_summary(axes(config), best[regions[0].code].z))

@@ -67,7 +67,10 @@ def main(
     def run(config: Any) -> None:  # launchers send a copy of it to other processes
         with sweep.job(config) as outcome:
             try:
-                outcome.done(job(build(config, schema)))
+                built: Any = build(config, schema)
+                if isinstance(built, AlignConfig) and built.tracker.group is None:
+                    built.tracker.group = sweep.title
+                outcome.done(job(built))
             except BAD_INPUT as error:  # kept from Hydra, which would add a line of its own
                 outcome.failed(note(error))
 

@@ -13,6 +13,7 @@ from omegaconf import MISSING, OmegaConf
 from cultural_sp.checks import check_in_range, one_of
 from cultural_sp.knowledge.config import KnowledgeConfig
 from cultural_sp.search.settings import DE_SETTINGS, OPTIMIZERS, check_settings
+from cultural_sp.tracking.config import TrackerConfig
 
 JOINT = "joint"
 DTYPES = ("float32", "bfloat16", "float16")
@@ -272,6 +273,7 @@ class AlignConfig:
     optimizer: OptimizerConfig = MISSING
     objective: ObjectiveConfig = MISSING
     knowledge: KnowledgeConfig = MISSING
+    tracker: TrackerConfig = MISSING
     name: str = "align"
     """First folder of the run folder: output_dir/name/region/model/seed-N."""
     seed: int = 0
@@ -300,6 +302,7 @@ GROUPS: dict[str, type] = {
     "optimizer": OptimizerConfig,
     "objective": ObjectiveConfig,
     "knowledge": KnowledgeConfig,
+    "tracker": TrackerConfig,
 }
 
 

@@ -51,6 +51,12 @@ def result_files(folder: Path) -> list[Path]:
     return [folder / RESULT] if (folder / RESULT).is_file() else sorted(folder.glob(f"*/{RESULT}"))
 
 
+def finished_runs(folder: Path) -> list[Path]:
+    """The run folders in ``folder`` and below that hold a result, of a joint run that of at least one region."""
+    found = {file.parent for file in folder.rglob(RESULT)}
+    return sorted({there.parent if (there.parent / CONFIG).is_file() else there for there in found})
+
+
 def skip_finished(config: AlignConfig) -> list[Result] | None:
     """Print and return the results if the run folder already holds this very run, finished; None if there is work to do.
 

@@ -70,6 +70,11 @@ class Sweep:
         """The CSV file that a sweep ends with."""
         self._jobs = Path()
 
+    @property
+    def title(self) -> str | None:
+        """What tells this sweep from others, the name of its summary; None if there is no sweep."""
+        return None if self.summary is None else self.summary.stem
+
     def start(self, config: DictConfig) -> None:
         """Hydra starts a sweep with this config, which has the launcher's settings and the overrides as they were typed."""
         typed = "\n".join([self.program, *sorted(config.hydra.overrides.task)])

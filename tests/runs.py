@@ -62,11 +62,13 @@ def outcome(folder):
 class Run:
     """One process that runs ``cultural-sp-align`` with these overrides; its output goes into files beside ``log``."""
 
-    def __init__(self, overrides, log):
+    def __init__(self, overrides, log, environment=()):
         self.out, self.err = log.with_suffix(".out"), log.with_suffix(".err")
         for file in (self.out, self.err):
             file.touch()  # a process may be killed before it opens them
-        self.process = server.Process(target=_align, args=(overrides, self.out, self.err, cultural_sp.__file__))
+        self.process = server.Process(
+            target=_align, args=(overrides, self.out, self.err, cultural_sp.__file__, environment)
+        )
         self.process.start()
 
     def wait_for(self, happened):
@@ -94,7 +96,8 @@ def without_bars(errors):
     return [line for line in errors.splitlines() if not line.startswith(bars)]
 
 
-def _align(overrides, out, err, package):
+def _align(overrides, out, err, package, environment):
+    os.environ.update(environment)
     for descriptor, file in ((1, out), (2, err)):
         os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), descriptor)
     sys.stdout, sys.stderr = open(1, "w", closefd=False), open(2, "w", closefd=False)  # noqa: SIM115

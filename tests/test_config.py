@@ -87,6 +87,8 @@ def test_the_optimizer_follows_the_seed():
         ("readout.temperature=-1", "readout.temperature"),
         ("survey.option_order=random", "ascending, descending, both"),
         ("survey.scoring=letters", "number, label"),
+        ("tracker.mode=live", "tracker.mode='live' is not allowed; choose one of: offline, online, disabled"),
+        ("tracker.project=a/b", "tracker.project='a/b' is not allowed; use 1 to 128 characters without"),
         ("name=../escape", "name='../escape' is not allowed"),
         ("+extra=1", "unknown key extra; allowed: model, region"),
         ("+optimizer.extra=1", "unknown key optimizer.extra; allowed: kind"),

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.differences import differences
-from cultural_sp.files import WAY_OUT, JsonLines
+from cultural_sp.files import CHECKSUM, WAY_OUT, JsonLines
 
 JOURNAL = "evaluations.jsonl"
 SCHEMA_VERSION = 3
@@ -68,6 +68,8 @@ class Journal:
         if differ:
             raise ValueError(f"{path} belongs to another run: {differ}; {WAY_OUT}")
         self._next = 1
+        self.listener: Callable[[Sequence[dict[str, Any]]], None] | None = None
+        """Is told every record that counts, in order: those taken over, then those written."""
 
     def start(self, search: str, budget: int, generation_size: int) -> int:
         """Number of evaluations of a search that are recorded; a last batch that a kill cut short is dropped.
@@ -108,9 +110,12 @@ class Journal:
         if (record.get("fingerprint"), record.get("goal")) != (fingerprint(z), goal):
             raise self._lines.damaged(self._next, "its fingerprint is not that of the candidate of that evaluation")
         try:
-            return numbers_of(record, ("loss", "l1", "valid_mass"), dimension_names)
+            numbers = numbers_of(record, ("loss", "l1", "valid_mass"), dimension_names)
         except ValueError as error:
             raise self._lines.damaged(self._next, str(error)) from error
+        if self.listener is not None:
+            self.listener([record])
+        return numbers
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
         """Write a batch of records and push it to the disk.
@@ -118,8 +123,19 @@ class Journal:
         Raises:
             ValueError: in one line, if it can't be written; the journal is as before then.
         """
-        self._lines.append([jsonable(record) for record in records])
+        plain = [jsonable(record) for record in records]
+        self._lines.append(plain)
         self._next += len(records)
+        if self.listener is not None:
+            self.listener(plain)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """The first line of a journal."""
+    with path.open(encoding="utf-8") as lines:
+        header: dict[str, Any] = json.loads(next(lines))
+    header.pop(CHECKSUM, None)
+    return header
 
 
 def numbers_of(record: dict[str, Any], keys: Sequence[str], dimension_names: Sequence[str]) -> list[float]:

@@ -85,6 +85,7 @@ def _cell(
     warm_start: list[str] | None = None,
 ) -> Cell:
     fixed = [f"model={model}", f"region={region}", f"seed={seed}", f"name={config.name}-{arm}"]
+    fixed += [f"tracker.group={config.name}"]
     run = compose("config", overrides=[*config.common, *own, *fixed])
     run.output_dir = config.output_dir
     run.optimizer.warm_start = warm_start

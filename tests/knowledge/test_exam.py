@@ -167,7 +167,7 @@ def test_a_run_reports_what_its_methods_know(monkeypatch, capsys, no_figures, sh
 def test_runs_from_before_knowledge_questions_stay_finished(monkeypatch, capsys, short_run, whole_run):
     config = whole_run / "config.yaml"
     text = config.read_text()
-    config.write_text(text[: text.index("knowledge:")] + text[text.index("name: align") :])
+    config.write_text(text[: text.index("knowledge:")] + text[text.index("tracker:") :])
     try:
         code, out, err = call(monkeypatch, capsys, *short_run, f"output_dir={whole_run.parents[3]}")
         assert code == 0, err
