@@ -6,17 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from cultural_sp.analysis.tables import labels, summary
-from cultural_sp.results import METHODS, Result
+from cultural_sp.results import METHODS, SUMMARY, Result
 
 Table = tuple[list[str | int], list[Iterable[Any]]]
 """Heads and rows; so typed since wandb's own tables are."""
+LOSSES = tuple("icl" if method == "persona" else method for method in SUMMARY)
+"""The methods whose losses dashboards set side by side."""
 
 
 def summary_of(result: Result, searched: str) -> dict[str, Any]:
     """Flat keys of numbers and words; what is missing is left out.
 
-    ``scores/METHOD/WORDING/ORDER/READOUT/...`` has every record of the result, item means aside; ``loss/WORDING/METHOD`` and
-    ``dimension/METHOD/...`` are the excerpt of tables: the tuned wording under the searched readout, others under expected.
+    ``scores/METHOD/WORDING/ORDER/READOUT/...`` has every record of the result, item means aside; ``loss/WORDING/METHOD`` (where
+    ``icl`` is the strongest persona) and ``dimension/METHOD/...`` are the excerpt of tables: the tuned wording under the searched
+    readout, others under expected.
     """
     found: dict[str, Any] = {}
     for record in result.scores:
@@ -26,6 +29,7 @@ def summary_of(result: Result, searched: str) -> dict[str, Any]:
     for wording in dict.fromkeys(record.wording for record in result.scores):
         readout = searched if wording == "tuned" else "expected"
         found |= {f"loss/{wording}/{method}": result.score(method, wording, readout).loss for method in result.methods}
+        found[f"loss/{wording}/icl"] = result.score(result.icl(searched), wording, readout).loss
     for method in result.methods:
         dimensions = result.score(method, "tuned", searched).dimensions
         found |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}
