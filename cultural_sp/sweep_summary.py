@@ -180,7 +180,8 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
         except ValueError as error:
             errors.append(str(error))
             print(f"error: {error}", file=sys.stderr, flush=True)
-    print(*reversed(said), sep="\n", flush=True)
+    if said:
+        print(*reversed(said), sep="\n", flush=True)
     return errors
 
 

@@ -18,7 +18,8 @@ from cultural_sp.survey.instrument import Survey, load_survey
 
 SAME = 0.05  # index points: smaller differences don't show in a number with one digit
 MODEL = ("model.name_or_path", "model.adapter", "model.note")
-NOT_SETTINGS = ("region.", *MODEL, "seed", "optimizer.seed", "output_dir", "overwrite")
+ELSEWHERE = ("output_dir", "overwrite", "tracker.")  # where a run lies and is shown
+NOT_SETTINGS = ("region.", *MODEL, "seed", "optimizer.seed", *ELSEWHERE)
 SURVEY = "survey.instrument"
 TUNED, HELD_OUT = "tuned", "held out"
 T_INTERVAL, SEED_RANGE, WORDING_RANGE = "95 % t over seeds", "range over seeds", "range over wordings"
@@ -212,8 +213,8 @@ def _differing(runs: Sequence[Run]) -> list[str]:
 
 
 def config_differences(runs: Sequence[Run]) -> list[str]:
-    """The keys in which the runs of a report differ, without those that only say where a run lies."""
-    return [key for key in _differing(runs) if key not in ("output_dir", "overwrite")]
+    """The keys in which the runs of a report differ, without those that only say where a run lies and is shown."""
+    return [key for key in _differing(runs) if not key.startswith(ELSEWHERE)]
 
 
 def _short_names(models: Iterable[tuple[str, str | None, str]]) -> dict[tuple[str, str | None, str], str]:

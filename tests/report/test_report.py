@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import yaml
 from reports import HOSTILE, NOT_MEASURABLE, SURVEY, write_hostile, write_run
 from runs import call
 from scipy import stats
@@ -14,7 +15,7 @@ from scipy import stats
 from cultural_sp import cli
 from cultural_sp.report.build import write_report
 from cultural_sp.report.collect import collect
-from cultural_sp.report.groups import estimate, group
+from cultural_sp.report.groups import config_differences, estimate, group
 from cultural_sp.report.message import closest, comparisons, headline, seeds_sentence, wins
 from cultural_sp.report.plane import plane
 from cultural_sp.report.svg import apart, nice_ticks
@@ -192,6 +193,16 @@ def test_the_first_sentence_says_what_became_better_and_what_did_not(tmp_path):
     assert "partly" not in "".join(page.shown)
     markdown = (tmp_path / "report" / "report.md").read_text()
     assert "| tuned wording | 3 of 3 (-18.0) | 1 of 3 (-12.0) | 2 of 3 (-5.0) | 2 of 3 (-4.0) |" in markdown
+
+
+def test_runs_that_are_only_tracked_otherwise_are_seeds_of_one_group(tmp_path):
+    for seed, tracker in enumerate(({"mode": "offline", "group": "a-sweep"}, {"mode": "disabled", "group": None})):
+        folder = write_run(tmp_path / str(seed), "us", seed=seed)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        (folder / "config.yaml").write_text(yaml.safe_dump(config | {"tracker": tracker}))
+    (together,) = groups_in(tmp_path)
+    assert len(together.runs) == 2
+    assert config_differences([*together.runs]) == ["seed"]
 
 
 NOTE = "phantom, says nothing about any culture"
