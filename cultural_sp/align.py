@@ -14,19 +14,20 @@ from numpy.typing import NDArray
 
 from cultural_sp.analysis.tables import report
 from cultural_sp.analysis.weights import weights_summary
-from cultural_sp.checkpoint import KeptScores, kept_validity
-from cultural_sp.conclude import Found, final_scores, save_result, save_solution
+from cultural_sp.checkpoint import Kept, kept_validity
+from cultural_sp.conclude import Found, final_knowledge, final_scores, save_result, save_solution
 from cultural_sp.config import AlignConfig
 from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using
 from cultural_sp.goal import Goal
 from cultural_sp.header import SHAPES_SCORES, header, target
-from cultural_sp.inputs import open_regions, open_survey
+from cultural_sp.inputs import open_questions, open_regions, open_survey
 from cultural_sp.interrupt import stop_if_asked
+from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
 from cultural_sp.provenance import provenance
-from cultural_sp.results import Result
+from cultural_sp.results import Answers, Knowledge, KnowledgeScore, Result
 from cultural_sp.run_folder import empty, hold, region_folders, run_folder, skip_finished, write_config
 from cultural_sp.search.archive import Archive, find_journals, read_archive
 from cultural_sp.search.journal import JOURNAL, Journal
@@ -65,11 +66,14 @@ def align(config: AlignConfig, shared: Shared | None = None, team: Team | None =
     finished = skip_finished(config)
     if finished is not None:
         return finished, run_folder(config)
+    questions = open_questions(config)
     earlier = find_journals(config.optimizer.warm_start or [], run_folder(config))
     shared = Shared() if shared is None else shared
     with hold(config) as folder, tracker_of(config.tracker, folder) as tracker:
         try:
-            return _run(config, survey, regions, statements, earlier, folder, shared, team or Team(), tracker), folder
+            return _run(
+                config, survey, regions, statements, questions, earlier, folder, shared, team or Team(), tracker
+            ), folder
         except BaseException:  # whatever it was: the next run loads anew rather than trust what this one left
             shared.clear()
             raise
@@ -80,6 +84,7 @@ def _run(
     survey: Survey,
     regions: Sequence[Region],
     statements: tuple[Statement, ...],
+    questions: KnowledgeSet | None,
     earlier: Sequence[Path],
     folder: Path,
     shared: Shared,
@@ -103,11 +108,13 @@ def _run(
     stop_if_asked()  # before anything is written
     if config.overwrite:
         empty(folder)
-    journal_file, scores_file, validity_file = (folder / x for x in (JOURNAL, "scores.jsonl", "validity.json"))
+    journal_file, scores_file, validity_file, knowledge_file = (
+        folder / x for x in (JOURNAL, "scores.jsonl", "validity.json", "knowledge.jsonl")
+    )
     if not journal_file.exists():  # then an overwrite was stopped halfway, and what it left belongs to another run
         with using(folder):
-            scores_file.unlink(missing_ok=True)
-            validity_file.unlink(missing_ok=True)
+            for left_over in (scores_file, validity_file, knowledge_file):
+                left_over.unlink(missing_ok=True)
     weighs_mass = config.objective.valid_mass_weight > 0
     journal = Journal(
         journal_file,
@@ -116,7 +123,8 @@ def _run(
             {"batch_size": examiner.batch_size(start)} | ({"start_mass": examiner.start_mass()} if weighs_mass else {})
         ),
     )
-    kept = KeptScores(scores_file)
+    kept = Kept(scores_file, Answers)
+    known = Kept(knowledge_file, KnowledgeScore)
     write_config(config)
     print(_announcement(config, survey, regions, lm), flush=True)
     if journal.evaluations:
@@ -141,6 +149,10 @@ def _run(
         save_solution(folders[region.code], found[region.code], space, lm, config.soft_prompt.placement, axes(config))
     with _timed(clock, "scores"):
         scores = final_scores(examiner, space, regions, found, kept)
+    knowledge: dict[str, Knowledge] = {}
+    if questions is not None:
+        with _timed(clock, "knowledge"):
+            knowledge = final_knowledge(examiner, questions, space, regions, found, scores, known)
     after = weights_hash(lm.model)
     assert after == before, "a weight of the frozen model changed"
     origin = provenance(
@@ -169,6 +181,7 @@ def _run(
             note=config.model.note,
             scores=scores[region.code],
             validity=validity,
+            knowledge=knowledge.get(region.code),
             provenance=origin,
             seconds={k: round(v, 1) for k, v in clock.items()},
             joint=[] if config.region.codes is None else [r.code for r in regions],

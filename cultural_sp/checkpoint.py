@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from cultural_sp.files import WAY_OUT, JsonLines, using, write_text
-from cultural_sp.results import Answers, Validity, as_json, read_validity
+from cultural_sp.results import Answers, KnowledgeScore, Validity, as_json, read_validity
 from cultural_sp.search.journal import jsonable
 
 
@@ -31,24 +32,27 @@ def kept_validity(path: Path, check: Callable[[], Validity]) -> Validity:
     return validity
 
 
-class KeptScores:
-    """The answers of each respondent, a line of ``scores.jsonl`` each."""
+Row = TypeVar("Row", Answers, KnowledgeScore)
 
-    def __init__(self, path: Path) -> None:
-        """Read the respondents that are already in ``path``.
+
+class Kept(Generic[Row]):
+    """What each respondent answered, a line of ``scores.jsonl`` or ``knowledge.jsonl`` each."""
+
+    def __init__(self, path: Path, row: Callable[..., Row]) -> None:
+        """Read the respondents that are already in ``path``, whose answers are rows of this kind.
 
         Raises:
             ValueError: in one line, if it is damaged.
         """
         self._lines = JsonLines(path)
-        self._kept: dict[str, list[Answers]] = {}
+        self._kept: dict[str, list[Row]] = {}
         for number, line in enumerate(self._lines.records, 1):
             try:
-                self._kept[line["respondent"]] = [Answers(**answers) for answers in line["answers"]]
+                self._kept[line["respondent"]] = [row(**answers) for answers in line["answers"]]
             except (KeyError, TypeError) as error:
                 raise self._lines.damaged(number, str(error)) from error
 
-    def answers(self, respondent: str, ask: Callable[[], list[Answers]]) -> list[Answers]:
+    def answers(self, respondent: str, ask: Callable[[], list[Row]]) -> list[Row]:
         """The kept answers of a respondent, or what ``ask`` returns, which is kept.
 
         Raises:

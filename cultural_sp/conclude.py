@@ -12,20 +12,22 @@ import numpy as np
 
 from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.weights import weights_csv
-from cultural_sp.baselines import persona
-from cultural_sp.checkpoint import KeptScores
+from cultural_sp.baselines import personas
+from cultural_sp.checkpoint import Kept
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
+from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.nearest import nearest_tokens_csv
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.objective import l1_loss
-from cultural_sp.results import Answers, Result, ScoreRecord
+from cultural_sp.results import Answers, Knowledge, KnowledgeScore, Result, ScoreRecord, strongest_icl
 from cultural_sp.run_folder import RESULT
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.ledger import SearchResult
 from cultural_sp.search.loop import progress
 from cultural_sp.search.space import Space
+from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.statements import Statement
 
@@ -55,7 +57,7 @@ def save_solution(
 
 
 def final_scores(
-    examiner: Examiner, space: Space, regions: Sequence[Region], found: Mapping[str, Found], kept: KeptScores
+    examiner: Examiner, space: Space, regions: Sequence[Region], found: Mapping[str, Found], kept: Kept[Answers]
 ) -> dict[str, list[ScoreRecord]]:
     """Region -> the score records of every method.
 
@@ -65,7 +67,7 @@ def final_scores(
     Raises:
         ValueError: in one line, if they can't be kept.
     """
-    methods = {region.code: _respondents(region, found[region.code], space) for region in regions}
+    methods = {region.code: _respondents(examiner.survey, region, found[region.code], space) for region in regions}
     asked = {name: given for by_method in methods.values() for name, given in by_method.values()}
     with progress("scores", len(asked)) as bar:
         answers = {}
@@ -80,7 +82,32 @@ def final_scores(
     }
 
 
-def _respondents(region: Region, found: Found, space: Space) -> dict[str, tuple[str, dict[str, Any]]]:
+def final_knowledge(
+    examiner: Examiner,
+    questions: KnowledgeSet,
+    space: Space,
+    regions: Sequence[Region],
+    found: Mapping[str, Found],
+    scores: Mapping[str, Sequence[ScoreRecord]],
+    kept: Kept[KnowledgeScore],
+) -> dict[str, Knowledge]:
+    """Region -> what the plain model, its strongest in-context baseline and the aligned model know.
+
+    Raises:
+        ValueError: in one line, if the answers can't be kept.
+    """
+    results = {}
+    for region in regions:
+        respondents = _respondents(examiner.survey, region, found[region.code], space)
+        rows = []
+        for method in ("naive", strongest_icl(scores[region.code], examiner.config.readout.kind), "aligned"):
+            name, given = respondents[method]
+            rows += kept.answers(name, partial(examiner.knowledge, questions, method, **given))
+        results[region.code] = Knowledge(questions.name, questions.title, questions.fingerprint(), rows)
+    return results
+
+
+def _respondents(survey: Survey, region: Region, found: Found, space: Space) -> dict[str, tuple[str, dict[str, Any]]]:
     """Method -> name of its respondent, and what that one is given."""
 
     def prompted(z: np.ndarray) -> tuple[str, dict[str, Any]]:
@@ -88,7 +115,7 @@ def _respondents(region: Region, found: Found, space: Space) -> dict[str, tuple[
 
     return {
         "naive": ("naive", {}),
-        "persona": (f"persona {region.code}", {"persona": persona(region)}),
+        **{m: (f"{m} {region.code}", {"persona": text}) for m, text in personas(survey, region).items()},
         "start": prompted(np.zeros(space.dim)),
         "random_search": prompted(found.random_search.z),
         "aligned": prompted(found.aligned.z),

@@ -11,7 +11,9 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, OmegaConf
 
 from cultural_sp.checks import check_in_range, one_of
+from cultural_sp.knowledge.config import KnowledgeConfig
 from cultural_sp.search.settings import DE_SETTINGS, OPTIMIZERS, check_settings
+from cultural_sp.tracking.config import TrackerConfig
 
 JOINT = "joint"
 DTYPES = ("float32", "bfloat16", "float16")
@@ -260,27 +262,6 @@ class ObjectiveConfig:
 
 
 @dataclass
-class TrackerConfig:
-    """Where the course of a run is shown beside its own files; it changes no result."""
-
-    mode: str = MISSING
-    """offline: a wandb log below the run folder, to be uploaded later; online: uploaded as it comes; disabled."""
-    project: str = "cultural-sp"
-    entity: str | None = None
-    """Account or team at wandb; null is your own default."""
-    group: str | None = None
-    """What the runs of a sweep have in common; null takes the sweep's name, or the run's name outside of sweeps."""
-
-    def __post_init__(self) -> None:
-        """Check choices."""
-        one_of("tracker.mode", self.mode, ("offline", "online", "disabled"))
-        if not re.fullmatch(r"[^/\\#?%:]{1,128}", self.project):
-            raise ValueError(
-                f"tracker.project={self.project!r} is not allowed; use 1 to 128 characters without / \\ # ? % and :"
-            )
-
-
-@dataclass
 class AlignConfig:
     """One run."""
 
@@ -291,6 +272,7 @@ class AlignConfig:
     soft_prompt: SoftPromptConfig = MISSING
     optimizer: OptimizerConfig = MISSING
     objective: ObjectiveConfig = MISSING
+    knowledge: KnowledgeConfig = MISSING
     tracker: TrackerConfig = MISSING
     name: str = "align"
     """First folder of the run folder: output_dir/name/region/model/seed-N."""
@@ -319,6 +301,7 @@ GROUPS: dict[str, type] = {
     "soft_prompt": SoftPromptConfig,
     "optimizer": OptimizerConfig,
     "objective": ObjectiveConfig,
+    "knowledge": KnowledgeConfig,
     "tracker": TrackerConfig,
 }
 

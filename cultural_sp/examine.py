@@ -12,12 +12,14 @@ from cultural_sp.analysis.validity import assess
 from cultural_sp.baselines import midpoint_item_means
 from cultural_sp.config import AlignConfig
 from cultural_sp.inputs import tuned_wordings
+from cultural_sp.knowledge.exam import Exam
+from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.generate import generate_answers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.readout import make_readout, option_probabilities
 from cultural_sp.lm.respond import Respondent
-from cultural_sp.results import Answers, Validity
+from cultural_sp.results import Answers, KnowledgeScore, Validity
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, progress
 from cultural_sp.shared import Shared
@@ -214,6 +216,20 @@ class Examiner:
             codes = generate_answers(respondent, prompt, self.config.readout, self.config.seed)
             rows += self._rows("tuned", "generate", codes, None)
         return rows
+
+    def knowledge(
+        self, questions: KnowledgeSet, method: str, prompt: NDArray[np.float32] | None = None, persona: str = ""
+    ) -> list[KnowledgeScore]:
+        """What a respondent, given as to :meth:`answers`, knows; recorded as ``method``.
+
+        Jobs that share a model have it asked once.
+        """
+        placement = self.config.soft_prompt.placement
+        given = None if prompt is None else (placement, fingerprint(prompt))
+        return self._shared.part(
+            ("knowledge", questions.fingerprint(), method, persona, given),
+            lambda: Exam(self.lm, questions, placement, self.batching).take(method, prompt, persona),
+        )
 
     def midpoint_answers(self) -> list[Answers]:
         """Those of the respondent who always picks the middle, for every condition the other methods have."""

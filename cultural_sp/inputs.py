@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from cultural_sp.config import AlignConfig
+from cultural_sp.knowledge.questions import OWN, KnowledgeSet, load_own
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, known_vintage, load_region, region_codes
@@ -16,6 +18,24 @@ def open_survey(config: AlignConfig) -> Survey:
     if config.objective.constant is not None:
         survey = replace(survey, scoring=survey.scoring.with_constant(config.objective.constant))
     return apply_questionnaire(survey, config.survey.questionnaire) if config.survey.questionnaire else survey
+
+
+def open_questions(config: AlignConfig) -> KnowledgeSet | None:
+    """The configured knowledge questions; None if none are asked.
+
+    Raises:
+        ValueError: in one line, if they can't be found, or there are none about a country.
+    """
+    given = config.knowledge
+    if given.kind == "none":
+        return None
+    if given.kind == "own":
+        questions = load_own(Path(given.source) if given.source else OWN)
+    else:
+        from cultural_sp.knowledge.culturalbench import load_culturalbench  # brings pandas
+
+        questions = load_culturalbench(given.source, given.revision)
+    return questions.about(given.countries)
 
 
 def open_regions(config: AlignConfig, survey: Survey) -> tuple[Region, ...]:

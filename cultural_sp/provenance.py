@@ -32,6 +32,10 @@ LATER: dict[tuple[str, str], Any] = {  # finished runs from before these count a
     ("model", "adapter"): None,
     ("survey", "tune_wordings"): [0],
     ("objective", "argmax_weight"): 0.0,
+    ("knowledge", "kind"): "none",
+    ("knowledge", "source"): "",
+    ("knowledge", "revision"): None,
+    ("knowledge", "countries"): None,
 }
 CONSTANT_50 = ("vsm13", "vsm13_cat")  # instruments whose C is 50
 
@@ -44,8 +48,8 @@ def content(config: dict[str, Any]) -> dict[str, Any]:
     if kept["objective"]["constant"] is None and kept["survey"]["instrument"] in CONSTANT_50:
         kept["objective"] = {**kept["objective"], "constant": 50.0}  # what earlier runs said, and the same
     for (group, key), default in LATER.items():
-        kept[group] = {k: v for k, v in kept[group].items() if k != key or v != default}
-    return kept
+        kept[group] = {k: v for k, v in kept.get(group, {}).items() if k != key or v != default}
+    return {k: v for k, v in kept.items() if v != {}}  # a group of which nothing is left
 
 
 def config_hash(config: AlignConfig) -> str:

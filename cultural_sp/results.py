@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cultural_sp.files import write_text
 from cultural_sp.search.journal import jsonable
 
-METHODS = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
+ICL = ("persona", "persona_demonstrations", "persona_native")
+"""The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""
+METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
+SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
+"""The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
 SCHEMA_VERSION = 1
+ALL = "all"  # countries together
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class ScoreRecord:
     """One row of the tidy table ``scores``: a method under one wording, option order and readout."""
 
     method: str
-    """midpoint, naive, persona, start, random_search or aligned."""
+    """One of :data:`METHODS`."""
     wording: str
     """tuned, held_out_1 or held_out_2."""
     option_order: str
@@ -82,6 +88,45 @@ class Validity:
 
 
 @dataclass(frozen=True)
+class KnowledgeScore:
+    """How many questions, about one country or all, a method answered right, in one form and order."""
+
+    method: str
+    """naive, aligned, or the strongest in-context baseline, one of :data:`ICL`."""
+    task: str
+    """easy: one choice among four options; hard: four judgements true or false, all of which must be right."""
+    order: str
+    """published: the options (easy) or the words true and false (hard) in one order; averaged: over all of them."""
+    country: str
+    """Its name, or all for all countries together."""
+    right: int
+    total: int
+    accuracy: float
+    low: float
+    """Of the 95 % Wilson interval over questions."""
+    high: float
+    chance: float
+    """Accuracy of guessing."""
+    valid_mass: float
+    """Mean probability given to the allowed answers together."""
+    answers: dict[str, bool]
+    """Question -> whether it was answered right, so that methods can be compared question by question."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a run found about cultural knowledge."""
+
+    name: str
+    """own or culturalbench."""
+    title: str
+    """What tables call the set of questions."""
+    fingerprint: str
+    """SHA-256 of the questions."""
+    scores: list[KnowledgeScore]
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything a run reports."""
 
@@ -110,6 +155,8 @@ class Result:
     """What scores and losses are counted in."""
     published_range: tuple[float, float] = (0.0, 100.0)
     """Where published scores of the survey lie."""
+    knowledge: Knowledge | None = None
+    """None if no questions were asked."""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -134,6 +181,16 @@ class Result:
             return rows[0]
         raise KeyError((method, wording, readout, order))
 
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that it has, in the order of :data:`METHODS`."""
+        there = {r.method for r in self.scores}
+        return tuple(method for method in METHODS if method in there)
+
+    def icl(self, readout: str = "expected") -> str:
+        """The strongest in-context baseline: the one with the lowest loss on the tuned wording under this readout."""
+        return strongest_icl(self.scores, readout)
+
     def save(self, path: Path) -> None:
         """Write the result as JSON, in one step: a reader never sees half of it."""
         write_text(path, as_json(self))
@@ -142,6 +199,26 @@ class Result:
 def decimals(published_range: tuple[float, float]) -> int:
     """Decimals that show a hundredth of a range: 0 for one of 100 points."""
     return max(0, 2 - math.floor(math.log10(published_range[1] - published_range[0])))
+
+
+def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
+    """The in-context baseline with the lowest loss on the tuned wording under a readout; the first of :data:`ICL` on a tie."""
+    losses: dict[str, float] = {}
+    for method in ICL:
+        rows = [r for r in scores if (r.method, r.wording, r.readout) == (method, "tuned", readout)]
+        if rows:
+            record = next((r for r in rows if r.option_order in ("both", "none")), rows[0])
+            losses[method] = float("inf") if record.loss is None else record.loss
+    return min(losses, key=losses.__getitem__)
+
+
+def summarised(result: Result, readout: str) -> Result:
+    """The result with its strongest in-context baseline under a readout in the place of ``persona``, and no other one."""
+    if not set(ICL) & set(result.methods):
+        return result
+    strongest = result.icl(readout)
+    kept = (r for r in result.scores if r.method == strongest or r.method not in ICL)
+    return replace(result, scores=[replace(r, method="persona") if r.method == strongest else r for r in kept])
 
 
 def as_json(entry: Result | Validity) -> str:
@@ -166,6 +243,10 @@ def load_result(path: Path) -> Result:
             raise ValueError(f"schema_version is {raw['schema_version']}, this program reads {SCHEMA_VERSION}")
         validity = None if raw["validity"] is None else read_validity(raw["validity"])
         raw["published_range"] = tuple(raw.get("published_range", Result.published_range))
-        return Result(**{**raw, "scores": [ScoreRecord(**r) for r in raw["scores"]], "validity": validity})
+        knowledge = raw.get("knowledge")
+        if knowledge is not None:
+            knowledge = Knowledge(**{**knowledge, "scores": [KnowledgeScore(**s) for s in knowledge["scores"]]})
+        scores = [ScoreRecord(**r) for r in raw["scores"]]
+        return Result(**{**raw, "scores": scores, "validity": validity, "knowledge": knowledge})
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

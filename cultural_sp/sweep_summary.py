@@ -16,7 +16,8 @@ from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import result_files
 from cultural_sp.sweep import FAILED, Outcome, Sweep
 
-METHODS = ("aligned", "naive", "persona", "random_search", "midpoint")
+METHODS = ("aligned", "naive", "persona", "icl", "random_search", "midpoint")
+"""The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
 NAMED = 5  # failed jobs with their reasons in the last line; the table has all
 Found = tuple[str | None, dict[str, float | None], str | None, str, int]
 OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
@@ -86,7 +87,8 @@ def _region(outcome: Outcome, result: Result) -> str | None:
 
 
 def _losses(result: Result, readout: str) -> dict[str, float | None]:
-    return {method: result.score(method, "tuned", readout).loss for method in METHODS}
+    chosen = {method: result.icl(readout) if method == "icl" else method for method in METHODS}
+    return {column: result.score(method, "tuned", readout).loss for column, method in chosen.items()}
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
@@ -122,7 +124,7 @@ def printed(rows: Sequence[Row]) -> str:
             columns[name] = values
     columns |= {key: [row.others[key] for row in rows] for key in rows[0].others}
     for method in METHODS:
-        columns[method.replace("_", " ")] = [_loss(row, method) for row in rows]
+        columns[method.replace("_", " ").replace("icl", "ICL")] = [_loss(row, method) for row in rows]
     states = [f"{row.outcome.state}: {row.outcome.error}" if row.outcome.error else row.outcome.state for row in rows]
     lines = ["  ".join([*(_padded(head, columns[head], head) for head in columns), "state"])]
     lines.append("-" * len(lines[0]))
@@ -186,7 +188,8 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
         except ValueError as error:
             errors.append(str(error))
             print(f"error: {error}", file=sys.stderr, flush=True)
-    print(*reversed(said), sep="\n", flush=True)
+    if said:
+        print(*reversed(said), sep="\n", flush=True)
     return errors
 
 

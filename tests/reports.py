@@ -5,7 +5,7 @@ import json
 import numpy as np
 import yaml
 
-from cultural_sp.results import METHODS, Result, ScoreRecord, Validity
+from cultural_sp.results import SUMMARY, Result, ScoreRecord, Validity
 from cultural_sp.search.journal import jsonable
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.regions import load_region
@@ -45,7 +45,7 @@ def write_run(
     target = load_region(SURVEY, region, "insights_2021")
     scores = [
         _record(rng, target.target, method, wording, readout)
-        for method in METHODS
+        for method in SUMMARY
         for wording in wordings
         for readout in ("expected", "argmax", "sample")
     ]
@@ -131,7 +131,7 @@ def _record(rng, target, method, wording, readout):
     chances = rng.dirichlet(np.ones(5) / 0.3, size=24)
     means = chances @ CODES if SPREAD[method] else np.full(24, 3.0)
     means = 3 + SPREAD[method] * (means - 3) * (1.0 if wording == "tuned" else 1.4)
-    scores = dimension_scores(SURVEY, means[None], 50.0)[0]
+    scores = dimension_scores(SURVEY, means[None])[0]
     ids = [item.id for item in SURVEY.items]
     return ScoreRecord(
         method=method,

@@ -10,7 +10,7 @@ from runs import call
 
 from cultural_sp import cli
 from cultural_sp.analysis.tables import OPTIMIZERS
-from cultural_sp.results import METHODS, load_result
+from cultural_sp.results import ICL, METHODS, load_result
 from cultural_sp.search.journal import read_journal
 
 
@@ -56,8 +56,12 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
     assert result.region["country"] == "Japan"
     assert {r.method for r in result.scores} == set(METHODS)
     assert {r.wording for r in result.scores} == {"tuned", "held_out_1", "held_out_2"}
-    # 6 methods x 3 wordings x 3 readouts without a list, and 6 generated ones in both orders and averaged
-    assert len(result.scores) == 6 * 3 * 3 + 6 * 3
+    # 8 methods x 3 wordings x 3 readouts without a list, and 8 generated ones in both orders and averaged
+    assert len(result.scores) == 8 * 3 * 3 + 8 * 3
+    strongest = min(("persona", "persona_demonstrations", "persona_native"), key=lambda m: result.score(m).loss)
+    assert result.icl() == strongest
+    assert out.count(" (ICL)") == 2  # in the table of losses and in that of scores
+    assert len({json.dumps(result.score(m).item_means) for m in ("naive", *ICL)}) == 4
     assert result.score("midpoint").dimensions == dict.fromkeys(["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"], 50.0)
     assert result.validity is not None
     assert result.provenance["weights_hash_before"] == result.provenance["weights_hash_after"]

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from cultural_sp.course import Course
-from cultural_sp.results import METHODS, load_result
+from cultural_sp.results import load_result
 from cultural_sp.search.journal import read_header
 from cultural_sp.tracking import dashboard
-from cultural_sp.tracking.report import summary_of
+from cultural_sp.tracking.report import LOSSES, summary_of
 from cultural_sp.tracking.rows import AXES, Rows
 
 
@@ -59,7 +59,7 @@ def test_workspace_and_report_name_what_runs_log(runs, whole_run, capsys):
     for board in made.values():
         charts = list(charts_of(board))
         named = [name for chart in charts for name in chart.get("metrics", [])]
-        assert {f"summary_metrics.loss/{wording}/{m}" for wording in ("tuned", "held_out_1") for m in METHODS} <= set(
+        assert {f"summary_metrics.loss/{wording}/{m}" for wording in ("tuned", "held_out_1") for m in LOSSES} <= set(
             named
         )
         assert {"summary_metrics.target/IDV", "aligned_generation/miss/PDI", "random_search/best_l1"} <= set(named)

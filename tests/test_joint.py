@@ -16,6 +16,7 @@ from cultural_sp.search.journal import read_journal
 
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 CODES = ("sa", "us", "in")
+NO_NATIVE = {"us": ("persona_native",)}  # and the toy survey has no demonstrations
 JOINT = [
     "region=joint",
     f"region.codes=[{','.join(CODES)}]",
@@ -62,7 +63,7 @@ def test_every_region_gets_the_best_of_all_evaluations(whole_joint):
     for code in CODES:
         result = load_result(folder / code / "result.json")
         assert (result.region["code"], result.evaluations, result.joint) == (code, 28, list(CODES))
-        assert {r.method for r in result.scores} == set(METHODS)
+        assert {r.method for r in result.scores} == set(METHODS) - {"persona_demonstrations", *NO_NATIVE.get(code, ())}
         target = np.array(list(result.region["target"].values()), dtype=float)
         for method, stream in streams.items():
             losses = [np.abs(np.array(list(r["dimensions"].values())) - target).mean() for r in stream]
@@ -91,7 +92,14 @@ def test_what_no_region_changes_is_the_same_for_all(whole_joint):
     assert len({json.dumps(r.score("persona").item_means) for r in results}) == 3
     asked = [json.loads(line)["respondent"] for line in (folder / "scores.jsonl").read_text().splitlines()]
     assert len(asked) == len(set(asked))
-    assert [x for x in asked if not x.startswith("soft prompt ")] == ["naive", *(f"persona {code}" for code in CODES)]
+    assert [x for x in asked if not x.startswith("soft prompt ")] == [
+        "naive",
+        "persona sa",
+        "persona_native sa",
+        "persona us",
+        "persona in",
+        "persona_native in",
+    ]
 
 
 def test_every_table_says_that_it_is_of_a_joint_run(whole_joint):
@@ -103,11 +111,11 @@ def test_every_table_says_that_it_is_of_a_joint_run(whole_joint):
     assert joint_summary(results, "expected") in out
     head, _, *rows = joint_summary(results, "expected").strip().splitlines()[:5]
     assert head.split("  ")[0] == "loss, tuned expected"
-    order = ["naive", "persona (ICL)", "random search", "aligned (DE)", "midpoint respondent"]
+    order = ["naive", "ICL", "random search", "aligned (DE)", "midpoint respondent"]
     assert [h.strip() for h in head.split("  ") if h.strip()][1:] == order
     for row, result in zip(rows, results, strict=True):
         assert row.startswith(f"{result.region['code']} {result.region['country']}  ")
-        methods = ("naive", "persona", "random_search", "aligned", "midpoint")
+        methods = ("naive", result.icl(), "random_search", "aligned", "midpoint")
         assert row.split()[-5:] == [f"{result.score(m).loss:.1f}" for m in methods]
 
 

@@ -12,10 +12,10 @@ import psutil
 import pytest
 from runs import Run, call, folder_of, outcome
 
-from cultural_sp.config import TrackerConfig
 from cultural_sp.results import load_result
 from cultural_sp.search.journal import read_journal
 from cultural_sp.tracking import sync, wandb_start
+from cultural_sp.tracking.config import TrackerConfig
 from cultural_sp.tracking.tracker import line, tracker_of
 
 BUDGET = 12

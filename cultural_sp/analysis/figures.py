@@ -15,19 +15,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cultural_sp.analysis.tables import labels, origin
-from cultural_sp.results import Result
+from cultural_sp.results import ICL, Result
 from cultural_sp.search.ledger import SearchResult
 
 # Okabe and Ito's palette: told apart by readers with any colour vision.
 COLOURS = {
     "midpoint": "#999999",
     "naive": "#000000",
-    "persona": "#D55E00",
+    **dict.fromkeys(ICL, "#D55E00"),  # figures show the strongest
     "start": "#CC79A7",
     "random_search": "#56B4E9",
     "aligned": "#009E73",
 }
-DASHES = {"midpoint": ":", "naive": "--", "persona": "-.", "start": (0, (5, 1, 1, 1, 1, 1))}
+DASHES = {"midpoint": ":", "naive": "--", **dict.fromkeys(ICL, "-."), "start": (0, (5, 1, 1, 1, 1, 1))}
 
 
 def save_figures(folder: Path, result: Result, random_search: SearchResult, search: SearchResult, readout: str) -> None:
@@ -60,12 +60,12 @@ def convergence(result: Result, random_search: SearchResult, search: SearchResul
         axes.plot(steps, found.l1, ".", color=COLOURS[method], markersize=3, alpha=0.4)
         axes.plot(steps, best, color=COLOURS[method], linewidth=2, drawstyle="steps-post")
         ends.append((float(best[-1]), method))
-    for method, dash in DASHES.items():
+    for method in (m for m in DASHES if m not in ICL or m == result.icl(readout)):
         loss = result.score(method, "tuned", readout).loss
         if loss is not None:
-            axes.axhline(loss, color=COLOURS[method], linestyle=dash, linewidth=1.3)
+            axes.axhline(loss, color=COLOURS[method], linestyle=DASHES[method], linewidth=1.3)
             ends.append((loss, method))
-    _label_ends(axes, ends, labels(result), result.digits + 1)
+    _label_ends(axes, ends, labels(result, readout), result.digits + 1)
     axes.set_xlim(1, max(len(search.l1), 2))
     axes.set_xlabel("evaluations")
     axes.set_ylabel(f"loss (mean absolute difference, {result.unit})\ntuned wording, {readout} readout")
@@ -110,10 +110,16 @@ def dimensions(result: Result, readout: str) -> Figure:
     figure, axes = plt.subplots(figsize=(7.5, 0.62 * len(names) + 1.5))
     axes.axvspan(*result.published_range, color="#f2f2f2", zorder=0)
     held_out = sorted({r.wording for r in result.scores if r.wording.startswith("held_out")})
-    for method, offset in (("naive", 0.16), ("persona", 0.0), ("aligned", -0.16)):
+    for method, offset in (("naive", 0.16), (result.icl(readout), 0.0), ("aligned", -0.16)):
         tuned = _scores(result, method, "tuned", readout, names)
         axes.plot(
-            tuned, rows + offset, "o", color=COLOURS[method], markersize=7, label=labels(result)[method], zorder=3
+            tuned,
+            rows + offset,
+            "o",
+            color=COLOURS[method],
+            markersize=7,
+            label=labels(result, readout)[method],
+            zorder=3,
         )
         for wording in held_out:
             other = _scores(result, method, wording, "expected", names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cultural_sp.results import METHODS, Result, ScoreRecord
+from cultural_sp.results import ALL, Result, ScoreRecord
 
 OPTIMIZERS = {
     "de": "DE",
@@ -16,15 +16,18 @@ OPTIMIZERS = {
 }
 
 
-JOINT_METHODS = ("naive", "persona", "random_search", "aligned", "midpoint")
-
-
-def labels(result: Result) -> dict[str, str]:
-    """Method -> what tables and figures call it."""
+def labels(result: Result, searched: str) -> dict[str, str]:
+    """Method -> what tables and figures call it; the strongest in-context baseline under the searched readout is the ICL."""
+    strongest = {result.icl(searched): " (ICL)"}
+    personas = {
+        "persona": "persona",
+        "persona_demonstrations": "persona + demonstrations",
+        "persona_native": "native persona",
+    }
     return {
+        **{method: name + strongest.get(method, "") for method, name in personas.items()},
         "midpoint": "midpoint respondent",
         "naive": "naive",
-        "persona": "persona (ICL)",
         "start": "initial soft prompt",
         "random_search": "random search",
         "aligned": f"aligned ({OPTIMIZERS[result.optimizer]})",
@@ -48,13 +51,13 @@ def report(results: Sequence[Result], searched: str) -> str:
 
 def joint_summary(results: Sequence[Result], searched: str) -> str:
     """Losses of every region of a joint run on the tuned wording under the searched readout, as aligned text."""
-    names = labels(results[0])
-    rows = [[f"loss, tuned {searched}", *(names[method] for method in JOINT_METHODS)]]
+    names = labels(results[0], searched) | {"icl": "ICL"}
+    methods = ("naive", "icl", "random_search", "aligned", "midpoint")
+    rows = [[f"loss, tuned {searched}", *(names[method] for method in methods)]]
     for result in results:
-        scores = [result.score(method, "tuned", searched) for method in JOINT_METHODS]
-        rows.append(
-            [f"{result.region['code']} {result.region['country']}", *(_loss(score, result.digits) for score in scores)]
-        )
+        chosen = (result.icl(searched) if method == "icl" else method for method in methods)
+        losses = [_loss(result.score(method, "tuned", searched), result.digits) for method in chosen]
+        rows.append([f"{result.region['code']} {result.region['country']}", *losses])
     return "\n" + "\n\n".join([_aligned(rows), *origin(results[0]), _validity(results[0])]) + "\n"
 
 
@@ -76,12 +79,12 @@ def origin(result: Result) -> list[str]:
 
 def summary(result: Result, searched: str = "expected") -> str:
     """Losses of every method, then the dimension scores behind the first column, as aligned text."""
-    heads, names = columns(result, searched), labels(result)
+    heads, names = columns(result, searched), labels(result, searched)
     losses = [[f"loss ({result.unit})", *(title for title, _, _ in heads)]]
-    losses += [[names[m], *(_loss(result.score(m, w, r), result.digits) for _, w, r in heads)] for m in METHODS]
+    losses += [[names[m], *(_loss(result.score(m, w, r), result.digits) for _, w, r in heads)] for m in result.methods]
     dimensions = list(result.region["target"])
     scores = [[f"scores, {heads[0][0]}", *dimensions, "valid mass"]]
-    for method in METHODS:
+    for method in result.methods:
         record = result.score(method, "tuned", searched)
         mass = "" if record.valid_mass is None else f"{record.valid_mass:.3f}"
         scores.append([names[method], *(_number(record.dimensions[d], result.digits) for d in dimensions), mass])
@@ -89,7 +92,25 @@ def summary(result: Result, searched: str = "expected") -> str:
     scores.append(
         [f"target ({result.region['vintage']})", *(_number(target[d], result.digits) for d in dimensions), ""]
     )
-    return "\n" + "\n\n".join([_aligned(losses), _aligned(scores), *origin(result), _validity(result)]) + "\n"
+    parts = [_aligned(losses), _aligned(scores), *knowledge_table(result, names), *origin(result), _validity(result)]
+    return "\n" + "\n\n".join(parts) + "\n"
+
+
+def knowledge_table(result: Result, names: dict[str, str]) -> list[str]:
+    """Share of questions answered right, orders averaged, with 95 % intervals: about all countries, then about the region's."""
+    if result.knowledge is None:
+        return []
+    shown = (ALL, result.region["country"])
+    averaged = [s for s in result.knowledge.scores if s.order == "averaged" and s.country in shown]
+    columns = {(s.task, s.country): s.chance for country in shown for s in averaged if s.country == country}
+    rows = [[result.knowledge.title, *(f"{task}, {country}" for task, country in columns)]]
+    for method in dict.fromkeys(s.method for s in averaged):
+        cells = {
+            (s.task, s.country): f"{s.accuracy:.2f} ({s.low:.2f}-{s.high:.2f})" for s in averaged if s.method == method
+        }
+        rows.append([names[method], *(cells[column] for column in columns)])
+    rows.append(["guessing", *(f"{chance:.2f}" for chance in columns.values())])
+    return [_aligned(rows)]
 
 
 def _validity(result: Result) -> str:

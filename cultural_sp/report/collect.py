@@ -15,7 +15,7 @@ import yaml
 from cultural_sp.analysis.tables import OPTIMIZERS, origin
 from cultural_sp.report.progress import counted
 from cultural_sp.report.searches import Search, read_searches
-from cultural_sp.results import METHODS, Result, load_result
+from cultural_sp.results import SUMMARY, Result, load_result, summarised
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import JOURNAL
 
@@ -131,6 +131,7 @@ def _read(folder: Path, where: str) -> Run:
     raw = _config(above / CONFIG, notes)
     config = dict(_flat(raw))
     readout = config.get("readout.kind", "expected")
+    result = summarised(result, readout)
     _check(result, readout)
     searches = {}
     if (above / JOURNAL).is_file():
@@ -163,7 +164,7 @@ def _check(result: Result, readout: str) -> None:
             _numbers(record.item_means, about)
             for chances in (record.option_probabilities or {}).values():
                 _numbers(dict(enumerate(chances)), about)
-        for method in METHODS:
+        for method in SUMMARY:
             records = [result.score(method, w, readout) for w in tuned(result, readout) or ["tuned"]]
             records += [result.score(method, w, "expected") for w in held_out(result)]
             for record in records:

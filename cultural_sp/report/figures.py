@@ -21,7 +21,7 @@ from cultural_sp.report.svg import (
     number,
     words,
 )
-from cultural_sp.results import METHODS
+from cultural_sp.results import SUMMARY
 
 DOTS = 400  # single evaluations in one figure; more are thinned out
 RIGHT, ROOM = 226, 13  # where curves end, and how many characters of a name fit behind
@@ -47,7 +47,7 @@ def convergence(g: Group) -> Markup | None:
         content.append(words(f"{tick:g}", x(tick), bottom + 14, "tick", "middle"))
     content.append(words("evaluations", (34 + right) / 2, bottom + 29, "axis", "middle"))
     thin = -(-len(every) // DOTS)
-    by_method: dict[str, list[Markup]] = {m: [] for m in METHODS}
+    by_method: dict[str, list[Markup]] = {m: [] for m in SUMMARY}
     for method, search in searched:
         by_method[method] += [_dots(method, search, x, y, thin), _best(method, search, x, y)]
     ends = {method: e.mean for method, e in baselines.items()}

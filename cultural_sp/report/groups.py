@@ -13,12 +13,13 @@ from scipy.special import stdtrit
 from cultural_sp.analysis.tables import OPTIMIZERS, labels
 from cultural_sp.config import ModelConfig
 from cultural_sp.report.collect import Run, held_out, tuned
-from cultural_sp.results import METHODS, ScoreRecord
+from cultural_sp.results import SUMMARY, ScoreRecord
 from cultural_sp.survey.instrument import Survey, load_survey
 
 SAME = 0.05  # index points: smaller differences don't show in a number with one digit
 MODEL = ("model.name_or_path", "model.adapter", "model.note")
-NOT_SETTINGS = ("region.", *MODEL, "seed", "optimizer.seed", "output_dir", "overwrite")
+ELSEWHERE = ("output_dir", "overwrite", "tracker.")  # where a run lies and is shown
+NOT_SETTINGS = ("region.", *MODEL, "seed", "optimizer.seed", *ELSEWHERE)
 SURVEY = "survey.instrument"
 TUNED, HELD_OUT = "tuned", "held out"
 T_INTERVAL, SEED_RANGE, WORDING_RANGE = "95 % t over seeds", "range over seeds", "range over wordings"
@@ -118,8 +119,8 @@ class Group:
 
     @property
     def names(self) -> dict[str, str]:
-        """Method -> label."""
-        return labels(self.first.result)
+        """Method -> label; persona is the strongest in-context baseline."""
+        return labels(self.first.result, self.first.readout) | {"persona": "ICL"}
 
     @property
     def seeds(self) -> list[int]:
@@ -140,7 +141,7 @@ class Group:
     @cached_property
     def losses(self) -> dict[str, dict[str, Estimate | None]]:
         """``tuned`` or ``held out`` (mean over those wordings) -> method -> loss."""
-        return {kind: {m: self._loss(m, names) for m in METHODS} for kind, names in self.wordings.items()}
+        return {kind: {m: self._loss(m, names) for m in SUMMARY} for kind, names in self.wordings.items()}
 
     def _loss(self, method: str, wordings: list[str]) -> Estimate | None:
         by_seed = list(zip(*([r.loss for r in self.records(method, w)] for w in wordings), strict=True))
@@ -212,8 +213,8 @@ def _differing(runs: Sequence[Run]) -> list[str]:
 
 
 def config_differences(runs: Sequence[Run]) -> list[str]:
-    """The keys in which the runs of a report differ, without those that only say where a run lies."""
-    return [key for key in _differing(runs) if key not in ("output_dir", "overwrite")]
+    """The keys in which the runs of a report differ, without those that only say where a run lies and is shown."""
+    return [key for key in _differing(runs) if not key.startswith(ELSEWHERE)]
 
 
 def _short_names(models: Iterable[tuple[str, str | None, str]]) -> dict[tuple[str, str | None, str], str]:

@@ -9,14 +9,14 @@ from statistics import median
 
 from cultural_sp.report.collect import VERDICTS
 from cultural_sp.report.groups import HELD_OUT, SAME, TUNED, WORDING_RANGE, Group
-from cultural_sp.results import METHODS
+from cultural_sp.results import SUMMARY
 
 NOT_CHECKED = "not checked"
 WORST_FIRST = (VERDICTS[0], NOT_CHECKED, *VERDICTS[1:])
 GENERAL = {
     "midpoint": "the midpoint respondent",
     "naive": "the plain model",
-    "persona": "the persona",
+    "persona": "the strongest persona",
     "start": "the initial prompt",
     "random_search": "random search",
     "aligned": "the evolved prompt",
@@ -129,7 +129,7 @@ def _cases(groups: Sequence[Group]) -> str:
 def wins(groups: Sequence[Group], kind: str) -> dict[str, int]:
     """Method -> number of groups in which it is closest to the target, ties counted for each."""
     found = Counter(method for g in groups if kind in g.losses for method in g.closest(kind))
-    return {method: found[method] for method in METHODS}
+    return {method: found[method] for method in SUMMARY}
 
 
 def closest(groups: Sequence[Group]) -> list[str]:

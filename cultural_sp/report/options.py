@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cultural_sp.report.groups import HELD_OUT, TUNED, Group, mean
-from cultural_sp.results import METHODS
+from cultural_sp.results import SUMMARY
 
 
 def options(groups: Sequence[Group]) -> dict[str, Any]:
@@ -18,7 +18,7 @@ def options(groups: Sequence[Group]) -> dict[str, Any]:
     entries = {}
     for g in groups:
         wordings = [name for kind in (TUNED, HELD_OUT) for name in g.wordings.get(kind, [])]
-        found = {method: [_chances(g, method, wording) for wording in wordings] for method in METHODS}
+        found = {method: [_chances(g, method, wording) for wording in wordings] for method in SUMMARY}
         found = {method: by_wording for method, by_wording in found.items() if all(by_wording)}
         if not found:
             continue

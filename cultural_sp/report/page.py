@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cultural_sp.analysis.tables import labels, origin
+from cultural_sp.analysis.tables import origin
 from cultural_sp.report.collect import LeftOut, Run
 from cultural_sp.report.figures import DOTS, convergence, dimensions
 from cultural_sp.report.groups import TUNED, Group, config_differences, mean
@@ -32,7 +32,7 @@ from cultural_sp.report.plane import maps
 from cultural_sp.report.progress import counted
 from cultural_sp.report.svg import MARKS, nice_ticks
 from cultural_sp.report.tables import in_markdown, masses, provenance_of
-from cultural_sp.results import METHODS
+from cultural_sp.results import SUMMARY
 
 HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, where they don't cover marks
 OPEN = 6  # with more groups than this, only the first one is unfolded
@@ -106,7 +106,7 @@ def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[Le
         "seeds": seeds_sentence(groups),
         "verdicts": found,
         "warning": "" if all(v.passed for v in found) else MEANS_NOTHING,
-        "methods": METHODS,
+        "methods": SUMMARY,
         "names": _names(groups),
         "heights": HEIGHTS,
         "rows": [_row(g, top) for g in groups],
@@ -136,7 +136,7 @@ def _title(groups: Sequence[Group], runs: Sequence[Run]) -> str:
 
 def _names(groups: Sequence[Group]) -> dict[str, str]:
     aligned = {g.names["aligned"] for g in groups}
-    return {**labels(groups[0].first.result), **({} if len(aligned) == 1 else {"aligned": "aligned (optimizer)"})}
+    return {**groups[0].names, **({} if len(aligned) == 1 else {"aligned": "aligned (optimizer)"})}
 
 
 def _row(g: Group, top: float) -> dict[str, Any]:
@@ -168,8 +168,8 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "convergence": convergence(g),
         "dimensions": dimensions(g),
         "verdicts": verdicts([g]),
-        "masses": {m: [_share(v) for v in masses(g, m)] for m in METHODS if m != "midpoint"},
-        "items": [(item, title, [_shaded(g, m, item) for m in METHODS]) for item, title in items_of(g, items).items()],
+        "masses": {m: [_share(v) for v in masses(g, m)] for m in SUMMARY if m != "midpoint"},
+        "items": [(item, title, [_shaded(g, m, item) for m in SUMMARY]) for item, title in items_of(g, items).items()],
         "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:SEEDS]],
         "more_prompts": max(len(g.runs) - SEEDS, 0),
         "origin": list(dict.fromkeys(line for run in g.runs for line in origin(run.result))),

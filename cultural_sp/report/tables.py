@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cultural_sp.report.collect import LeftOut, Run
 from cultural_sp.report.groups import HELD_OUT, TUNED, Estimate, Group, config_differences, mean
-from cultural_sp.results import METHODS
+from cultural_sp.results import SUMMARY
 
 Cell = str | int | float | None
 NOTE = "model_note"  # what must be said about a model stands beside all of its numbers
@@ -72,7 +72,7 @@ def _losses(groups: Sequence[Group]) -> Table:
             closest = g.closest(kind)
             rows += [
                 (*about, kind, m, "yes" if m in closest else "no", *_numbers(losses[m], len(g.runs)), g.note)
-                for m in METHODS
+                for m in SUMMARY
             ]
     return Table("losses", (*heads, "loss", "low", "high", "interval", "seeds_with_loss", "seeds", NOTE), rows)
 

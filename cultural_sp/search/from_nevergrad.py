@@ -53,15 +53,34 @@ class FromNevergrad:
 class Evolution(FromNevergrad):
     """Differential Evolution: a population in which every member is challenged once a generation."""
 
-    def offer(self, z: Array, losses: Array) -> None:
-        """Fill the population with offered candidates, or let them replace its worst members where they are better.
+    def __init__(self, family: Any, config: OptimizerConfig, dim: int) -> None:
+        """See :class:`FromNevergrad`."""
+        super().__init__(family, config, dim)
+        self._best = np.inf
+        self._begun = False
 
-        This is nevergrad's own rule for candidates that it didn't ask for. More than ``population`` of them could not stay, so
-        only the best are passed on; z = 0 is left out, as it is asked first anyway and would stand in the population twice.
+    def ask(self, n: int) -> Array:
+        """The next ``n`` candidates [n, d]."""
+        self._begun = True
+        return super().ask(n)
+
+    def tell(self, losses: Array) -> None:
+        """Losses [n] of the candidates asked last."""
+        super().tell(losses)
+        self._best = min(self._best, lowest(losses))
+
+    def offer(self, z: Array, losses: Array) -> None:
+        """Before the first generation the best fill the population; later the best one, if it beats everything known, comes in.
+
+        More than ``population`` couldn't stay; z = 0 is left out, as it is asked first anyway and would stand in the population
+        twice. Later, nevergrad's own rule would be to let every candidate in that beats the worst member: the population would
+        then collect what several searches are after, its differences would stay large, and it would never converge.
         """
-        others = z.any(axis=1)
-        for i in best_first(np.where(others, losses, np.nan))[: self.generation_size]:
-            self._tell_unasked(z[i], float(losses[i]))
+        others = best_first(np.where(z.any(axis=1), losses, np.nan))[: self.generation_size]
+        for i in others[:1] if self._begun else others:
+            if not self._begun or losses[i] < self._best:
+                self._tell_unasked(z[i], float(losses[i]))
+        self._best = min(self._best, lowest(losses[others]))
 
 
 class Swarm(FromNevergrad):

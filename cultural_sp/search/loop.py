@@ -54,8 +54,9 @@ def run_search(
 ) -> dict[str, SearchResult]:
     """Spend ``budget`` evaluations and return the best candidate for every goal; the earlier one on a tie.
 
-    The optimizers ask a generation each in turn. Whoever asked is told the losses under its own goal; the others are offered
-    the same candidates with the losses under theirs, for what the model answers doesn't depend on the goal.
+    The optimizers ask a generation each in turn. Whoever asked is told the losses under its own goal; the others that have had
+    their first turn are offered the same candidates with the losses under theirs, for what the model answers doesn't depend
+    on the goal.
 
     What the journal already holds of this search isn't evaluated again: the optimizers are asked as before and told the
     recorded losses. A signal takes effect between two batches.
@@ -127,11 +128,13 @@ def run_search(
                 done += len(batch)
                 bar.update(len(batch))
                 bar.set_postfix_str(f"best loss {np.mean([x.best for x in ledgers.values()]):.2f}", refresh=False)
-            for other, optimizer in askers:
+            for place, (other, optimizer) in enumerate(askers):
                 losses = np.array(ledgers[other].losses[first:])
                 if optimizer is asker:
                     optimizer.tell(losses)
-                else:
+                elif (
+                    place <= generation
+                ):  # who hasn't asked yet begins on its own: one start for all would be less to learn from
                     optimizer.offer(candidates, losses)
             generation += 1
             failed = max(ledger.failed for ledger in ledgers.values())

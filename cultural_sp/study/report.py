@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 
 from cultural_sp.config import JOINT, ModelConfig
 from cultural_sp.files import using, write_text
+from cultural_sp.results import METHODS as RESULT_METHODS
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import RESULT, region_folders
 from cultural_sp.search.journal import JOURNAL, read_journal
@@ -24,7 +26,7 @@ from cultural_sp.study.config import StudyConfig
 from cultural_sp.study.run import GRADIENT, WARM, Cell, gradient_records
 
 Curve = NDArray[np.float64]
-METHODS = ("midpoint", "naive", "persona", "start", "random_search", "aligned", GRADIENT)
+METHODS = (*RESULT_METHODS, GRADIENT)
 CONDITIONS = {
     "tuned expected": ("tuned", "expected"),
     "held out expected": ("held_out", "expected"),
@@ -49,7 +51,7 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
     with using(folder):
         scores.to_csv(folder / "scores.csv", index=False)
         curves.to_csv(folder / "curves.csv", index=False)
-        figure(curves, scores, config).savefig(folder / "curves.png", dpi=150, bbox_inches="tight")
+        figure(curves, scores, config, _notes(grid)).savefig(folder / "curves.png", dpi=150, bbox_inches="tight")
         plt.close("all")
     text = "\n\n".join(parts) + "\n"
     write_text(folder / "study.md", text)
@@ -168,14 +170,17 @@ def _markdown(table: pd.DataFrame, corner: str) -> str:
     return "\n".join(lines)
 
 
-def figure(curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig) -> Figure:
-    """Loss against evaluations: a panel per model, a line and a quartile band per arm."""
-    drawn, axes = plt.subplots(1, len(config.models), figsize=(6.5 * len(config.models), 4.5), squeeze=False)
-    for panel, model in zip(axes[0], config.models, strict=True):
+def figure(curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig, notes: Sequence[str] = ()) -> Figure:
+    """Loss against evaluations: a panel per model, a line per arm, and quartile bands of the chosen one; ``notes`` below."""
+    drawn, axes = plt.subplots(len(config.models), 1, figsize=(9.5, 4.5 * len(config.models)), squeeze=False)
+    for panel, model in zip(axes[:, 0], config.models, strict=True):
         _panel(panel, curves[curves.model == model], scores[scores.model == model], config.chosen)
         panel.set_title(f"{model}: {len(config.regions)} regions, {len(config.seeds)} seeds", loc="left", fontsize=11)
-    axes[0][0].set_ylabel("loss of the best candidate so far\n(mean absolute difference)")
+        panel.set_ylabel("loss of the best candidate so far\n(mean absolute difference)")
     drawn.tight_layout()
+    for number, note in enumerate(notes):
+        text = textwrap.fill(note.replace("*", ""), 110)
+        drawn.text(0.02, -0.01 - 0.05 * number, text, fontsize=9, va="top")
     return drawn
 
 
@@ -199,7 +204,7 @@ def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str)
     panel.set_xlabel("evaluations")
     panel.set_ylim(bottom=0)
     panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(fontsize=8, frameon=False, loc="upper right")
+    panel.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
 
 
 def _notes(grid: Sequence[Cell]) -> list[str]:

@@ -19,7 +19,7 @@ from cultural_sp.survey.targets import Targets, read_targets
 
 DATA = Path(__file__).parent / "data"
 FORM = ("name", "title", "extends", "unit", "published_range", "targets", "default_vintage")
-KEYS = frozenset((*FORM, "scales", "items", "dimensions", "scoring", "poles"))
+KEYS = frozenset((*FORM, "scales", "items", "dimensions", "scoring", "poles", "demonstrations"))
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,8 @@ class Survey:
     """What scores and losses are counted in."""
     published_range: tuple[float, float] = (0.0, 100.0)
     """Where published scores lie; scores outside are possible."""
+    demonstrations: str = ""
+    """Claims about other constructs, for the baseline with demonstrations: a shipped list's name or a file; empty for none."""
 
     @property
     def dimension_names(self) -> tuple[str, ...]:
@@ -158,6 +160,7 @@ def _survey(path: Path, raw: dict[str, Any]) -> Survey:
             poles=dict(raw.get("poles") or {}),
             unit=str(raw.get("unit", Survey.unit)),
             published_range=(float(low), float(high)),
+            demonstrations=str(raw.get("demonstrations") or ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name}: incomplete or misshapen survey ({error}); compare with vsm13.yaml") from error

@@ -28,29 +28,32 @@ class Statement:
     text: str
 
 
-def load_statements(name_or_path: str) -> tuple[Statement, ...]:
+def load_statements(
+    name_or_path: str, key: str = "soft_prompt.statements", folder: Path = FOLDER
+) -> tuple[Statement, ...]:
     """Statements [d] by the name of a shipped list or from a YAML file, in the order of the file.
+
+    Args:
+        name_or_path: the list.
+        key: where its name stands, for messages.
+        folder: where the shipped lists lie.
 
     Raises:
         ValueError: in one line naming the file, what is wrong and what is allowed.
     """
     path = Path(name_or_path).expanduser()
     if path.suffix not in {".yaml", ".yml"}:
-        path = FOLDER / f"{name_or_path}.yaml"
-        shipped = sorted(file.stem for file in FOLDER.glob("*.yaml"))
+        path = folder / f"{name_or_path}.yaml"
+        shipped = sorted(file.stem for file in folder.glob("*.yaml"))
         if name_or_path not in shipped:
-            raise ValueError(
-                f"soft_prompt.statements={name_or_path!r} is unknown; allowed: {', '.join(shipped)} or a .yaml file"
-            )
+            raise ValueError(f"{key}={name_or_path!r} is unknown; allowed: {', '.join(shipped)} or a .yaml file")
     try:
         statements = _parsed(yaml.safe_load(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise ValueError(f"soft_prompt.statements={name_or_path}: can't read the file ({error.strerror})") from error
+        raise ValueError(f"{key}={name_or_path}: can't read the file ({error.strerror})") from error
     except (yaml.YAMLError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise ValueError(
-            f"soft_prompt.statements={name_or_path}: {reason}; give UTF-8 YAML of the form {FORM}"
-        ) from error
+        raise ValueError(f"{key}={name_or_path}: {reason}; give UTF-8 YAML of the form {FORM}") from error
     return statements
 
 

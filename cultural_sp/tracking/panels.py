@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cultural_sp.results import METHODS
+from cultural_sp.tracking.report import LOSSES
 
 SETTINGS = (
     *(f"optimizer.{key}" for key in ("kind", "population", "budget", "f1", "f2", "crossover")),
@@ -34,7 +34,7 @@ def panels(dimensions: Sequence[str], wordings: Sequence[str], remarks: Sequence
     methods = [
         wr.BarPlot(
             title=f"Loss by region and method, {wording.replace('_', ' ')} wording",
-            metrics=[wr.SummaryMetric(f"loss/{wording}/{method}") for method in METHODS],
+            metrics=[wr.SummaryMetric(f"loss/{wording}/{method}") for method in LOSSES],
             orientation="v",
             title_y=points,
             **region,

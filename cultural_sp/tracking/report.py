@@ -6,17 +6,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from cultural_sp.analysis.tables import labels, summary
-from cultural_sp.results import METHODS, Result
+from cultural_sp.results import METHODS, SUMMARY, Result
 
 Table = tuple[list[str | int], list[Iterable[Any]]]
 """Heads and rows; so typed since wandb's own tables are."""
+LOSSES = tuple("icl" if method == "persona" else method for method in SUMMARY)
+"""The methods whose losses dashboards set side by side."""
 
 
 def summary_of(result: Result, searched: str) -> dict[str, Any]:
     """Flat keys of numbers and words; what is missing is left out.
 
-    ``scores/METHOD/WORDING/ORDER/READOUT/...`` has every record of the result, item means aside; ``loss/WORDING/METHOD`` and
-    ``dimension/METHOD/...`` are the excerpt of tables: the tuned wording under the searched readout, others under expected.
+    ``scores/METHOD/WORDING/ORDER/READOUT/...`` has every record of the result, item means aside; ``loss/WORDING/METHOD`` (where
+    ``icl`` is the strongest persona) and ``dimension/METHOD/...`` are the excerpt of tables: the tuned wording under the searched
+    readout, others under expected.
     """
     found: dict[str, Any] = {}
     for record in result.scores:
@@ -25,8 +28,9 @@ def summary_of(result: Result, searched: str) -> dict[str, Any]:
         found |= {f"{prefix}/{name}": number for name, number in numbers.items()}
     for wording in dict.fromkeys(record.wording for record in result.scores):
         readout = searched if wording == "tuned" else "expected"
-        found |= {f"loss/{wording}/{method}": result.score(method, wording, readout).loss for method in METHODS}
-    for method in METHODS:
+        found |= {f"loss/{wording}/{method}": result.score(method, wording, readout).loss for method in result.methods}
+        found[f"loss/{wording}/icl"] = result.score(result.icl(searched), wording, readout).loss
+    for method in result.methods:
         dimensions = result.score(method, "tuned", searched).dimensions
         found |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}
     found |= {f"target/{dimension}": score for dimension, score in result.region["target"].items()}
@@ -74,7 +78,7 @@ def card(result: Result, config: dict[str, Any]) -> str:
     return f"""# Soft prompt: {result.model} towards {region["country"]}
 
 {prompt["n_tokens"]} virtual tokens for the frozen model `{result.model}`, placement `{prompt["placement"]}`; {peft}
-Method {labels(result)["aligned"]}, {result.evaluations} evaluations, seed {result.seed}.
+Method {labels(result, config["readout"]["kind"])["aligned"]}, {result.evaluations} evaluations, seed {result.seed}.
 Survey `{config["survey"]["instrument"]}`, readout `{config["readout"]["kind"]}`, target {region["vintage"]}{estimated}.
 
 It was fitted to the answers to one survey and says nothing about persons. Losses on held-out wordings tell how far it carries.

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from cultural_sp.config import TrackerConfig
 from cultural_sp.run_folder import CONFIG, RESULT, finished_runs
 from cultural_sp.search.journal import JOURNAL, read_journal
+from cultural_sp.tracking.config import TrackerConfig
 from cultural_sp.tracking.tracker import mode_of, tracker_of
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from cultural_sp.config import TrackerConfig
+from cultural_sp.tracking.config import TrackerConfig
 
 MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline", "disabled": "disabled"}
 """Values of wandb's own variable WANDB_MODE -> ``tracker.mode``."""

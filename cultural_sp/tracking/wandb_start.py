@@ -13,8 +13,9 @@ from typing import Any
 
 import wandb
 
-from cultural_sp.config import JOINT, ModelConfig, TrackerConfig
+from cultural_sp.config import JOINT, ModelConfig
 from cultural_sp.files import write_text
+from cultural_sp.tracking.config import TrackerConfig
 from cultural_sp.tracking.tracker import again, line, say
 
 INIT_SECONDS, FINISH_SECONDS = 30, 120

@@ -12,13 +12,14 @@ import wandb
 import yaml
 
 from cultural_sp.analysis.tables import origin
-from cultural_sp.config import JOINT, TrackerConfig
+from cultural_sp.config import JOINT
 from cultural_sp.course import Course, targets
 from cultural_sp.files import write_text
 from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import JOURNAL, read_header
 from cultural_sp.tracking import report
+from cultural_sp.tracking.config import TrackerConfig
 from cultural_sp.tracking.rows import AXES, Rows
 from cultural_sp.tracking.tracker import again, line, say
 from cultural_sp.tracking.wandb_start import Started, start

@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import yaml
 from reports import HOSTILE, NOT_MEASURABLE, SURVEY, write_hostile, write_run
 from runs import call
 from scipy import stats
@@ -14,12 +15,12 @@ from scipy import stats
 from cultural_sp import cli
 from cultural_sp.report.build import write_report
 from cultural_sp.report.collect import collect
-from cultural_sp.report.groups import estimate, group
+from cultural_sp.report.groups import config_differences, estimate, group
 from cultural_sp.report.message import closest, comparisons, headline, seeds_sentence, wins
 from cultural_sp.report.plane import plane
 from cultural_sp.report.svg import apart, nice_ticks
 from cultural_sp.report.tables import in_markdown
-from cultural_sp.results import METHODS, load_result
+from cultural_sp.results import SUMMARY, load_result
 from cultural_sp.survey.regions import complete_regions
 
 VOID = {"meta", "link", "br", "input", "path", "use", "rect", "circle"}
@@ -76,7 +77,7 @@ def losses(tuned, held):
         path = folder / "result.json"
         raw = json.loads(path.read_text())
         for record in raw["scores"]:
-            record["loss"] = (tuned if record["wording"] == "tuned" else held)[METHODS.index(record["method"])]
+            record["loss"] = (tuned if record["wording"] == "tuned" else held)[SUMMARY.index(record["method"])]
         path.write_text(json.dumps(raw))
 
     return change
@@ -132,11 +133,11 @@ def test_who_is_closest_is_said_whoever_it_is(tmp_path):
     for region, (tuned, held) in numbers.items():
         losses(tuned, held)(write_run(tmp_path / region, region))
     groups = groups_in(tmp_path)
-    assert wins(groups, "tuned") == dict.fromkeys(METHODS, 0) | {"aligned": 1, "midpoint": 1}
-    assert wins(groups, "held out") == dict.fromkeys(METHODS, 0) | {"midpoint": 2, "persona": 1}
+    assert wins(groups, "tuned") == dict.fromkeys(SUMMARY, 0) | {"aligned": 1, "midpoint": 1}
+    assert wins(groups, "held out") == dict.fromkeys(SUMMARY, 0) | {"midpoint": 2, "persona": 1}
     assert closest(groups) == [
         "On the tuned wording, the midpoint respondent is closest in 1 of 2, the evolved prompt in 1.",
-        "On held-out wordings, the midpoint respondent is closest in 2 of 2, the persona in 1.",
+        "On held-out wordings, the midpoint respondent is closest in 2 of 2, the strongest persona in 1.",
     ]
     (single,) = groups_in(tmp_path / "sa")
     assert closest([single])[0] == "On the tuned wording, the evolved prompt is closest."
@@ -192,6 +193,16 @@ def test_the_first_sentence_says_what_became_better_and_what_did_not(tmp_path):
     assert "partly" not in "".join(page.shown)
     markdown = (tmp_path / "report" / "report.md").read_text()
     assert "| tuned wording | 3 of 3 (-18.0) | 1 of 3 (-12.0) | 2 of 3 (-5.0) | 2 of 3 (-4.0) |" in markdown
+
+
+def test_runs_that_are_only_tracked_otherwise_are_seeds_of_one_group(tmp_path):
+    for seed, tracker in enumerate(({"mode": "offline", "group": "a-sweep"}, {"mode": "disabled", "group": None})):
+        folder = write_run(tmp_path / str(seed), "us", seed=seed)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        (folder / "config.yaml").write_text(yaml.safe_dump(config | {"tracker": tracker}))
+    (together,) = groups_in(tmp_path)
+    assert len(together.runs) == 2
+    assert config_differences([*together.runs]) == ["seed"]
 
 
 NOTE = "phantom, says nothing about any culture"

@@ -167,6 +167,22 @@ def test_the_population_is_the_best_of_all_that_was_offered(kind):
     np.testing.assert_array_equal(np.unique(members, axis=0), np.unique(best, axis=0))
 
 
+@evolution
+def test_a_population_that_has_begun_takes_over_one_candidate_and_only_a_better_one(kind):
+    search = make(kind, population=8)
+    spend(search, 2)
+    before = {member.value.tobytes(): member.loss for member in search._optimizer.population.values()}
+    z = np.full((3, 6), [[0.45], [0.4], [0.5]])  # all three better than the worst member
+    assert (sphere(z) < max(before.values())).all()
+    for _ in range(2):  # the second time it is no news
+        search.offer(z, sphere(z))
+        after = {member.value.tobytes() for member in search._optimizer.population.values()}
+        new = after - set(before)
+        assert new == ({z[2].tobytes()} if sphere(z)[2] < min(before.values()) else set())
+        assert len(set(before) - after) == len(new)
+    assert new
+
+
 def test_an_offered_parent_keeps_the_step():
     search = make("one_plus_one", population=5)
     search.offer(np.full((2, 6), [[0.4], [0.5]]), np.array([0.06, 0.0]))

@@ -54,7 +54,7 @@ def search(path, asking, budget, archive=None, evaluate=evaluate, max_failed_sha
 
 
 @pytest.mark.parametrize("recorded", [None, 1, 3, 4, 5])
-def test_who_asked_is_told_and_all_others_are_offered_under_their_own_goal(tmp_path, recorded):
+def test_who_asked_is_told_and_others_that_had_a_turn_are_offered_under_their_own_goal(tmp_path, recorded):
     path = tmp_path / "evaluations.jsonl"
     if recorded is not None:  # the same from any part of a journal
         search(path, 3, 7)
@@ -69,13 +69,12 @@ def test_who_asked_is_told_and_all_others_are_offered_under_their_own_goal(tmp_p
         ("tell", [2.0]),
     ]
     assert high == [
-        ("offer", [0.0, 1.0], [10.0, 9.0]),
         "ask",
         ("tell", [0.0, 1.0]),
         ("offer", [20.0, 21.0], [10.0, 11.0]),
         ("offer", [2.0], [8.0]),
     ]
-    assert far[:3] == [("offer", [0.0, 1.0], [100.0, 99.0]), ("offer", [10.0, 11.0], [90.0, 89.0]), "ask"]
+    assert far[0] == "ask"
     assert {goal: (float(r.z[0]), r.loss) for goal, r in found.items()} == {
         "low": (0.0, 0.0),
         "high": (10.0, 0.0),

@@ -1,0 +1,1 @@
+"""Questions on cultural knowledge, which show whether an alignment to values costs or brings any."""

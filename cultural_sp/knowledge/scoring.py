@@ -1,0 +1,45 @@
+"""From answer probabilities to what counts as right, as CulturalBench counts it. Pure numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cultural_sp.lm.readout import option_probabilities
+
+Array = NDArray[np.float64]
+ORDERS = ("published", "averaged")
+CHANCE = {"easy": 1 / 4, "hard": 1 / 16}
+
+
+def choices_right(log_probs: Array, right: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Order -> whether each question of choice [Q] is answered right.
+
+    ``published`` takes the first order alone, as the benchmark does; ``averaged`` the mean probability of each option over
+    orders, in which its place plays no part. The right option must be likelier than every other one: a model that doesn't
+    tell options apart gets nothing for a tie.
+
+    Args:
+        log_probs: [S, Q, O] in S orders, answers in the order of the set's options.
+        right: [Q, O], one per question.
+    """
+    probabilities = option_probabilities(log_probs)
+    found = {}
+    for order, p in zip(ORDERS, (probabilities[0], probabilities.mean(axis=0)), strict=True):
+        best_wrong = np.where(right, -np.inf, p).max(axis=-1)
+        found[order] = np.where(right, p, -np.inf).max(axis=-1) > best_wrong  # false where the output isn't finite
+    return found
+
+
+def judgements_right(log_probs: Array, right: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
+    """Order -> whether all options of each question [Q] are judged right.
+
+    Args:
+        log_probs: [S, Q, O, 2] of True and False in S orders of these two words.
+        right: [Q, O].
+    """
+    true = option_probabilities(log_probs)[..., 0]
+    found = {}
+    for order, p in zip(ORDERS, (true[0], true.mean(axis=0)), strict=True):
+        found[order] = np.where(right, p > 0.5, p < 0.5).all(axis=-1)
+    return found

@@ -1,0 +1,48 @@
+"""A frozen model answering any list of prompts under many soft prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cultural_sp.lm.batching import Batching
+from cultural_sp.lm.choose_forward import make_forward
+from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.prompt import tokenize
+from cultural_sp.lm.token_tree import build_trees, option_log_probs
+from cultural_sp.survey.render import Question
+
+CHUNK = 256  # prompts packed into one tree: bounds the memory of the read rows, whatever the length of the list
+
+
+def ask(
+    lm: LanguageModel,
+    questions: Sequence[Question],
+    prompts: NDArray[np.float32],
+    placement: str,
+    batching: Batching,
+    advance: Callable[[int], object],
+) -> NDArray[np.float64]:
+    """Log-probabilities [N, Q, O] of every prompt's options, all of which have the same number of them.
+
+    Args:
+        lm: the frozen model.
+        questions: Q rendered prompts.
+        prompts: soft prompts [N, P, H]; P = 0 is the plain model.
+        placement: where the soft prompt goes.
+        batching: how candidates share forward passes.
+        advance: is told how many prompts are done, chunk by chunk.
+    """
+    n_virtual = prompts.shape[1]
+    parts = []
+    for first in range(0, len(questions), CHUNK):
+        chunk = [tokenize(q, lm.tokenizer, placement, lm.template_args) for q in questions[first : first + CHUNK]]
+        for tree in build_trees(chunk, batching.max_nodes):
+            forward = make_forward(lm, tree, n_virtual)
+            values = batching.run(forward, torch.from_numpy(prompts), n_virtual + tree.n_nodes, len(tree.sources))
+            parts.append(option_log_probs(tree, values).numpy())
+        advance(len(chunk))
+    return np.concatenate(parts, axis=1)

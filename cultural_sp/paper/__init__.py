@@ -1,0 +1,1 @@
+"""The paper's table and claims, from results of finished runs."""

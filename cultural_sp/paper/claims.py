@@ -1,0 +1,309 @@
+"""Public claims of arXiv 2503.16094, each with a verdict: pure functions over the results of finished runs.
+
+What a method answered doesn't depend on a target, the constant C or an index's weights, so recorded item means are scored anew
+for every :class:`Setting`. The search was tuned for one of them only: a verdict under another one says what the same answers
+would have been worth there, not what a search for it would have found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from cultural_sp.analysis.stats import PairedTest, holm, paired_test
+from cultural_sp.objective import l1_loss
+from cultural_sp.results import ICL, KnowledgeScore, Result
+from cultural_sp.survey.instrument import Survey, load_survey
+from cultural_sp.survey.regions import load_region, region_codes, vintages
+from cultural_sp.survey.scoring import dimension_scores
+
+LEVEL = 0.05
+MARGIN = 0.05
+"""A rise in accuracy that would count as one."""
+HOLDS, FAILS, OPEN = "holds", "fails", "can't tell"
+CONSTANTS = (0.0, 50.0)
+INSTRUMENTS = ("vsm13", "vsm13_cat")
+LARGEST = ("us", "in")
+FALLING = ("cn", "in")
+_survey = cache(load_survey)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What answers are scored by."""
+
+    vintage: str
+    constant: float
+    """C of the index formulas."""
+    instrument: str
+    """vsm13 with the manual's MAS weights, or vsm13_cat with those of arXiv 2309.12342."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim, judged."""
+
+    claim: str
+    setting: Setting | None
+    """None for claims that no setting touches."""
+    tuned: bool
+    """Whether this is what the search was tuned for, or no setting touches it."""
+    verdict: str
+    """holds, fails or can't tell."""
+    p: float | None
+    """Of the claim's test; the claim holds if it is at most 0.05 (or if there is no test, by counting)."""
+    test: str
+    numbers: str
+
+
+def settings(regions: Sequence[str]) -> list[Setting]:
+    """Both MAS weights, C of 0 and 50, and every vintage in which all these regions have all their scores."""
+    found = []
+    for instrument, constant in product(INSTRUMENTS, CONSTANTS):
+        survey = _survey(instrument)
+        complete = (v for v in vintages(survey) if set(regions) <= set(region_codes(survey, v)))
+        found += [Setting(vintage, constant, instrument) for vintage in complete]
+    return found
+
+
+def loss_table(results: Sequence[Result], setting: Setting) -> pd.DataFrame:
+    """Losses under a setting, a row per region, seed, method, wording and readout, orders averaged; NaN where an item is missing.
+
+    Raises:
+        ValueError: in one line, if a result isn't of this survey, or two are of the same region and seed.
+    """
+    survey = _survey(setting.instrument)
+    survey = replace(survey, scoring=survey.scoring.with_constant(setting.constant))
+    rows = []
+    for result in results:
+        target = load_region(survey, result.region["code"], setting.vintage).target
+        orders = {r.option_order for r in result.scores}
+        for r in result.scores:
+            if r.option_order in ("both", "none") or "both" not in orders:
+                loss = l1_loss(dimension_scores(survey, _means(survey, r.item_means)), target)
+                rows.append((result.region["code"], result.seed, r.method, r.wording, r.readout, float(loss)))
+    table = pd.DataFrame(rows, columns=["region", "seed", "method", "wording", "readout", "loss"])
+    keys = ["region", "seed", "method", "wording", "readout"]
+    if table.duplicated(keys).any():
+        twice = table[table.duplicated(keys)].iloc[0]
+        raise ValueError(f"two results are of region {twice.region} and seed {twice.seed}; give one of each")
+    return table
+
+
+def _means(survey: Survey, given: dict[str, float | None]) -> np.ndarray:
+    if set(given) != {item.id for item in survey.items}:
+        raise ValueError(f"a result has the items {', '.join(given)}, which aren't those of {survey.name}")
+    return np.array([np.nan if given[item.id] is None else given[item.id] for item in survey.items], dtype=float)
+
+
+def judge(results: Sequence[Result], tuned: Setting, readout: str = "expected") -> list[Verdict]:
+    """Every claim under every setting.
+
+    Args:
+        results: of one model, one per region and seed.
+        tuned: what their searches were tuned for.
+        readout: the searched one.
+    """
+    codes = list(dict.fromkeys(r.region["code"] for r in results))
+    verdicts = [
+        Verdict(claim, setting, setting == tuned, *found)
+        for setting in dict.fromkeys([tuned, *settings(codes)])
+        for table in [loss_table(results, setting)]
+        for claim, found in _about_losses(table, readout).items()
+    ]
+    fixed = {
+        "no weight of the model changes": weights(results),
+        "cultural knowledge does not rise": knowledge_does_not_rise(results),
+        "cultural knowledge falls for CN and IN": knowledge_falls(results),
+    }
+    return verdicts + [Verdict(claim, None, True, *found) for claim, found in fixed.items()]
+
+
+Found = tuple[str, float | None, str, str]
+"""Verdict, p, test and numbers."""
+
+
+def _about_losses(table: pd.DataFrame, readout: str) -> dict[str, Found]:
+    tuned = compared(table, "tuned", readout)
+    found = {
+        "DE beats Naive in every region": in_every_region(tuned, "naive"),
+        "DE beats ICL in every region": in_every_region(tuned, "icl"),
+        "the drop is largest for US and IN": largest_drop(tuned),
+        "DE beats Naive on held-out wordings": in_every_region(compared(table, "held_out", "expected"), "naive"),
+    }
+    for other in ("argmax", "sample"):
+        found[f"DE beats Naive under {other}"] = in_every_region(compared(table, "tuned", other), "naive")
+    return found
+
+
+def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
+    """Losses [region x seed, method] under a condition, with ``icl``, the ICL method that is best on the tuned wording.
+
+    Args:
+        table: of :func:`loss_table`.
+        wording: ``tuned``, or ``held_out`` for the mean over the held-out wordings.
+        readout: one of those reported.
+    """
+    there = table[(table.readout == readout) & table.wording.str.match(rf"{wording}(_\d+)?$")]
+    wide = there.pivot_table("loss", ["region", "seed"], "method", lambda x: x.mean(skipna=False), dropna=False)
+    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(ICL)]
+    choice = first.pivot_table("loss", ["region", "seed"], "method", dropna=False).dropna(axis=1, how="all")
+    best = choice.idxmin(axis=1) if len(choice) else pd.Series(dtype=object)
+    known = (i in best.index and best[i] in wide for i in wide.index)
+    wide["icl"] = [wide.loc[i, best[i]] if there else np.nan for i, there in zip(wide.index, known, strict=True)]
+    return wide
+
+
+def in_every_region(losses: pd.DataFrame, against: str) -> Found:
+    """Whether DE's loss is lower than another method's in every region.
+
+    Holds if a one-sided sign-flip test over seeds is significant in each region (intersection-union test), for which it takes
+    five seeds; fails if DE is significantly worse in one of them (Holm-corrected), for which it takes seven with four regions.
+    """
+    test = f"sign-flip over seeds, aligned < {against}, largest p of all regions"
+    if len(losses) == 0 or losses[["aligned", against]].isna().to_numpy().any():
+        return OPEN, None, test, "some losses are missing"
+    regions = [str(region) for region in dict.fromkeys(losses.index.get_level_values("region"))]
+    rows = [losses[losses.index.get_level_values("region") == region] for region in regions]
+    names = [region.upper() for region in regions]
+    return _decided([(r["aligned"].to_numpy(), r[against].to_numpy()) for r in rows], names, test)
+
+
+def largest_drop(losses: pd.DataFrame) -> Found:
+    """Whether the drop from Naive to DE is larger in US and in IN than in every other region, paired by seed."""
+    test = "sign-flip over seeds, drop of US and IN > drop of each other region, largest p of all pairs"
+    drops = (losses.naive - losses.aligned).unstack("region").dropna()
+    others = [str(region) for region in drops if region not in LARGEST]
+    if not set(LARGEST) <= set(drops) or not others or len(drops) == 0:
+        return OPEN, None, test, "it takes US, IN and another region with a seed in common"
+    pairs = list(product(LARGEST, others))
+    names = [f"{x.upper()}-{y.upper()}" for x, y in pairs]
+    verdict, p, _, numbers = _decided([(drops[y].to_numpy(), drops[x].to_numpy()) for x, y in pairs], names, test)
+    shown = ", ".join(f"{region.upper()} {drops[region].mean():.1f}" for region in map(str, drops))
+    return verdict, p, test, f"mean drops {shown}; {numbers}"
+
+
+def _decided(pairs: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], test: str) -> Found:
+    """The first of every pair is smaller: holds, fails where one is larger for sure, or can't be told."""
+    less = [paired_test(x, y, "less") for x, y in pairs]
+    more = [paired_test(x, y, "greater") for x, y in pairs]
+    p = max(t.p for t in less)
+    shown = "; ".join(f"{name} {_shown(t)}" for name, t in zip(names, less, strict=True))
+    few = max(t.smallest_p for t in less)
+    if few > LEVEL:
+        shown += f"; {min(t.n for t in less)} seeds can't give p below {few:.3g}"
+    if p <= LEVEL:
+        return HOLDS, p, test, shown
+    return (FAILS if holm([t.p for t in more]).min() <= LEVEL else OPEN), p, test, shown
+
+
+def _shown(test: PairedTest) -> str:
+    found = test.difference
+    return f"{found.estimate:+.1f} ({found.low:+.1f} to {found.high:+.1f}), p={test.p:.3g}, n={test.n}"
+
+
+def weights(results: Sequence[Result]) -> Found:
+    """Whether the hash over all weights is the same before and after each run."""
+    hashes = [[r.provenance.get(f"weights_hash_{when}") for when in ("before", "after")] for r in results]
+    test = "SHA-256 over all weights before and after each run"
+    same = sum(before is not None and before == after for before, after in hashes)
+    if not hashes or any(None in pair for pair in hashes):
+        return OPEN, None, test, "a hash is missing"
+    return (HOLDS if same == len(hashes) else FAILS), None, test, f"the same in {same} of {len(hashes)} runs"
+
+
+def knowledge_does_not_rise(results: Sequence[Result]) -> Found:
+    """Whether accuracy about the region's own country doesn't rise by 5 points or more from Naive to DE in any region.
+
+    Holds if in every region the 95 % interval of the change ends below that; fails if accuracy rises significantly in one region
+    (Holm-corrected).
+    """
+    test = f"95 % interval over questions below +{MARGIN:.2f} in every region"
+
+    def decide(tests: dict[str, PairedTest], rises: list[PairedTest]) -> tuple[str, float | None]:
+        if all(t.difference.high < MARGIN for t in tests.values()):
+            return HOLDS, None
+        return (FAILS if holm([t.p for t in rises]).min() <= LEVEL else OPEN), None
+
+    return _knowledge(results, None, test, decide)
+
+
+def knowledge_falls(results: Sequence[Result]) -> Found:
+    """Whether accuracy about their own country falls for CN and IN, by sign-flip tests over questions, seeds averaged."""
+    test = "sign-flip over questions, aligned < naive, larger p of CN and IN"
+
+    def decide(tests: dict[str, PairedTest], rises: list[PairedTest]) -> tuple[str, float | None]:
+        p = max(t.p for t in tests.values())
+        if p <= LEVEL:
+            return HOLDS, p
+        return (FAILS if holm([t.p for t in rises]).min() <= LEVEL else OPEN), p
+
+    return _knowledge(results, FALLING, test, decide)
+
+
+def _knowledge(
+    results: Sequence[Result],
+    regions: Sequence[str] | None,
+    test: str,
+    decide: Callable[[dict[str, PairedTest], list[PairedTest]], tuple[str, float | None]],
+) -> Found:
+    """Compare naive and aligned on the easy questions about each region's country, orders averaged; questions are the units."""
+    falls: dict[str, PairedTest] = {}
+    rises = []
+    wanted = regions or list(dict.fromkeys(r.region["code"] for r in results))
+    for code in wanted:
+        own = [r for r in results if r.region["code"] == code]
+        naive, aligned = (_answers(own, method) for method in ("naive", "aligned"))
+        if naive is None or aligned is None:
+            return OPEN, None, test, f"no knowledge questions about {code.upper()} were asked"
+        falls[code] = paired_test(aligned, naive, "less")
+        rises.append(paired_test(aligned, naive, "greater"))
+    if not falls:
+        return OPEN, None, test, "no results"
+    verdict, p = decide(falls, rises)
+    parts = (
+        f"{code.upper()} {t.difference.estimate:+.2f} ({t.difference.low:+.2f} to {t.difference.high:+.2f}), n={t.n}"
+        for code, t in falls.items()
+    )
+    return verdict, p, test, "; ".join(parts)
+
+
+def _answers(results: Sequence[Result], method: str) -> np.ndarray | None:
+    """Share of runs [questions] that answered each easy question about their country right; None if it wasn't asked in each."""
+    rows = []
+    for result in results:
+        scores: list[KnowledgeScore] = [] if result.knowledge is None else result.knowledge.scores
+        wanted = (method, "easy", "averaged", result.region["country"])
+        rows += [s.answers for s in scores if (s.method, s.task, s.order, s.country) == wanted]
+    if not rows or len(rows) < len(results):
+        return None
+    shares: np.ndarray = np.array([[row[q] for q in rows[0]] for row in rows], dtype=float).mean(axis=0)
+    return shares
+
+
+def markdown(verdicts: Sequence[Verdict]) -> str:
+    """A table of verdicts; those the search was tuned for are marked, the others score the same answers otherwise."""
+    lines = [
+        "Rows marked * are what the search was tuned for. The others score the same answers by another edition of the targets, "
+        "another constant C or other MAS weights; no search was run for them.",
+        "",
+        "| claim | targets | C | MAS weights | verdict | p | test | numbers |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for v in verdicts:
+        s = v.setting
+        given = ("-", "-", "-") if s is None else (s.vintage, f"{s.constant:g}", _mas(s.instrument))
+        mark = "*" if v.tuned else ""
+        p = "-" if v.p is None else f"{v.p:.3g}"
+        cells = (f"{v.claim}{mark}", *given, f"**{v.verdict}**", p, v.test, v.numbers)
+        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _mas(instrument: str) -> str:
+    return " and ".join(f"{w:g}" for w in _survey(instrument).dimensions["MAS"].values() if w > 0)
