@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from cultural_sp.files import write_text
 from cultural_sp.search.journal import jsonable
+from cultural_sp.survey.instrument import decimals
 
 ICL = ("persona", "persona_demonstrations", "persona_native")
 """The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""
@@ -19,6 +19,7 @@ SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
 """The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
 SCHEMA_VERSION = 1
 ALL = "all"  # countries together
+FACTORS = "factor_analysis.json"
 
 
 @dataclass(frozen=True)
@@ -194,11 +195,6 @@ class Result:
     def save(self, path: Path) -> None:
         """Write the result as JSON, in one step: a reader never sees half of it."""
         write_text(path, as_json(self))
-
-
-def decimals(published_range: tuple[float, float]) -> int:
-    """Decimals that show a hundredth of a range: 0 for one of 100 points."""
-    return max(0, 2 - math.floor(math.log10(published_range[1] - published_range[0])))
 
 
 def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:

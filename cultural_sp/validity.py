@@ -6,9 +6,9 @@ from cultural_sp.config import AlignConfig
 from cultural_sp.examine import Examiner
 from cultural_sp.inputs import open_regions, open_survey
 from cultural_sp.lm.load import load_model
-from cultural_sp.results import Validity, decimals
+from cultural_sp.results import Validity
 from cultural_sp.shared import Shared
-from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.instrument import Survey, decimals
 
 
 def check(config: AlignConfig, shared: Shared | None = None) -> Validity:

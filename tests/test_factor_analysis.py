@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from semopy.examples import holzinger39
 from cultural_sp import cli
 from cultural_sp.factor_analysis.config import RespondentsConfig
 from cultural_sp.factor_analysis.respondents import draw
+from cultural_sp.report.build import write_report
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.scoring import dimension_scores
 
@@ -87,11 +89,14 @@ def run(monkeypatch, capsys, *overrides):
 
 @pytest.mark.slow
 def test_a_model_before_and_after_alignment(whole_run, monkeypatch, capsys, tmp_path):
-    """The run's toy survey has too few items for factors, so that is said; its answers are there all the same."""
-    given = [f"run={whole_run}", "respondents=few", "respondents.number=6", f"output_dir={tmp_path}"]
+    """It lands in the run folder, whose report shows it. Six respondents are enough for four items, not for good numbers."""
+    folder = shutil.copytree(whole_run, tmp_path / "run")
+    given = [f"run={folder}", "respondents=few", "respondents.number=6"]
     code, out, errors = run(monkeypatch, capsys, *given)
     assert (code, errors) == (0, [])
-    folder = tmp_path / "factor_analysis"
+    page = write_report([folder], tmp_path / "page")
+    assert "before, 6 respondents" in page.read_text()
+    folder /= "factor_analysis"
     before, after = (pd.read_csv(folder / f"answers_{group}.csv") for group in ("before", "after"))
     assert list(before.columns) == ["gender", "age", "education", "occupation", "a", "b", "c", "d"]
     assert before.shape == after.shape == (6, 8)
@@ -115,12 +120,16 @@ def test_a_model_before_and_after_alignment(whole_run, monkeypatch, capsys, tmp_
     assert "holds the answers of another analysis: respondents.readout=expected there, sample here" in error
 
 
-def test_sampled_answers_are_options(tiny_folder, wide, monkeypatch, capsys, tmp_path):
+def test_sampled_answers_are_options_and_people_stand_beside_them(tiny_folder, wide, monkeypatch, capsys, tmp_path):
     given = ["model=smollm2_135m", f"model.name_or_path={tiny_folder}", "survey=vsm13", f"survey.instrument={wide}"]
-    code, out, errors = run(
-        monkeypatch, capsys, *given, "respondents=few", "respondents.readout=sample", f"output_dir={tmp_path}"
-    )
+    given += ["respondents=few", "respondents.readout=sample", f"output_dir={tmp_path}"]
+    people = pd.DataFrame(np.random.default_rng(0).integers(1, 6, (40, 4)), columns=list("abcd"))
+    people.to_csv(tmp_path / "people.csv", index=False)
+    code, out, errors = run(monkeypatch, capsys, *given, f"answers={tmp_path / 'people.csv'}")
     assert (code, errors) == (0, [])
+    assert "## people: 40 respondents" in out
+    found = json.loads((tmp_path / "factor_analysis" / "factor_analysis.json").read_text())
+    assert [a["group"] for a in found["analyses"]] == ["model", "people"]
     answers = pd.read_csv(tmp_path / "factor_analysis" / "answers_model.csv")[["a", "b", "c", "d"]]
     assert answers.isin([1, 2, 3, 4, 5]).all(axis=None)
     assert answers.shape == (16, 4)
@@ -131,7 +140,7 @@ def test_human_answers_give_a_measurement_model_that_scores_the_survey(wide, mon
     rng = np.random.default_rng(0)
     factors = rng.multivariate_normal([0, 0], [[1, 0.4], [0.4, 1]], 500)
     loadings = np.array([[0.8, 0], [-0.7, 0], [0, 0.6], [0, 0.8]])
-    answers = pd.DataFrame(factors @ loadings.T + rng.normal(0, 0.6, (500, 4)) + 3, columns=list("abcd"))
+    answers = pd.DataFrame(factors @ loadings.T + rng.normal(0, 0.6, (500, 4)) + 3, columns=list("abcd")).clip(1, 5)
     answers.iloc[3, 1] = np.nan
     answers.to_csv(tmp_path / "people.csv", index=False)
     code, out, errors = run(
@@ -164,6 +173,10 @@ def test_human_answers_give_a_measurement_model_that_scores_the_survey(wide, mon
     ("given", "message"),
     [
         ([], "whose answers? nothing given; give one of run=FOLDER"),
+        (
+            ["answers=beyond.csv", "survey=vsm13"],
+            "answers=beyond.csv: item m01 has the answer -1, but its codes run from 1 to 5",
+        ),
         (["model=smollm2_135m", "run=x"], "whose answers? run and model given"),
         (["model=smollm2_135m"], "model= needs survey=OPTION too"),
         (["run=x", "survey=vsm13"], "run= takes the survey of the run"),
@@ -172,6 +185,8 @@ def test_human_answers_give_a_measurement_model_that_scores_the_survey(wide, mon
     ],
 )
 def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, given, message):
+    monkeypatch.chdir(tmp_path)
+    Path("beyond.csv").write_text("m01\n3\n-1\n\n9\n")
     code, _, errors = run(monkeypatch, capsys, *given, f"output_dir={tmp_path / 'out'}")
     assert code == 2
     (error,) = errors

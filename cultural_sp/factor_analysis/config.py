@@ -52,7 +52,7 @@ class RespondentsConfig:
 
 @dataclass
 class FactorConfig:
-    """One analysis: of a run's model before and after alignment, of a plain model, or of a file of human answers."""
+    """One analysis: of a run's model before and after alignment, of a plain model, of human answers, or of a model and people."""
 
     run: str | None = None
     """Run folder, or the folder of one region of a joint run; its model, survey and soft prompt are taken."""
@@ -67,18 +67,19 @@ class FactorConfig:
     """Which wording is asked: tuned, held_out_1, ..."""
     name: str = "factor_analysis"
     """Folder below output_dir."""
-    output_dir: str = "outputs"
+    output_dir: str | None = None
+    """null: the run's folder, whose report then shows the analysis, or outputs without a run."""
     overwrite: bool = False
     """Delete the answers of another analysis in that folder."""
 
     def __post_init__(self) -> None:
-        """Check that exactly one source of answers is given."""
+        """Check that it is said whose answers they are."""
         given = {"run": self.run, "model": self.model, "answers": self.answers}
         chosen = [key for key, value in given.items() if value is not None]
-        if len(chosen) != 1:
+        if not chosen or {"run", "model"} <= set(chosen):
             raise ValueError(
                 f"whose answers? {' and '.join(chosen) or 'nothing'} given; give one of run=FOLDER, model=OPTION with "
-                "survey=OPTION, answers=FILE.csv with survey=OPTION"
+                "survey=OPTION, answers=FILE.csv with survey=OPTION; answers can also stand beside one of the others"
             )
         if (self.survey is None) != (self.run is not None):
             verb = (

@@ -18,13 +18,14 @@ from cultural_sp.analysis.factor.figures import correlations_figure, loadings_fi
 from cultural_sp.analysis.factor.invariance import Invariance, invariance
 from cultural_sp.analysis.factor.report import markdown
 from cultural_sp.factor_analysis.config import FactorConfig
-from cultural_sp.factor_analysis.sources import open_source
+from cultural_sp.factor_analysis.sources import ANSWERS, PEOPLE, open_source
 from cultural_sp.files import using, write_text
+from cultural_sp.results import FACTORS
 from cultural_sp.search.journal import jsonable
 from cultural_sp.shared import Shared
 from cultural_sp.survey.instrument import Survey
 
-ANSWERS = "answers.jsonl"
+FOLDER, MEASUREMENT = "outputs", "measurement_model.yaml"
 
 
 def factor_analysis(config: FactorConfig, shared: Shared | None = None) -> Path:
@@ -36,7 +37,7 @@ def factor_analysis(config: FactorConfig, shared: Shared | None = None) -> Path:
     source = open_source(config, Shared() if shared is None else shared)
     model = MeasurementModel(source.survey.dimensions)
     model.check()
-    folder = Path(config.output_dir) / config.name
+    folder = Path(config.output_dir or config.run or FOLDER).expanduser() / config.name
     with using(folder):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         if config.overwrite:
@@ -47,17 +48,26 @@ def factor_analysis(config: FactorConfig, shared: Shared | None = None) -> Path:
     text = markdown(source.title, analyses, same)
     if source.note:
         text += f"\nmodel: {source.note}\n"
+    _clear(folder)
     for group, table in tables.items():
         write_text(folder / f"answers_{group}.csv", table.to_csv(index=False))
     found: dict[str, Any] = {"title": source.title, "note": source.note, "analyses": [asdict(a) for a in analyses]}
     found["invariance"] = None if same is None else asdict(same)
-    write_text(folder / "factor_analysis.json", json.dumps(jsonable(found), indent=1, allow_nan=False) + "\n")
+    write_text(folder / FACTORS, json.dumps(jsonable(found), indent=1, allow_nan=False) + "\n")
     _figures(folder / "figures", analyses, model)
     if config.answers is not None:
-        text += f"\n{_export(folder, source.survey, tables['people'], analyses[0])}\n"
+        people = next(a for a in analyses if a.group == PEOPLE)
+        text += f"\n{_export(folder, source.survey, tables[PEOPLE], people)}\n"
     write_text(folder / "report.md", text)
     print(f"\n{text}", flush=True)
     return folder
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier analysis wrote and this one may not: a table of people, loadings where there is a fit."""
+    with using(folder):
+        for path in [*folder.glob("answers_*.csv"), *(folder / "figures").iterdir(), folder / MEASUREMENT]:
+            path.unlink(missing_ok=True)
 
 
 def _invariance(
@@ -93,5 +103,7 @@ def _export(folder: Path, survey: Survey, answers: pd.DataFrame, analysis: Analy
         "extends": survey.name,
         "scoring": scoring,
     }
-    write_text(folder / "measurement_model.yaml", yaml.safe_dump(own, sort_keys=False, allow_unicode=True))
-    return "measurement_model.yaml scores the survey by this model: survey.instrument=PATH (set slope and offset for its targets)"
+    write_text(folder / MEASUREMENT, yaml.safe_dump(own, sort_keys=False, allow_unicode=True))
+    return (
+        f"{MEASUREMENT} scores the survey by this model: survey.instrument=PATH (set slope and offset for its targets)"
+    )

@@ -1,4 +1,4 @@
-"""Whose answers are analysed: those of a run's model before and after alignment, of a plain model, or of people in a file."""
+"""Whose answers are analysed: those of a run's model before and after alignment, of a plain model, of people in a file."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from cultural_sp.factor_analysis.respondents import Simulated, answer_of, draw
 from cultural_sp.inputs import open_survey
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.soft_prompt import load_soft_prompt
+from cultural_sp.results import load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import fingerprint
 from cultural_sp.search.loop import progress
@@ -30,6 +31,7 @@ from cultural_sp.shared import Shared
 from cultural_sp.survey.instrument import Survey
 
 Prompt = NDArray[np.float32]
+ANSWERS, PEOPLE = "answers.jsonl", "people"
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,12 @@ def open_source(config: FactorConfig, shared: Shared) -> Source:
     Raises:
         ValueError: in one line, if it can't be read.
     """
-    if config.answers is not None:
-        return _people(config)
     folder = None if config.run is None else Path(config.run).expanduser()
     run = _plain(config) if folder is None else _run_config(folder)
     survey = open_survey(run)
+    people = {} if config.answers is None else {PEOPLE: _people(Path(config.answers).expanduser(), survey)}
+    if folder is None and config.model is None:
+        return Source(f"{config.answers} on {survey.title}", survey, "", lambda _: people)
     respondents = draw(config.respondents)
 
     def answers(kept_in: Path) -> dict[str, pd.DataFrame]:
@@ -77,10 +80,14 @@ def open_source(config: FactorConfig, shared: Shared) -> Source:
             "respondents": asdict(config.respondents),
             "soft_prompts": {name: None if p is None else fingerprint(p) for name, p in groups.items()},
         }
-        return _asked(KeptAnswers(kept_in / "answers.jsonl", asked), groups, respondents, examiner, config)
+        return _asked(KeptAnswers(kept_in / ANSWERS, asked), groups, respondents, examiner, config) | people
 
-    title = f"{run.model.slug} on {survey.title}" + ("" if folder is None else f", aligned in {folder}")
-    return Source(title, survey, run.model.note, answers)
+    title = f"{run.model.slug} on {survey.title}" + ("" if folder is None else f", aligned to {_goal(folder)}")
+    return Source(title + (f", beside {config.answers}" if people else ""), survey, run.model.note, answers)
+
+
+def _goal(folder: Path) -> str:
+    return str(load_result(folder / RESULT).region["country"])
 
 
 def _asked(
@@ -107,13 +114,23 @@ def _asked(
     return tables
 
 
-def _people(config: FactorConfig) -> Source:
-    assert config.answers is not None
-    path = Path(config.answers).expanduser()
-    survey = open_survey(_plain(config))
+def _people(path: Path, survey: Survey) -> pd.DataFrame:
+    """Answers in a file, refused where they can't be answers to this survey.
+
+    Codes for "don't know" and the like are the usual mistake, and they would pass for answers.
+    """
     with _one_line(f"answers={path}"):
         table = pd.read_csv(path)
-    return Source(f"{path.name} on {survey.title}", survey, "", lambda _: {"people": table})
+    for item in survey.items:
+        if item.id in table and pd.api.types.is_numeric_dtype(table[item.id]):
+            low, high = item.scale.codes[0], item.scale.codes[-1]
+            beyond = sorted(set(table[item.id].dropna()[lambda x, a=low, b=high: (x < a) | (x > b)]))
+            if beyond:
+                raise ValueError(
+                    f"answers={path}: item {item.id} has the answer {beyond[0]:g}, but its codes run from {low:g} to {high:g}; "
+                    "leave cells empty where an answer is missing"
+                )
+    return table
 
 
 def _plain(config: FactorConfig) -> AlignConfig:

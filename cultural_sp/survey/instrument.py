@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -114,6 +115,11 @@ class Survey:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def decimals(published_range: tuple[float, float]) -> int:
+    """Decimals that show a hundredth of a range: 0 for one of 100 points."""
+    return max(0, 2 - math.floor(math.log10(published_range[1] - published_range[0])))
+
+
 def available() -> list[str]:
     """Names of the instruments shipped with the package."""
     return sorted(path.stem for path in DATA.glob("*.yaml"))
@@ -148,7 +154,6 @@ def _survey(path: Path, raw: dict[str, Any]) -> Survey:
             items.append(Item(str(spec["id"]), str(spec.get("construct", "")), scales[spec["scale"]], wordings))
         dimensions = _weights(raw["dimensions"])
         _check_items(items, dimensions)
-        low, high = raw.get("published_range", Survey.published_range)
         return Survey(
             name=str(raw["name"]),
             title=str(raw["title"]),
@@ -159,7 +164,7 @@ def _survey(path: Path, raw: dict[str, Any]) -> Survey:
             default_vintage=str(raw["default_vintage"]),
             poles=dict(raw.get("poles") or {}),
             unit=str(raw.get("unit", Survey.unit)),
-            published_range=(float(low), float(high)),
+            published_range=_range(raw.get("published_range", Survey.published_range)),
             demonstrations=str(raw.get("demonstrations") or ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -213,6 +218,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ValueError(f"{path.name}: expected a mapping with name, scales, items and dimensions at the top level")
     return raw
+
+
+def _range(given: Any) -> tuple[float, float]:
+    low, high = map(float, given) if isinstance(given, list | tuple) and len(given) == 2 else (0.0, 0.0)
+    if not low < high:
+        raise ValueError(f"published_range needs two numbers, the lower one first, got {given}")
+    return low, high
 
 
 def _texts(values: Any) -> tuple[str, ...]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from cultural_sp.analysis.factor.answers import MeasurementModel, complete_answers
-from cultural_sp.analysis.factor.confirmatory import FactorFit, confirm
+from cultural_sp.analysis.factor.confirmatory import FactorFit, Loading, confirm
 from cultural_sp.analysis.factor.exploratory import Exploration, explore
+from cultural_sp.analysis.factor.indices import FitIndices
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,29 @@ class Analysis:
     fit: FactorFit | None
     correlations: list[list[float | None]]
     """Of the items [Q, Q]; None where an item has no variance."""
+
+
+def from_json(raw: list[dict[str, Any]]) -> list[Analysis]:
+    """Analyses that were written as JSON.
+
+    Raises:
+        TypeError, KeyError: if they weren't.
+    """
+    return [
+        Analysis(
+            **{
+                **given,
+                "exploration": None if given["exploration"] is None else Exploration(**given["exploration"]),
+                "fit": None if given["fit"] is None else _fit(given["fit"]),
+            }
+        )
+        for given in raw
+    ]
+
+
+def _fit(raw: dict[str, Any]) -> FactorFit:
+    loadings = [Loading(**given) for given in raw["loadings"]]
+    return FactorFit(**{**raw, "indices": FitIndices(**raw["indices"]), "loadings": loadings})
 
 
 def analyse(group: str, answers: pd.DataFrame, model: MeasurementModel, seed: int = 0) -> Analysis:

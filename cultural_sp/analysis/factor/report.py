@@ -12,17 +12,21 @@ from cultural_sp.analysis.factor.invariance import NOT_TESTED, Invariance
 
 def markdown(title: str, analyses: Sequence[Analysis], invariance: Invariance | None) -> str:
     """What was found for every group, side by side, with what makes it doubtful."""
-    parts = [f"# {title}", *(_remarks(analysis) for analysis in analyses)]
+    parts = [f"# {title}"]
+    for analysis in analyses:
+        head = f"## {analysis.group}: {analysis.n_respondents} respondents"
+        parts.append("\n".join([head, "", *(f"- {line}" for line in remarks(analysis))]))
     there = [analysis for analysis in analyses if analysis.fit is not None]
     if there:
-        parts += [_table("fit", _fit_rows(there), there), _table("reliability", _reliability_rows(there), there)]
-        parts += [_table("standardised loading (standard error)", _loading_rows(there), there)]
+        parts += [_table("fit", fit_rows(there), there), _table("reliability", reliability_rows(there), there)]
+        parts += [_table("standardised loading (standard error)", loading_rows(there), there)]
     if invariance is not None:
         parts.append(_same(invariance))
     return "\n\n".join(parts) + "\n"
 
 
-def _remarks(analysis: Analysis) -> str:
+def remarks(analysis: Analysis) -> list[str]:
+    """What was left out, why there is no analysis, and what makes its numbers doubtful."""
     said = [*analysis.notes]
     if analysis.refusal is not None:
         said.append(f"not analysed: {analysis.refusal}")
@@ -31,12 +35,11 @@ def _remarks(analysis: Analysis) -> str:
         against = [x.item for x in analysis.fit.loadings if x.standardised * x.declared < 0]
         if against:
             said.append(f"items that load against their declared direction: {', '.join(against)}")
-    return "\n".join(
-        [f"## {analysis.group}: {analysis.n_respondents} respondents", "", *(f"- {line}" for line in said)]
-    )
+    return said
 
 
-def _fit_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
+def fit_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
+    """Row -> a cell per analysis: whether there is anything to factor, and how the declared model fits."""
     fits = [(_fit(a), _exploration(a)) for a in there]
     return {
         "KMO": [f"{e.kmo:.3f}" for _, e in fits],
@@ -55,14 +58,16 @@ def _rmsea(fit: FactorFit) -> str:
     return _number(fit.indices.rmsea) + ("" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})")
 
 
-def _reliability_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
+def reliability_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
+    """Row -> a cell per analysis: alpha and omega of every dimension."""
     return {
         f"{d}: alpha, omega": [f"{_number(_fit(a).alphas[d])}, {_number(_fit(a).omegas[d])}" for a in there]
         for d in _fit(there[0]).alphas
     }
 
 
-def _loading_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
+def loading_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
+    """Row -> a cell per analysis: every loading with its standard error."""
     rows: dict[str, list[str]] = {}
     for analysis in there:
         for x in _fit(analysis).loadings:
@@ -75,13 +80,14 @@ def _loading_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
 
 def _same(invariance: Invariance) -> str:
     groups = " and ".join(invariance.groups)
+    repeated = ", as if the groups were independent samples, which the same respondents before and after are not"
+    repeated = repeated if {"before", "after"} <= set(invariance.groups) else ""
     found = ", ".join(f"{d} {value:.3f}" for d, value in invariance.congruence.items())
     return "\n".join(
         [
             f"## The same structure for {groups}?",
             "",
-            f"- configural model: chi2 {invariance.chi2:.3f} ({invariance.df}), {_p(invariance.p)}, as if the groups were "
-            "independent samples, which the same respondents before and after are not",
+            f"- configural model: chi2 {invariance.chi2:.3f} ({invariance.df}), {_p(invariance.p)}{repeated}",
             f"- Tucker's congruence of the loadings: {found}",
             f"- {NOT_TESTED}",
         ]
