@@ -151,7 +151,9 @@ def _run_config(folder: Path) -> AlignConfig:
         raise ValueError(f"run={folder} holds no soft_prompt folder, so it is no finished run{inside}")
     file = next((path for path in (folder / CONFIG, folder.parent / CONFIG) if path.is_file()), folder / CONFIG)
     with _one_line(f"run={folder}: {file.name}"):
-        loaded: Any = OmegaConf.merge(OmegaConf.structured(AlignConfig), OmegaConf.load(file))
+        own, usual = OmegaConf.load(file), compose("config")
+        later = {key: usual[key] for key in usual if key not in own}  # groups that the run's version didn't have
+        loaded: Any = OmegaConf.merge(OmegaConf.structured(AlignConfig), own, later)
         return build(loaded, AlignConfig)
 
 

@@ -73,6 +73,9 @@ def notes(survey: Survey) -> list[str]:
         found.append(
             f"more than nine options in {', '.join(long)}: only survey.scoring=label takes it; label fewer points, with codes"
         )
+    begun = [f"{a!r} begins {b!r}" for scale in dict.fromkeys(i.scale for i in survey.items) for a, b in scale.begun()]
+    if begun:
+        found.append(f"{begun[0]}: only survey.scoring=number takes it, up to nine options; name the points in words")
     thin = [d for d, weights in survey.dimensions.items() if len(weights) < 3]
     if thin:
         found.append(

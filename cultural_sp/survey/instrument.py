@@ -39,6 +39,10 @@ class Scale:
         if not self.codes:
             object.__setattr__(self, "codes", tuple(range(1, len(self.labels) + 1)))
 
+    def begun(self) -> list[tuple[str, str]]:
+        """Pairs of labels of which the first begins the second: its likelihood would hold the other's, as that of 1 holds that of 10."""
+        return [(a, b) for a in self.labels for b in self.labels if a != b and b.lower().startswith(a.lower())]
+
 
 @dataclass(frozen=True)
 class Item:

@@ -39,6 +39,7 @@ def test_no_shipped_survey_has_targets_out_of_reach(name):
             "labels: [a, b, c, d, e, f, g, h, i, j]",
             "more than nine options in tools: only survey.scoring=label takes it",
         ),
+        ("[never, sometimes, often]", '["1", "5", "10"]', "'1' begins '10': only survey.scoring=number takes it"),
     ],
 )
 def test_what_will_not_work_is_said(tmp_path, old, new, note):
