@@ -28,6 +28,10 @@ CONDITIONS = {
     "held_out": "Loss on held-out wordings, which no search saw; intervals over seeds",
     "any": "Loss on all wordings; intervals over seeds and wordings",
 }
+ICL_IS = (
+    "ICL is, for each run, the strongest on the tuned wording of persona, persona with demonstrations (which sides they take "
+    "follows from the target scores) and persona in the region's language."
+)
 KNOWN = ("naive", "icl", "aligned")
 MEAN = "mean"
 Row = tuple[str, str, str, float, float, float, int, int]
@@ -48,7 +52,7 @@ def write_table(runs: Runs, folder: Path) -> None:
     title = f"VSM13 loss (mean absolute difference, index points), {runs.readout} readout. {runs.caption()}."
     with using(folder / "table_1.csv"):
         tidy.to_csv(folder / "table_1.csv", index=False)
-    parts = ["# Table 1", title, *(f"**{note}**" for note in runs.notes)]
+    parts = ["# Table 1", title, ICL_IS, *(f"**{note}**" for note in runs.notes)]
     for name, panel in panels.items():
         parts += [f"{name}.", markdown_table(panel, "method")]
     parts += ["Kendall's tau-b over regions between scores and targets, per dimension, mean over seeds.", agreement]
