@@ -149,14 +149,22 @@ def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
         wording: ``tuned``, or ``held_out`` for the mean over the held-out wordings.
         readout: one of those reported.
     """
-    there = table[(table.readout == readout) & table.wording.str.match(rf"{wording}(_\d+)?$")]
+    all_methods = with_icl(table, readout)
+    there = all_methods[(all_methods.readout == readout) & all_methods.wording.str.match(rf"{wording}(_\d+)?$")]
     wide = there.pivot_table("loss", ["region", "seed"], "method", lambda x: x.mean(skipna=False), dropna=False)
-    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(ICL)]
-    choice = first.pivot_table("loss", ["region", "seed"], "method", dropna=False).dropna(axis=1, how="all")
-    best = choice.idxmin(axis=1) if len(choice) else pd.Series(dtype=object)
-    known = (i in best.index and best[i] in wide for i in wide.index)
-    wide["icl"] = [wide.loc[i, best[i]] if there else np.nan for i, there in zip(wide.index, known, strict=True)]
-    return wide
+    return wide if "icl" in wide else wide.assign(icl=np.nan)
+
+
+def with_icl(table: pd.DataFrame, readout: str) -> pd.DataFrame:
+    """The table with the rows of each run's strongest in-context baseline once more, as method ``icl``.
+
+    Args:
+        table: of :func:`loss_table`.
+        readout: the one under which the strongest on the tuned wording is chosen.
+    """
+    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(ICL)].dropna()
+    best = first.loc[first.groupby(["region", "seed"]).loss.idxmin(), ["region", "seed", "method"]]
+    return pd.concat([table, table.merge(best).assign(method="icl")], ignore_index=True)
 
 
 def in_every_region(losses: pd.DataFrame, against: str) -> Found:

@@ -40,7 +40,7 @@ class Scale:
             object.__setattr__(self, "codes", tuple(range(1, len(self.labels) + 1)))
 
     def begun(self) -> list[tuple[str, str]]:
-        """Pairs of labels of which the first begins the second: its likelihood would hold the other's, as that of 1 holds that of 10."""
+        """Pairs of labels of which the first begins the second: so that its likelihood holds the other's, as 1 does 10's."""
         return [(a, b) for a in self.labels for b in self.labels if a != b and b.lower().startswith(a.lower())]
 
 

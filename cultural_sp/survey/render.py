@@ -76,8 +76,8 @@ def render(
     if begun:
         name, label, longer = begun[0]
         raise ValueError(
-            f"survey.scoring=label can't tell labels apart of which one begins another, as {label!r} does {longer!r} in scale {name} "
-            f"of {survey.name}; name the points in words, or label fewer of them and give their codes"
+            f"survey.scoring=label can't tell labels apart of which one begins another, as {label!r} does {longer!r} in scale "
+            f"{name} of {survey.name}; name the points in words, or label fewer of them and give their codes"
         )
     questions = [labelled(item.scale, item.wordings[wording], persona) for item in survey.items]
     scales = list(dict.fromkeys(item.scale for item in survey.items)) if calibrate else []

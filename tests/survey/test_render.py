@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from cultural_sp.survey.instrument import Scale
 from cultural_sp.survey.render import orders_of, render
 
 
