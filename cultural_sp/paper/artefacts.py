@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -14,6 +16,8 @@ from cultural_sp.files import write_text
 from cultural_sp.paper.claims import Setting, judge, loss_table, markdown, with_icl
 from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
+from cultural_sp.survey.instrument import load_survey
+from cultural_sp.survey.scoring import INDEX
 
 GRID = "profile.yaml"
 """What was reproduced, and where its runs lie."""
@@ -59,7 +63,7 @@ class Runs:
                 {
                     "model": result.model + (f" with {given['model']['adapter']}" if given["model"]["adapter"] else ""),
                     "instrument": given["survey"]["instrument"],
-                    "constant": float(given["objective"]["constant"]),
+                    "constant": _constant(given),
                     "vintage": result.region["vintage"],
                     "readout": given["readout"]["kind"],
                     "budget": result.evaluations,
@@ -107,6 +111,22 @@ class Runs:
         return f"{a['model']}; {effort}; targets {a['vintage']}, C = {a['constant']:g}"
 
 
+def _constant(given: dict[str, Any]) -> float:
+    """C of a run, its survey's own if it gives none.
+
+    Raises:
+        ValueError: in one line, if the survey has no index formulas with one C, as the paper's has.
+    """
+    own = given["objective"]["constant"]
+    survey = load_survey(given["survey"]["instrument"])
+    scoring = survey.scoring if own is None else survey.scoring.with_constant(own)
+    if scoring.kind != INDEX or np.ptp(scoring.constants):
+        raise ValueError(
+            f"{survey.name} isn't scored by index formulas with one constant C, so it can't stand in Table 1"
+        )
+    return float(scoring.constants[0])
+
+
 def write_claims(runs: Runs, folder: Path) -> None:
     """``claims.md``: every public claim of the paper with its verdict."""
     head = [
@@ -125,6 +145,12 @@ def _table_1(runs: Runs, folder: Path) -> None:
     write_table(runs, folder)
 
 
+def _factors(runs: Runs, folder: Path) -> None:
+    from cultural_sp.paper.factors import write_factors
+
+    write_factors(runs, folder)
+
+
 def _figure(name: str) -> Callable[[Runs, Path], None]:
     def write(runs: Runs, folder: Path) -> None:
         from cultural_sp.paper.figures import save_figure
@@ -137,6 +163,7 @@ def _figure(name: str) -> Callable[[Runs, Path], None]:
 ARTEFACTS: dict[str, Callable[[Runs, Path], None]] = {
     "table_1": _table_1,
     "claims": write_claims,
+    "factor_analysis": _factors,
     **{f"figure_{name}": _figure(name) for name in ("convergence", "dimensions", "readouts", "wordings")},
 }
-"""Name -> writes its files into a folder."""
+"""Name -> writes its files into a folder; the factor analysis only if runs have one."""

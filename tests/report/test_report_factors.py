@@ -3,40 +3,20 @@
 import json
 from dataclasses import asdict
 
-import numpy as np
-import pandas as pd
 import pytest
-from reports import write_run
+from reports import two_analyses, write_analyses, write_run
 
-from cultural_sp.analysis.factor.analysis import analyse, from_json
-from cultural_sp.analysis.factor.answers import MeasurementModel
+from cultural_sp.analysis.factor.analysis import from_json
 from cultural_sp.report.build import write_report
 from cultural_sp.report.collect import collect
 from cultural_sp.report.groups import group
 from cultural_sp.report.message import comparisons, headline
 from cultural_sp.search.journal import jsonable
 
-MODEL = MeasurementModel({"one": {"a": 1, "b": 1, "c": -1}, "two": {"d": 1, "e": 1, "f": 1}})
-
-
-def respondents(rng, number):
-    factors = np.repeat(rng.standard_normal((number, 2)), 3, axis=1) * [1, 1, -1, 1, 1, 1]
-    return pd.DataFrame(factors + rng.normal(0, 0.8, (number, 6)), columns=list("abcdef"))
-
 
 @pytest.fixture(scope="module")
 def analyses():
-    rng = np.random.default_rng(0)
-    return [analyse("before", respondents(rng, 300), MODEL), analyse("after", respondents(rng, 5), MODEL)]
-
-
-def analysed(folder, analyses):
-    there = folder / "factor_analysis"
-    (there / "figures").mkdir(parents=True)
-    found = {"title": "", "note": "", "analyses": jsonable([asdict(a) for a in analyses]), "invariance": None}
-    (there / "factor_analysis.json").write_text(json.dumps(found))
-    (there / "figures" / "loadings.png").write_bytes(b"a picture")
-    return there
+    return two_analyses()
 
 
 def test_an_analysis_survives_its_file(analyses):
@@ -49,7 +29,7 @@ def test_an_analysis_survives_its_file(analyses):
 def test_a_factor_analysis_in_the_run_folder_is_part_of_its_report(tmp_path, analyses):
     folder = write_run(tmp_path / "run")
     write_run(tmp_path / "other", seed=1)
-    there = analysed(folder, analyses)
+    there = write_analyses(folder, analyses)
     page = write_report([tmp_path], tmp_path / "report").read_text()
     assert page.count("Factor analysis of simulated respondents, seed 0") == 1
     assert "before, 300 respondents" in page
