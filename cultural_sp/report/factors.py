@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cultural_sp.analysis.factor.analysis import Analysis, from_json
-from cultural_sp.analysis.factor.report import fit_rows, loading_rows, reliability_rows, remarks
+from cultural_sp.analysis.factor.analysis import from_json
+from cultural_sp.analysis.factor.report import remarks, tables
 from cultural_sp.factor_analysis.config import FactorConfig
 from cultural_sp.results import FACTORS
 
@@ -54,15 +54,7 @@ def read_factors(run: Path, notes: list[str]) -> Factors | None:
             for name, caption in FIGURES.items()
             if (path := folder / "figures" / f"{name}.png").is_file()
         }
-        return Factors(said, _tables([a for a in analyses if a.fit is not None]), drawn)
+        return Factors(said, [FactorTable(*table) for table in tables(analyses)], drawn)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         notes.append(f"{FOLDER}/{FACTORS} can't be read ({' '.join(str(error).split())[:120]})")
         return None
-
-
-def _tables(there: list[Analysis]) -> list[FactorTable]:
-    if not there:
-        return []
-    made = {"fit": fit_rows, "reliability": reliability_rows, "standardised loading (standard error)": loading_rows}
-    groups = [str(a.group) for a in there]
-    return [FactorTable(title, groups, rows(there)) for title, rows in made.items()]

@@ -37,7 +37,7 @@ def convergence(g: Group) -> Markup | None:
     every = np.concatenate([s.l1 for _, s in searched])
     known = every[np.isfinite(every)]
     tops = [e.mean for e in baselines.values()] + ([float(np.quantile(known, 0.9))] if len(known) else [])
-    right, bottom, top = RIGHT, 218, 12
+    right, bottom, top = RIGHT - 1.3 * CHARACTER * (g.digits - 1), 218, 12  # longer numbers behind
     y = Scale(0, max(tops, default=1.0) * 1.06 or 1.0, bottom, top)
     x = Scale(1, max(max(len(s.l1) for _, s in searched), 2), 34, right)
     content = [words(f"loss ({g.unit})", 4, 9, "axis")]

@@ -3,10 +3,12 @@ import pandas as pd
 import pytest
 from semopy.examples import holzinger39
 
+from cultural_sp.analysis.factor.analysis import analyse
 from cultural_sp.analysis.factor.answers import MeasurementModel, check_answers, complete_answers
 from cultural_sp.analysis.factor.confirmatory import confirm
 from cultural_sp.analysis.factor.exploratory import explore
 from cultural_sp.analysis.factor.invariance import invariance
+from cultural_sp.analysis.factor.report import markdown
 
 THREE = MeasurementModel(
     {
@@ -203,3 +205,30 @@ def test_files_that_are_no_answers_are_refused(answers, message):
     with pytest.raises(ValueError, match=r"^[^\n]+$") as error:
         complete_answers(answers, ["a", "b"])
     assert message in str(error.value)
+
+
+def test_the_scale_of_answers_does_not_matter(fit, holzinger):
+    # mean answers of simulated respondents differ by hundredths, where semopy's starting values make it diverge
+    scale = np.array([0.01, 1, 100, 0.002, 0.01, 0.01, 3, 0.05, 1])
+    other = confirm(holzinger[list(THREE.items)] * scale, THREE)
+    assert other.indices.chi2 == pytest.approx(fit.indices.chi2, abs=1e-3)
+    assert [x.standardised for x in other.loadings] == pytest.approx([x.standardised for x in fit.loadings], abs=1e-3)
+    of_first = scale[[0, 0, 0, 3, 3, 3, 6, 6, 6]]
+    expected = [x.estimate * s / f for x, s, f in zip(fit.loadings, scale, of_first, strict=True)]
+    assert [x.estimate for x in other.loadings] == pytest.approx(expected, rel=1e-3)
+    errors = [(x.estimate_error or 0) * s / f for x, s, f in zip(fit.loadings, scale, of_first, strict=True)]
+    assert [x.estimate_error or 0 for x in other.loadings] == pytest.approx(errors, rel=1e-2)
+    assert list(other.residuals.values()) == pytest.approx(np.array(list(fit.residuals.values())) * scale**2, rel=1e-2)
+    assert other.proper
+
+
+def test_answers_that_cannot_be_fitted_are_still_explored(holzinger, monkeypatch):
+    def fail(*_):
+        raise ValueError("group: the measurement model can't be fitted (made up)")
+
+    monkeypatch.setattr("cultural_sp.analysis.factor.analysis.confirm", fail)
+    found = analyse("group", holzinger, THREE)
+    text = markdown("title", [found], None)
+    assert "- not fitted: group: the measurement model can't be fitted (made up)" in text
+    assert "| KMO | 0.752 |" in text
+    assert "| CFI | - |" in text

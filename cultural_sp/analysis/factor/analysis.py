@@ -24,8 +24,9 @@ class Analysis:
     notes: list[str]
     """What was left out."""
     refusal: str | None
-    """Why there is no analysis, in one line; None if there is one."""
+    """Why there is no fit, in one line; None if there is one."""
     exploration: Exploration | None
+    """None only without a fit: answers that can't be explored can't be fitted either."""
     fit: FactorFit | None
     correlations: list[list[float | None]]
     """Of the items [Q, Q]; None where an item has no variance."""
@@ -70,10 +71,12 @@ def analyse(group: str, answers: pd.DataFrame, model: MeasurementModel, seed: in
     """
     model.check()
     complete, notes = complete_answers(answers, model.items, group)
+    exploration, fit, refusal = None, None, None
     try:
-        exploration, fit, refusal = explore(complete, seed, group), confirm(complete, model, group), None
+        exploration = explore(complete, seed, group)
+        fit = confirm(complete, model, group)
     except ValueError as error:
-        exploration, fit, refusal = None, None, str(error)
+        refusal = str(error)
     return Analysis(group, len(complete), notes, refusal, exploration, fit, _correlations(complete))
 
 

@@ -2,11 +2,16 @@
 
 semopy does the estimation; what is known to be wrong in it (information criteria) isn't used, what it lacks (SRMR, intervals,
 standard errors of standardised loadings) is computed here from its estimates, and what makes it hang or succeed silently is
-refused before it is called. docs/factor.md has the list.
+refused before it is called. It gets items of variance 1, since its starting values suit no others: with mean answers that differ
+by hundredths it diverges. Maximum likelihood is the same on any scale; estimates are turned back. docs/factor.md has the list.
 """
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +24,9 @@ from cultural_sp.analysis.factor.indices import FitIndices, fit_indices, standar
 from cultural_sp.analysis.factor.reliability import alpha, omega
 
 Array = NDArray[np.float64]
+STARTS = (
+    2  # where the first one ended the second begins: its tolerance is too coarse for the third digit of a chi square
+)
 STEP = 1e-5  # of the numerical derivative of standardised loadings
 
 
@@ -71,8 +79,9 @@ def confirm(answers: pd.DataFrame, model: MeasurementModel, of: str = "answers")
     Raises:
         ValueError: in one line, if the answers can't be analysed or the model isn't identified.
     """
-    from semopy import Model  # slow import, needed only here
-    from semopy.stats import calc_chi2, calc_dof
+    with _quiet():
+        from semopy import Model  # slow import, needed only here
+        from semopy.stats import calc_chi2, calc_dof
 
     model.check()
     answers = answers[list(model.items)]
@@ -80,10 +89,12 @@ def confirm(answers: pd.DataFrame, model: MeasurementModel, of: str = "answers")
     codes = {item: f"x{i}" for i, item in enumerate(model.items)}  # names that semopy's syntax can't misread
     names = {dimension: f"f{k}" for k, dimension in enumerate(model.dimensions)}
     lines = [f"{names[d]} =~ {' + '.join(codes[item] for item in of_d)}" for d, of_d in model.signs.items()]
-    fitted = Model("\n".join(lines))
+    fitted, spread = Model("\n".join(lines)), answers.std(ddof=0)
     try:
-        outcome = fitted.fit(answers.rename(columns=codes))
-        statistic, df = float(calc_chi2(fitted)[0]), int(calc_dof(fitted))
+        with _quiet():
+            for _ in range(STARTS):
+                outcome = fitted.fit((answers / spread).rename(columns=codes))
+            statistic, df = float(calc_chi2(fitted)[0]), int(calc_dof(fitted))
     except (np.linalg.LinAlgError, ValueError, ZeroDivisionError) as error:
         raise ValueError(f"{of}: the measurement model can't be fitted ({' '.join(str(error).split())})") from error
     if not np.isfinite(fitted.param_vals).all() or not np.isfinite(statistic):
@@ -93,7 +104,8 @@ def confirm(answers: pd.DataFrame, model: MeasurementModel, of: str = "answers")
             f"{of}: the measurement model has {-df} parameters more than there are covariances; give it more items"
         )
 
-    parts = _Parts(fitted, list(codes.values()), list(names.values()))
+    firsts = [next(iter(of_d)) for of_d in model.signs.values()]
+    parts = _Parts(fitted, list(codes.values()), list(names.values()), spread.to_numpy(), spread[firsts].to_numpy())
     signs = np.array([[np.sign(of_d.get(item, 0.0)) for of_d in model.signs.values()] for item in model.items])
     standardised, correlation = parts.standardised()
     turn = np.where((standardised * signs).sum(axis=0) < 0, -1.0, 1.0)
@@ -128,7 +140,7 @@ def confirm(answers: pd.DataFrame, model: MeasurementModel, of: str = "answers")
         problems.append(
             "the information matrix has no inverse, so there are no standard errors: the model is not identified"
         )
-    problems += _improper(model, standardised, correlation, residual, loadings)
+    problems += _improper(model, standardised, correlation, residual / np.diag(implied), loadings)
     return FactorFit(
         n_respondents=len(answers),
         indices=fit_indices(statistic, df, baseline, standardised_residual(sample, implied), len(answers)),
@@ -149,7 +161,7 @@ def confirm(answers: pd.DataFrame, model: MeasurementModel, of: str = "answers")
 def _improper(
     model: MeasurementModel, standardised: Array, correlation: Array, residual: Array, loadings: list[Loading]
 ) -> list[str]:
-    """Heywood cases and the like, in words."""
+    """Heywood cases and the like, in words; residual variances [Q] are shares of the items' variances."""
     found = []
     scale = 1e-6
     heywood = [item for q, item in enumerate(model.items) if residual[q] <= scale]
@@ -173,11 +185,25 @@ def _improper(
     return found
 
 
-class _Parts:
-    """The matrices of a fitted semopy model, items and factors in our order."""
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What semopy logs and what its solver warns of; how an estimation ended is in its result."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
 
-    def __init__(self, fitted: Any, items: list[str], factors: list[str]) -> None:
-        self.fitted = fitted
+
+class _Parts:
+    """The matrices of a fitted semopy model on the scale of the answers, items and factors in our order."""
+
+    def __init__(self, fitted: Any, items: list[str], factors: list[str], spread: Array, of_firsts: Array) -> None:
+        """With the standard deviations that the items [Q] were divided by, and those of the factors' first items [K]."""
+        self.fitted, self._spread, self._of_firsts = fitted, spread, of_firsts
         rows, columns = fitted.names_lambda
         self._items = [list(rows).index(item) for item in items]
         self._columns = [list(columns).index(factor) for factor in factors]
@@ -191,15 +217,16 @@ class _Parts:
 
     def loadings(self) -> Array:
         """[Q, K]."""
-        return self._matrix("mx_lambda")[np.ix_(self._items, self._columns)]
+        plain: Array = self._matrix("mx_lambda")[np.ix_(self._items, self._columns)]
+        return plain * self._spread[:, None] / self._of_firsts
 
     def factors(self) -> Array:
         """Covariance matrix [K, K] of the factors."""
-        return self._matrix("mx_psi")[np.ix_(self._factors, self._factors)]
+        return self._matrix("mx_psi")[np.ix_(self._factors, self._factors)] * np.outer(self._of_firsts, self._of_firsts)
 
     def residuals(self) -> Array:
         """Residual variances [Q]."""
-        return np.diag(self._matrix("mx_theta"))[self._residuals]
+        return np.diag(self._matrix("mx_theta"))[self._residuals] * np.square(self._spread)
 
     def implied(self) -> Array:
         """Covariance matrix [Q, Q] of the items under the model."""

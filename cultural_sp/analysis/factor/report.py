@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from cultural_sp.analysis.factor.analysis import Analysis
 from cultural_sp.analysis.factor.confirmatory import FactorFit
 from cultural_sp.analysis.factor.exploratory import Exploration
+from cultural_sp.analysis.factor.indices import FitIndices
 from cultural_sp.analysis.factor.invariance import NOT_TESTED, Invariance
 
 
@@ -16,10 +17,7 @@ def markdown(title: str, analyses: Sequence[Analysis], invariance: Invariance | 
     for analysis in analyses:
         head = f"## {analysis.group}: {analysis.n_respondents} respondents"
         parts.append("\n".join([head, "", *(f"- {line}" for line in remarks(analysis))]))
-    there = [analysis for analysis in analyses if analysis.fit is not None]
-    if there:
-        parts += [_table("fit", fit_rows(there), there), _table("reliability", reliability_rows(there), there)]
-        parts += [_table("standardised loading (standard error)", loading_rows(there), there)]
+    parts += [_table(title, rows, groups) for title, groups, rows in tables(analyses)]
     if invariance is not None:
         parts.append(_same(invariance))
     return "\n\n".join(parts) + "\n"
@@ -29,7 +27,7 @@ def remarks(analysis: Analysis) -> list[str]:
     """What was left out, why there is no analysis, and what makes its numbers doubtful."""
     said = [*analysis.notes]
     if analysis.refusal is not None:
-        said.append(f"not analysed: {analysis.refusal}")
+        said.append(f"not {'analysed' if analysis.exploration is None else 'fitted'}: {analysis.refusal}")
     if analysis.fit is not None:
         said += analysis.fit.problems or ["the estimation converged to a proper solution (no Heywood case)"]
         against = [x.item for x in analysis.fit.loadings if x.standardised * x.declared < 0]
@@ -38,27 +36,51 @@ def remarks(analysis: Analysis) -> list[str]:
     return said
 
 
-def fit_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
-    """Row -> a cell per analysis: whether there is anything to factor, and how the declared model fits."""
-    fits = [(_fit(a), _exploration(a)) for a in there]
+def tables(analyses: Sequence[Analysis]) -> list[tuple[str, list[str], dict[str, list[str]]]]:
+    """Title, groups, and rows with a cell per group: of those that have what the table is about."""
+    explored = [a for a in analyses if a.exploration is not None]
+    fitted = [a for a in analyses if a.fit is not None]
+    made = (
+        ("fit", explored, _fit_rows),
+        ("reliability", fitted, _reliability_rows),
+        ("standardised loading (standard error)", fitted, _loading_rows),
+    )
+    return [(title, [a.group for a in there], rows(there)) for title, there, rows in made if there]
+
+
+def _fit_rows(explored: Sequence[Analysis]) -> dict[str, list[str]]:
+    """Whether there is anything to factor, and how the declared model fits, a dash where it couldn't be fitted."""
+    columns = [{**_about(a.exploration), **_indices(a.fit)} for a in explored if a.exploration is not None]
+    return {row: [column[row] for column in columns] for row in columns[0]}
+
+
+def _about(found: Exploration) -> dict[str, str]:
     return {
-        "KMO": [f"{e.kmo:.3f}" for _, e in fits],
-        "Bartlett chi2 (df), p": [f"{e.bartlett_chi2:.1f} ({e.bartlett_df}), {_p(e.bartlett_p)}" for _, e in fits],
-        "factors by parallel analysis": [str(e.suggested_factors) for _, e in fits],
-        "chi2 (df), p": [f"{f.indices.chi2:.3f} ({f.indices.df}), {_p(f.indices.p)}" for f, _ in fits],
-        "CFI": [_number(f.indices.cfi) for f, _ in fits],
-        "TLI": [_number(f.indices.tli) for f, _ in fits],
-        "RMSEA (90 %)": [_rmsea(f) for f, _ in fits],
-        "SRMR": [f"{f.indices.srmr:.3f}" for f, _ in fits],
+        "KMO": f"{found.kmo:.3f}",
+        "Bartlett chi2 (df), p": f"{found.bartlett_chi2:.1f} ({found.bartlett_df}), {_p(found.bartlett_p)}",
+        "factors by parallel analysis": str(found.suggested_factors),
     }
 
 
-def _rmsea(fit: FactorFit) -> str:
-    interval = fit.indices.rmsea_interval
-    return _number(fit.indices.rmsea) + ("" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})")
+def _indices(fit: FactorFit | None) -> dict[str, str]:
+    if fit is None:
+        return dict.fromkeys(("chi2 (df), p", "CFI", "TLI", "RMSEA (90 %)", "SRMR"), "-")
+    found = fit.indices
+    return {
+        "chi2 (df), p": f"{found.chi2:.3f} ({found.df}), {_p(found.p)}",
+        "CFI": _number(found.cfi),
+        "TLI": _number(found.tli),
+        "RMSEA (90 %)": _rmsea(found),
+        "SRMR": f"{found.srmr:.3f}",
+    }
 
 
-def reliability_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
+def _rmsea(found: FitIndices) -> str:
+    interval = found.rmsea_interval
+    return _number(found.rmsea) + ("" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})")
+
+
+def _reliability_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
     """Row -> a cell per analysis: alpha and omega of every dimension."""
     return {
         f"{d}: alpha, omega": [f"{_number(_fit(a).alphas[d])}, {_number(_fit(a).omegas[d])}" for a in there]
@@ -66,7 +88,7 @@ def reliability_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
     }
 
 
-def loading_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
+def _loading_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
     """Row -> a cell per analysis: every loading with its standard error."""
     rows: dict[str, list[str]] = {}
     for analysis in there:
@@ -94,19 +116,14 @@ def _same(invariance: Invariance) -> str:
     )
 
 
-def _table(head: str, rows: dict[str, list[str]], there: Sequence[Analysis]) -> str:
-    lines = [f"| {head} | {' | '.join(a.group for a in there)} |", "|---|" + "---|" * len(there)]
+def _table(head: str, rows: dict[str, list[str]], groups: Sequence[str]) -> str:
+    lines = [f"| {head} | {' | '.join(groups)} |", "|---|" + "---|" * len(groups)]
     return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())])
 
 
 def _fit(analysis: Analysis) -> FactorFit:
     assert analysis.fit is not None
     return analysis.fit
-
-
-def _exploration(analysis: Analysis) -> Exploration:
-    assert analysis.exploration is not None
-    return analysis.exploration
 
 
 def _number(value: float | None) -> str:
