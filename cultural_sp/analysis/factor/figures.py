@@ -60,13 +60,15 @@ def loadings_figure(analyses: Sequence[Analysis]) -> Figure:
 def correlations_figure(analyses: Sequence[Analysis], model: MeasurementModel) -> Figure:
     """Heat maps of the items' correlations, one per group, lines between dimensions; grey where an item has no variance."""
     items = model.items
+    of = {item: d for d, its in reversed(model.signs.items()) for item in its}  # the first dimension of each item
+    edges = [i for i in range(1, len(items)) if of[items[i]] != of[items[i - 1]]]
     size = 0.24 * len(items) + 1.6
     figure, panels = plt.subplots(1, len(analyses), figsize=(size * len(analyses) + 1, size), squeeze=False)
     colours = plt.get_cmap("RdBu_r").with_extremes(bad="#bbbbbb")
     for panel, analysis in zip(panels[0], analyses, strict=True):
         table = np.array([[np.nan if x is None else x for x in row] for row in analysis.correlations])
         panel.imshow(np.ma.masked_invalid(table), cmap=colours, vmin=-1, vmax=1)
-        for edge in np.cumsum([len(of) for of in model.signs.values()])[:-1]:
+        for edge in edges:
             panel.axhline(edge - 0.5, color="black", linewidth=0.6)
             panel.axvline(edge - 0.5, color="black", linewidth=0.6)
         panel.set_xticks(range(len(items)), items, rotation=90, fontsize=7)
