@@ -1,23 +1,29 @@
-"""The course of a search as its journal has it."""
+"""How far the searches of a run had come after each evaluation."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
+
+from cultural_sp.course import Course
+from cultural_sp.run_folder import CONFIG
+from cultural_sp.search.journal import JOURNAL, read_header, read_journal
 
 
-def best_so_far(records: Sequence[Mapping[str, Any]], search: str, target: Mapping[str, float | None]) -> pd.Series:
-    """Loss of the best candidate so far after 1, 2, ... evaluations, on the first tuned wording, in index points.
+def best_so_far(folder: Path, region: str) -> dict[str, pd.Series]:
+    """Search -> mean absolute difference in index points of its best candidate after 1, 2, ... evaluations.
 
     Args:
-        records: of a journal.
-        search: ``random_search`` or ``aligned``.
-        target: dimension -> score; dimensions without one are left out.
+        folder: of a finished run.
+        region: one of its regions.
     """
-    wanted = pd.Series(target, dtype=float)
-    scores = pd.DataFrame([r["dimensions"] for r in records if r["search"] == search], dtype=float)
-    losses = (scores[wanted.index] - wanted).abs().mean(axis=1, skipna=True).fillna(np.inf)
-    return pd.Series(np.minimum.accumulate(losses), index=range(1, len(losses) + 1))
+    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    course = Course(region, config, read_header(folder / JOURNAL))
+    found: dict[str, list[float]] = {}
+    for record in read_journal(folder / JOURNAL):
+        course.add(record)
+        found.setdefault(record["search"], []).append(course.best["l1"] if course.best else np.inf)
+    return {search: pd.Series(losses, index=range(1, len(losses) + 1)) for search, losses in found.items()}

@@ -295,22 +295,45 @@ def _answers(results: Sequence[Result], method: str) -> np.ndarray | None:
 
 
 def markdown(verdicts: Sequence[Verdict]) -> str:
-    """A table of verdicts; those the search was tuned for are marked, the others score the same answers otherwise."""
+    """Verdicts as the searches were tuned, with their numbers; then all other settings at a glance, and their numbers."""
+    others = [v for v in verdicts if not v.tuned]
+    parts = ["## As the searches were tuned", _detailed([v for v in verdicts if v.tuned])]
+    if others:
+        parts += [
+            "## The same answers, scored otherwise",
+            "By another edition of the targets, another constant C or other MAS weights; no search was run for these.",
+            _at_a_glance(others),
+            "### Numbers",
+            _detailed(others),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _detailed(verdicts: Sequence[Verdict]) -> str:
     lines = [
-        "Rows marked * are what the search was tuned for. The others score the same answers by another edition of the targets, "
-        "another constant C or other MAS weights; no search was run for them.",
-        "",
         "| claim | targets | C | MAS weights | verdict | p | test | numbers |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for v in verdicts:
-        s = v.setting
-        given = ("-", "-", "-") if s is None else (s.vintage, f"{s.constant:g}", _mas(s.instrument))
-        mark = "*" if v.tuned else ""
         p = "-" if v.p is None else f"{v.p:.3g}"
-        cells = (f"{v.claim}{mark}", *given, f"**{v.verdict}**", p, v.test, v.numbers)
+        cells = (v.claim, *_named(v.setting), f"**{v.verdict}**", p, v.test, v.numbers)
         lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
+
+
+def _at_a_glance(verdicts: Sequence[Verdict]) -> str:
+    """A row per setting, a column per claim."""
+    claims = list(dict.fromkeys(v.claim for v in verdicts))
+    lines = ["| targets | C | MAS weights | " + " | ".join(claims) + " |", "|---" * (3 + len(claims)) + "|"]
+    for setting in dict.fromkeys(v.setting for v in verdicts):
+        found = {v.claim: v.verdict for v in verdicts if v.setting == setting}
+        lines.append("| " + " | ".join([*_named(setting), *(found[claim] for claim in claims)]) + " |")
+    return "\n".join(lines)
+
+
+def _named(setting: Setting | None) -> tuple[str, str, str]:
+    """Targets, C and MAS weights."""
+    return ("-", "-", "-") if setting is None else (setting.vintage, f"{setting.constant:g}", _mas(setting.instrument))
 
 
 def _mas(instrument: str) -> str:

@@ -20,7 +20,6 @@ from cultural_sp.analysis.figures import COLOURS, DASHES
 from cultural_sp.files import using
 from cultural_sp.paper.artefacts import Runs
 from cultural_sp.paper.table import METHODS
-from cultural_sp.search.journal import JOURNAL, read_journal
 
 COLOUR = {**COLOURS, "icl": COLOURS["persona"]}
 DASH = {**DASHES, "icl": DASHES["persona"]}
@@ -54,14 +53,13 @@ def convergence(runs: Runs) -> Figure:
     figure, panels = _panels(runs, 3.4, 3.8)
     table = runs.losses[(runs.losses.wording == "tuned") & (runs.losses.readout == runs.readout)]
     for panel, code in zip(panels, runs.codes, strict=True):
+        own = [
+            best_so_far(folder, code)
+            for folder, result in zip(runs.folders, runs.results, strict=True)
+            if result.region["code"] == code
+        ]
         for search in ("random_search", "aligned"):
-            curves = pd.DataFrame(
-                [
-                    best_so_far(read_journal(folder / JOURNAL), search, result.region["target"])
-                    for folder, result in zip(runs.folders, runs.results, strict=True)
-                    if result.region["code"] == code
-                ]
-            )
+            curves = pd.DataFrame([curve[search] for curve in own])
             steps = curves.columns.to_numpy(dtype=float)
             panel.plot(steps, curves.median(), color=COLOUR[search], linewidth=1.8, label=METHODS[search])
             panel.fill_between(steps, curves.min(), curves.max(), color=COLOUR[search], alpha=0.18, linewidth=0)
@@ -94,10 +92,11 @@ def dimensions(runs: Runs) -> Figure:
                 label = METHODS[method] if i == 0 else None
                 panel.plot(x, rows + offset, "o", color=COLOUR[method], markersize=4, alpha=0.7, label=label, zorder=3)
         wanted = np.array([own[0].region["target"][d] for d in names], dtype=float)
-        panel.plot(wanted, rows, "|", color="#0072B2", markersize=26, markeredgewidth=3, zorder=2, label="target")
+        panel.plot(wanted, rows, "|", color="#0072B2", markersize=26, markeredgewidth=3, zorder=2)
         panel.set_yticks(rows, names)
-        panel.set_xlabel("index points (published scale shaded)")
+    panels[-1].plot([], [], "|", color="#0072B2", markersize=10, markeredgewidth=3, label="target")
     panels[-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    figure.supxlabel("index points (the published scale is shaded); a dot per seed", fontsize=10)
     return figure
 
 
@@ -128,8 +127,8 @@ def _bars(runs: Runs, groups: dict[str, pd.DataFrame], what: str) -> Figure:
             panel.bar(at, means, width, color=COLOUR[method], label=METHODS[method])
             panel.errorbar(at, means, reach, fmt="none", ecolor="#444444", elinewidth=0.8, capsize=1.5)
         panel.set_xticks(np.arange(len(groups)), list(groups), fontsize=8)
-        panel.set_xlabel(what, fontsize=9)
     panels[0].set_ylabel("loss (mean absolute difference, index points)")
+    figure.supxlabel(what, fontsize=10)
     panels[-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 

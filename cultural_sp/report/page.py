@@ -214,7 +214,9 @@ def _shaded(g: Group, method: str, item: str) -> tuple[str, int | None]:
         return "-", None
     chances = g.records("naive", TUNED, "expected")[0].option_probabilities or {}
     codes = codes_of(g, item, len(chances.get(item, range(N_OPTIONS))))
-    return f"{round(value, 1) + 0.0:.1f}", min(max(round((value - codes[0]) / (codes[-1] - codes[0]) * SHADES), 0), SHADES)
+    return f"{round(value, 1) + 0.0:.1f}", min(
+        max(round((value - codes[0]) / (codes[-1] - codes[0]) * SHADES), 0), SHADES
+    )
 
 
 def _tokens(run: Run) -> tuple[list[tuple[str, str, list[tuple[str, str]]]], int]:

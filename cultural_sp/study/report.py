@@ -23,7 +23,6 @@ from cultural_sp.files import using, write_text
 from cultural_sp.results import METHODS as RESULT_METHODS
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import RESULT, region_folders
-from cultural_sp.search.journal import JOURNAL, read_journal
 from cultural_sp.study.config import StudyConfig
 from cultural_sp.study.run import GRADIENT, WARM, Cell, gradient_records
 
@@ -75,14 +74,13 @@ def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
 
 def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
     """Loss of the best candidate so far, a row per evaluation and region; random search within each space beside its arm."""
-    rows = []
-    for cell in grid:
-        records = read_journal(cell.folder / JOURNAL)
-        for region, folder in region_folders(cell.config).items():
-            target = load_result(folder / RESULT).region["target"]
-            for search in ("random_search", "aligned"):
-                for n, value in best_so_far(records, search, target).items():
-                    rows.append((cell.model, cell.arm, region, cell.seed, search, n, value))
+    rows = [
+        (cell.model, cell.arm, region, cell.seed, search, n, loss)
+        for cell in grid
+        for region in region_folders(cell.config)
+        for search, curve in best_so_far(cell.folder, region).items()
+        for n, loss in curve.items()
+    ]
     return pd.DataFrame(rows, columns=["model", "arm", "region", "seed", "search", "evaluations", "loss"])
 
 

@@ -60,7 +60,7 @@ def loadings_figure(analyses: Sequence[Analysis]) -> Figure:
 def correlations_figure(analyses: Sequence[Analysis], model: MeasurementModel) -> Figure:
     """Heat maps of the items' correlations, one per group, lines between dimensions; grey where an item has no variance."""
     items = model.items
-    of = {item: d for d, its in reversed(model.signs.items()) for item in its}  # the first dimension of each item
+    of = {item: d for d, its in reversed(list(model.signs.items())) for item in its}  # the first dimension of each item
     edges = [i for i in range(1, len(items)) if of[items[i]] != of[items[i - 1]]]
     size = 0.24 * len(items) + 1.6
     figure, panels = plt.subplots(1, len(analyses), figsize=(size * len(analyses) + 1, size), squeeze=False)
