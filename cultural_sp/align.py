@@ -191,7 +191,7 @@ def _run(
     ]
     for result in results:
         code = result.region["code"]
-        save_result(folders[code], result, found[code], config.readout.kind)
+        save_result(folders[code], result, found[code], config, survey)
     tracker.finish()
     print(report(results, config.readout.kind))
     if statements and len(results) == 1:

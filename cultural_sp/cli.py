@@ -34,11 +34,13 @@ def main(
     schema: type = AlignConfig,
     *,
     together: bool = False,
+    prepare: Callable[[Any], Any] = lambda config: config,
 ) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
     the whole sweep with the exit code that a shell expects for it. However a sweep ends, it tells what its jobs came to.
+    ``prepare`` makes of the composed config the one that is built.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
     os.environ.setdefault(
@@ -67,7 +69,7 @@ def main(
     def run(config: Any) -> None:  # launchers send a copy of it to other processes
         with sweep.job(config) as outcome:
             try:
-                built: Any = build(config, schema)
+                built: Any = build(prepare(config), schema)
                 if isinstance(built, AlignConfig) and built.tracker.group is None:
                     built.tracker.group = sweep.title
                 outcome.done(job(built))
@@ -167,6 +169,34 @@ def validity_main() -> None:
         check(config, PROCESS)
 
     main("validity", job)
+
+
+def evaluate_main() -> None:
+    """``cultural-sp-evaluate``: a soft prompt on any region, wording, survey and order."""
+    from cultural_sp.use.settings import inherit
+
+    def job(config: AlignConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.evaluate import evaluate
+
+        for file in evaluate(config, PROCESS):
+            print(f"scores: {file}", flush=True)
+
+    main("evaluate", job, "evaluate", prepare=inherit)
+
+
+def export_main() -> None:
+    """``cultural-sp-export``: models, soft prompts and surveys in the forms of other tools."""
+    from cultural_sp.export.config import ExportConfig, register_export
+    from cultural_sp.use.settings import inherit
+
+    def job(config: ExportConfig) -> None:
+        from cultural_sp.export.run import export
+
+        print(f"export: {export(config)}", flush=True)
+
+    register_export()
+    main("export", job, "export", ExportConfig, prepare=inherit)
 
 
 def benchmark_main() -> None:

@@ -14,10 +14,12 @@ from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.weights import weights_csv
 from cultural_sp.baselines import personas
 from cultural_sp.checkpoint import Kept
+from cultural_sp.config import AlignConfig
 from cultural_sp.examine import Examiner
+from cultural_sp.export.card import write_card
 from cultural_sp.files import using, write_text
 from cultural_sp.knowledge.questions import KnowledgeSet
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.load import LanguageModel, on_hub
 from cultural_sp.lm.nearest import nearest_tokens_csv
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.objective import l1_loss
@@ -132,13 +134,14 @@ def judged(method: str, answers: Sequence[Answers], region: Region) -> list[Scor
     return records
 
 
-def save_result(folder: Path, result: Result, found: Found, readout: str) -> None:
-    """Write the figures of a region, then its ``result.json``: where that lies, the region is finished.
+def save_result(folder: Path, result: Result, found: Found, config: AlignConfig, survey: Survey) -> None:
+    """Write figures and model card of a region, then its ``result.json``: where that lies, the region is finished.
 
     Raises:
         ValueError: in one line, if the disk refuses a file.
     """
     with using(folder / "figures"):
         (folder / "figures").mkdir(exist_ok=True)
-        save_figures(folder / "figures", result, found.random_search, found.aligned, readout)
+        save_figures(folder / "figures", result, found.random_search, found.aligned, config.readout.kind)
+    write_card(folder / "soft_prompt", result, config, survey.title, on_hub=on_hub(config.model.name_or_path))
     result.save(folder / RESULT)

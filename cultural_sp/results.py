@@ -17,6 +17,7 @@ METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
 SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
 """The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
 SCHEMA_VERSION = 1
+EVALUATION = "evaluation"  # name of results that no search belongs to
 ALL = "all"  # countries together
 
 
@@ -216,12 +217,14 @@ def read_validity(raw: dict[str, Any]) -> Validity:
     return Validity(**{**raw, "share_interval": tuple(raw["share_interval"])})
 
 
-def load_result(path: Path) -> Result:
-    """Read a ``result.json``.
+def load_result(path: Path | str) -> Result:
+    """Read a ``result.json``, or the one in a run folder.
 
     Raises:
         ValueError: in one line, if the file isn't a result of this schema version.
     """
+    path = Path(path).expanduser()
+    path = path / "result.json" if path.is_dir() else path
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["schema_version"] != SCHEMA_VERSION:

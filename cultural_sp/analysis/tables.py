@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cultural_sp.results import ALL, Result, ScoreRecord
+from cultural_sp.results import ALL, EVALUATION, Result, ScoreRecord
 
 OPTIMIZERS = {
     "de": "DE",
@@ -30,7 +30,7 @@ def labels(result: Result, searched: str) -> dict[str, str]:
         "naive": "naive",
         "start": "initial soft prompt",
         "random_search": "random search",
-        "aligned": f"aligned ({OPTIMIZERS[result.optimizer]})",
+        "aligned": "soft prompt" if result.name == EVALUATION else f"aligned ({OPTIMIZERS[result.optimizer]})",
     }
 
 
