@@ -185,6 +185,22 @@ def evaluate_main() -> None:
     main("evaluate", job, "evaluate", prepare=inherit)
 
 
+def ask_main() -> None:
+    """``cultural-sp-ask``: open questions to the plain and the aligned model, side by side."""
+    from cultural_sp.use.ask_config import AskConfig, question_last, register_ask
+    from cultural_sp.use.settings import inherit
+
+    def job(config: AskConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.ask import ask
+
+        ask(config, PROCESS)
+
+    register_ask()
+    sys.argv[1:] = question_last(sys.argv[1:])
+    main("ask", job, "ask", AskConfig, prepare=inherit)
+
+
 def export_main() -> None:
     """``cultural-sp-export``: models, soft prompts and surveys in the forms of other tools."""
     from cultural_sp.export.config import ExportConfig, register_export

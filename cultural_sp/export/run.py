@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from omegaconf import OmegaConf
 
 from cultural_sp.export.card import NOT_IN_PEFT, write_card
 from cultural_sp.export.config import ExportConfig
-from cultural_sp.files import using
+from cultural_sp.export.lm_eval import write_tasks
+from cultural_sp.export.prompt_embeds import encoded, prompt_embeds, read_questions
+from cultural_sp.files import using, write_text
 from cultural_sp.inputs import open_survey
 from cultural_sp.lm.load import LanguageModel, load_model, on_hub, save_model
 from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt, save_soft_prompt
@@ -61,4 +65,24 @@ def opened(config: ExportConfig) -> tuple[LanguageModel, Prompt]:
     return lm, load_soft_prompt(path, (config.soft_prompt.n_tokens, lm.hidden_size), config.soft_prompt.placement)
 
 
-EXPORTS: dict[str, Callable[[ExportConfig, Path], None]] = {"model": _model, "peft": _peft}
+def _lm_eval(config: ExportConfig, folder: Path) -> None:
+    names = write_tasks(config, folder)
+    print(f"lm_eval --include_path {folder} --tasks {names[0]} --apply_chat_template ...\ntasks: {', '.join(names)}")
+
+
+def _prompt_embeds(config: ExportConfig, folder: Path) -> None:
+    questions = read_questions(config.questions)
+    lm, prompt = opened(config)
+    embeds = [prompt_embeds(lm, question, prompt, config.soft_prompt.placement) for question in questions]
+    requests = [{"question": q, "prompt_embeds": encoded(e)} for q, e in zip(questions, embeds, strict=True)]
+    with using(folder):
+        torch.save(embeds, folder / "prompt_embeds.pt")
+    write_text(folder / "requests.jsonl", "".join(json.dumps(request) + "\n" for request in requests))
+
+
+EXPORTS: dict[str, Callable[[ExportConfig, Path], None]] = {
+    "model": _model,
+    "peft": _peft,
+    "lm_eval": _lm_eval,
+    "prompt_embeds": _prompt_embeds,
+}
