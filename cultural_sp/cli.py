@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import os
 import re
@@ -263,3 +264,35 @@ def study_main() -> None:
 
     register_study()
     main("study", job, "search_study", StudyConfig)
+
+
+def paper_main() -> None:
+    """``cultural-sp-reproduce``: the paper's experiment, from the plan to the verdicts on its claims."""
+    from cultural_sp.paper.config import PaperConfig, register_paper
+
+    def job(config: PaperConfig) -> None:
+        from cultural_sp.paper.run import reproduce
+
+        folder = reproduce(config, _align, leads=first_process())
+        if first_process() and not config.dry_run:
+            print(f"paper folder: {folder}", flush=True)
+
+    register_paper()
+    main("paper", job, "paper", PaperConfig, together=True)
+
+
+def artefact_main(name: str) -> None:
+    """Write one artefact of a reproduction anew from the runs in the folder that the command line names."""
+    from cultural_sp.paper.artefacts import ARTEFACTS, Runs
+
+    parser = argparse.ArgumentParser(description=f"Write {name} from finished runs.")
+    parser.add_argument(
+        "folder", type=Path, help="the folder of `make reproduce-paper`, such as outputs/paper/embedded"
+    )
+    folder = parser.parse_args().folder
+    try:
+        ARTEFACTS[name](Runs.of(folder), folder)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(f"{name}: {folder}")

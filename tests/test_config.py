@@ -27,7 +27,7 @@ def test_every_option_composes_and_is_typed(option):
 @pytest.mark.parametrize("path", sorted((CONF).glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_every_option_starts_from_its_schema(path):
     text = path.read_text()
-    if path.parent.name == "experiment":
+    if path.parent.name in ("experiment", "profile"):
         assert text.startswith("# @package _global_\n")
     else:
         assert f"defaults: [/schema/{path.parent.name}@_here_, _self_]" in text
