@@ -1,6 +1,6 @@
 """Cultural alignment of frozen language models by evolved soft prompts.
 
-``load_model``, ``load_survey``, ``score``, ``align`` and ``load_result`` are what a notebook needs; they load torch when first used.
+``load_model``, ``load_survey``, ``score``, ``align`` and ``load_result`` are for notebooks; they load torch when first used.
 """
 
 from __future__ import annotations

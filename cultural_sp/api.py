@@ -11,7 +11,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from numpy.typing import NDArray
 
-from cultural_sp.align import align as run_alignment
+from cultural_sp.alignment import align as run_alignment
 from cultural_sp.config import AlignConfig, ModelConfig, SurveyConfig, build, config_folder, register
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.load import load_model as load_configured

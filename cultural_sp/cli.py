@@ -130,7 +130,7 @@ def align_main() -> None:
 
 def _align(config: AlignConfig) -> None:
     """This process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
-    from cultural_sp.align import align, help_align
+    from cultural_sp.alignment import align, help_align
     from cultural_sp.distributed import join
     from cultural_sp.shared import PROCESS  # here, since what a launcher sends along would be a copy
 

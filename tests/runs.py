@@ -13,7 +13,7 @@ from cultural_sp.files import CHECKSUM
 from cultural_sp.search.journal import read_journal
 
 server = multiprocessing.get_context("forkserver")
-server.set_forkserver_preload(["cultural_sp.align", "peft"])
+server.set_forkserver_preload(["cultural_sp.alignment", "peft"])
 
 
 def call(monkeypatch, capsys, *overrides, entry=cli.align_main):

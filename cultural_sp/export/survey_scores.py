@@ -6,10 +6,15 @@ yields the log-likelihoods of its choices; the aggregations make the indices of 
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+Doc = dict[str, Any]
+Answers = Sequence[Doc]
 
 
-def documents(file, **_):
+def documents(file: str, **_: Any) -> dict[str, Any]:
     """The documents of a task, as the harness's ``custom_dataset``."""
     import datasets  # comes with the harness
 
@@ -17,11 +22,11 @@ def documents(file, **_):
     return {"test": datasets.Dataset.from_list([{"doc": line, **_shown(json.loads(line))} for line in lines])}
 
 
-def _shown(doc):
+def _shown(doc: Doc) -> Doc:
     return {"question": doc["question"], "choices": doc["choices"]}
 
 
-def process_results(doc, results):
+def process_results(doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str, Doc]:
     """Every metric of a document: what its aggregation needs of it."""
     about = json.loads(doc["doc"])
     likelihoods = [likelihood for likelihood, _ in results]
@@ -35,28 +40,28 @@ def process_results(doc, results):
     }
 
 
-def index(answers):
+def index(answers: Answers) -> float:
     """Weighted sum of item means plus the constant: the score of one dimension, in index points."""
     return _index(item_means(answers), answers[0], answers[0]["dimension"])
 
 
-def loss(answers):
+def loss(answers: Answers) -> float:
     """Mean absolute difference to the target over the dimensions that have one, in index points."""
     means, about = item_means(answers), answers[0]
     known = {name: score for name, score in about["target"].items() if score is not None}
-    return sum(abs(_index(means, about, name) - score) for name, score in known.items()) / len(known)
+    return float(sum(abs(_index(means, about, name) - score) for name, score in known.items()) / len(known))
 
 
-def valid_mass(answers):
+def valid_mass(answers: Answers) -> float:
     """Mean probability given to all options of an item together, before calibration."""
     masses = [sum(map(math.exp, answer["log_probs"])) for answer in answers if answer["item"] is not None]
     return sum(masses) / len(masses)
 
 
-def item_means(answers):
+def item_means(answers: Answers) -> dict[str, float]:
     """Item -> probability-weighted mean code over its options, averaged over option orders."""
     neutral = {answer["scale"]: answer["log_probs"] for answer in answers if answer["item"] is None}
-    means = {}
+    means: dict[str, list[float]] = {}
     for answer in answers:
         if answer["item"] is None:
             continue
@@ -68,5 +73,6 @@ def item_means(answers):
     return {item: sum(found) / len(found) for item, found in means.items()}
 
 
-def _index(means, about, name):
-    return about["constant"] + sum(weight * means[item] for item, weight in about["dimensions"][name].items())
+def _index(means: dict[str, float], about: Doc, name: str) -> float:
+    weights: dict[str, float] = about["dimensions"][name]
+    return float(about["constant"]) + sum(weight * means[item] for item, weight in weights.items())

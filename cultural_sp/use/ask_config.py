@@ -35,7 +35,8 @@ def register_ask() -> None:
 
 def question_last(arguments: Sequence[str]) -> list[str]:
     """Command line arguments in which a question stands as it is, as overrides: whatever is neither an option nor has a key."""
-    found, words = [], []
+    found: list[str] = []
+    words: list[str] = []
     for argument in arguments:
         key, is_override, _ = argument.partition("=")
         option = argument.startswith(("-", "~")) or (is_override and " " not in key)
