@@ -202,6 +202,21 @@ def ask_main() -> None:
     main("ask", job, "ask", AskConfig, prepare=inherit)
 
 
+def side_effects_main() -> None:
+    """``cultural-sp-side-effects``: what a soft prompt costs."""
+    from cultural_sp.use.settings import inherit
+    from cultural_sp.use.side_effects_config import SideEffectsConfig, register_side_effects
+
+    def job(config: SideEffectsConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.side_effects import side_effects
+
+        print(f"table: {side_effects(config, PROCESS)}", flush=True)
+
+    register_side_effects()
+    main("side-effects", job, "side_effects", SideEffectsConfig, prepare=inherit)
+
+
 def export_main() -> None:
     """``cultural-sp-export``: models, soft prompts and surveys in the forms of other tools."""
     from cultural_sp.export.config import ExportConfig, register_export

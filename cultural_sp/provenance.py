@@ -41,7 +41,7 @@ LATER: dict[tuple[str, str], Any] = {  # finished runs from before these count a
 
 def content(config: dict[str, Any]) -> dict[str, Any]:
     """What can change a result in a config given as nested dictionaries: not where it lies or is shown, nor when it gives up."""
-    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite", "tracker")}
+    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite", "tracker", "open_questions")}
     for group, key in WITHOUT_EFFECT:
         kept[group] = {k: v for k, v in kept[group].items() if k != key}
     for (group, key), default in LATER.items():

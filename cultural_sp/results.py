@@ -127,6 +127,15 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
+class OpenAnswer:
+    """What methods wrote to one open question, greedily."""
+
+    question: str
+    answers: dict[str, str]
+    """naive and aligned -> text."""
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything a run reports."""
 
@@ -153,6 +162,8 @@ class Result:
     """sources (journal -> number of its evaluations), and how many different candidates were offered; None without."""
     knowledge: Knowledge | None = None
     """None if no questions were asked."""
+    open_answers: list[OpenAnswer] = field(default_factory=list)
+    """Empty if no open questions were asked; nothing is scored of it."""
     schema_version: int = SCHEMA_VERSION
 
     def score(
@@ -233,7 +244,10 @@ def load_result(path: Path | str) -> Result:
         knowledge = raw.get("knowledge")
         if knowledge is not None:
             knowledge = Knowledge(**{**knowledge, "scores": [KnowledgeScore(**s) for s in knowledge["scores"]]})
-        scores = [ScoreRecord(**r) for r in raw["scores"]]
-        return Result(**{**raw, "scores": scores, "validity": validity, "knowledge": knowledge})
+        parts = {
+            "scores": [ScoreRecord(**r) for r in raw["scores"]],
+            "open_answers": [OpenAnswer(**answer) for answer in raw.get("open_answers", [])],
+        }
+        return Result(**{**raw, **parts, "validity": validity, "knowledge": knowledge})
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

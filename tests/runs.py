@@ -92,7 +92,7 @@ class Run:
 
 def without_bars(errors):
     """Lines of the standard error stream without those of progress bars."""
-    bars = ("random_search: ", "aligned: ", "scores: ", "validity: ")
+    bars = ("random_search: ", "aligned: ", "scores: ", "validity: ", "open questions: ")
     return [line for line in errors.splitlines() if not line.startswith(bars)]
 
 

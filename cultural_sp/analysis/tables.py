@@ -58,7 +58,7 @@ def joint_summary(results: Sequence[Result], searched: str) -> str:
         chosen = (result.icl(searched) if method == "icl" else method for method in methods)
         scores = [result.score(method, "tuned", searched) for method in chosen]
         rows.append([f"{result.region['code']} {result.region['country']}", *map(_loss, scores)])
-    return "\n" + "\n\n".join([_aligned(rows), *origin(results[0]), _validity(results[0])]) + "\n"
+    return "\n" + "\n\n".join([aligned_text(rows), *origin(results[0]), _validity(results[0])]) + "\n"
 
 
 def origin(result: Result) -> list[str]:
@@ -90,7 +90,13 @@ def summary(result: Result, searched: str = "expected") -> str:
         scores.append([names[method], *(_number(record.dimensions[d]) for d in dimensions), mass])
     target = result.region["target"]
     scores.append([f"target ({result.region['vintage']})", *(_number(target[d]) for d in dimensions), ""])
-    parts = [_aligned(losses), _aligned(scores), *knowledge_table(result, names), *origin(result), _validity(result)]
+    parts = [
+        aligned_text(losses),
+        aligned_text(scores),
+        *knowledge_table(result, names),
+        *origin(result),
+        _validity(result),
+    ]
     return "\n" + "\n\n".join(parts) + "\n"
 
 
@@ -108,7 +114,7 @@ def knowledge_table(result: Result, names: dict[str, str]) -> list[str]:
         }
         rows.append([names[method], *(cells[column] for column in columns)])
     rows.append(["guessing", *(f"{chance:.2f}" for chance in columns.values())])
-    return [_aligned(rows)]
+    return [aligned_text(rows)]
 
 
 def _validity(result: Result) -> str:
@@ -130,7 +136,8 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned_text(rows: list[list[str]]) -> str:
+    """Rows of cells, the first one the head, as text with aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(

@@ -5,17 +5,15 @@ from __future__ import annotations
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import zip_longest
 
 import numpy as np
 
+from cultural_sp.lm.answers import answers
 from cultural_sp.lm.load import LanguageModel, load_model
-from cultural_sp.lm.prompt import tokenize
 from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt, read_soft_prompt
-from cultural_sp.lm.write import write
 from cultural_sp.shared import Shared
-from cultural_sp.survey.render import Question
 from cultural_sp.use.ask_config import AskConfig
 from cultural_sp.use.evaluate import given_path
 from cultural_sp.use.settings import result_of
@@ -58,15 +56,6 @@ def open_prompts(config: AskConfig, lm: LanguageModel) -> dict[str, tuple[Prompt
             placement,
         )
     return found
-
-
-def answers(
-    lm: LanguageModel, questions: Sequence[str], prompt: Prompt, placement: str, max_new_tokens: int
-) -> list[str]:
-    """What the model writes to each question behind one soft prompt [P, H], greedily."""
-    turns = [Question("", question, "", ()) for question in questions]
-    tokenized = [tokenize(turn, lm.tokenizer, placement, lm.template_args) for turn in turns]
-    return [text.strip() for text in write(lm, tokenized, prompt, max_new_tokens)]
 
 
 def side_by_side(texts: dict[str, str], width: int) -> str:

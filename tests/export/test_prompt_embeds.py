@@ -10,8 +10,8 @@ from transformers import AutoModelForCausalLM
 
 from cultural_sp import cli
 from cultural_sp.export.prompt_embeds import encoded, prompt_embeds, read_questions
+from cultural_sp.lm.answers import answers
 from cultural_sp.lm.soft_prompt import save_soft_prompt
-from cultural_sp.use.ask import answers
 
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
 
