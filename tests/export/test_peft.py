@@ -65,7 +65,7 @@ def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, 
     monkeypatch.chdir(tmp_path)
     save_soft_prompt(tmp_path / "soft_prompt", prompt, lm, "prefix")
     region = {"code": "us", "country": "United States", "vintage": "insights_2021", "estimated": False, "target": {}}
-    origin = {"weights_hash_before": "", "packages": {}, "chat_template_hash": lm.chat_template_hash}
+    origin = {"weights_hash_before": "", "config_hash": "", "packages": {}, "chat_template_hash": lm.chat_template_hash}
     made = Result("card", region, lm.name, 0, 1, [], None, origin, note=config.model.note)
     text = card(made, config, "a survey", on_hub=False)
     (command,) = re.findall(r"```bash\ncultural-sp-export (.*)\n```", text)
