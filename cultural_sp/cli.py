@@ -35,11 +35,13 @@ def main(
     schema: type = AlignConfig,
     *,
     together: bool = False,
+    prepare: Callable[[Any], Any] = lambda config: config,
 ) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
     the whole sweep with the exit code that a shell expects for it. However a sweep ends, it tells what its jobs came to.
+    ``prepare`` makes of the composed config the one that is built.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
     os.environ.setdefault(
@@ -68,7 +70,7 @@ def main(
     def run(config: Any) -> None:  # launchers send a copy of it to other processes
         with sweep.job(config) as outcome:
             try:
-                built: Any = build(config, schema)
+                built: Any = build(prepare(config), schema)
                 if isinstance(built, AlignConfig) and built.tracker.group is None:
                     built.tracker.group = sweep.title
                 outcome.done(job(built))
@@ -128,7 +130,7 @@ def align_main() -> None:
 
 def _align(config: AlignConfig) -> None:
     """This process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
-    from cultural_sp.align import align, help_align
+    from cultural_sp.alignment import align, help_align
     from cultural_sp.distributed import join
     from cultural_sp.shared import PROCESS  # here, since what a launcher sends along would be a copy
 
@@ -182,6 +184,65 @@ def check_survey_main() -> None:
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def evaluate_main() -> None:
+    """``cultural-sp-evaluate``: a soft prompt on any region, wording, survey and order."""
+    from cultural_sp.use.settings import inherit
+
+    def job(config: AlignConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.evaluate import evaluate
+
+        for file in evaluate(config, PROCESS):
+            print(f"scores: {file}", flush=True)
+
+    main("evaluate", job, "evaluate", prepare=inherit)
+
+
+def ask_main() -> None:
+    """``cultural-sp-ask``: open questions to the plain and the aligned model, side by side."""
+    from cultural_sp.use.ask_config import AskConfig, question_last, register_ask
+    from cultural_sp.use.settings import inherit
+
+    def job(config: AskConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.ask import ask
+
+        ask(config, PROCESS)
+
+    register_ask()
+    sys.argv[1:] = question_last(sys.argv[1:])
+    main("ask", job, "ask", AskConfig, prepare=inherit)
+
+
+def side_effects_main() -> None:
+    """``cultural-sp-side-effects``: what a soft prompt costs."""
+    from cultural_sp.use.settings import inherit
+    from cultural_sp.use.side_effects_config import SideEffectsConfig, register_side_effects
+
+    def job(config: SideEffectsConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.side_effects import side_effects
+
+        print(f"table: {side_effects(config, PROCESS)}", flush=True)
+
+    register_side_effects()
+    main("side-effects", job, "side_effects", SideEffectsConfig, prepare=inherit)
+
+
+def export_main() -> None:
+    """``cultural-sp-export``: models, soft prompts and surveys in the forms of other tools."""
+    from cultural_sp.export.config import ExportConfig, register_export
+    from cultural_sp.use.settings import inherit
+
+    def job(config: ExportConfig) -> None:
+        from cultural_sp.export.run import export
+
+        print(f"export: {export(config)}", flush=True)
+
+    register_export()
+    main("export", job, "export", ExportConfig, prepare=inherit)
 
 
 def benchmark_main() -> None:

@@ -283,6 +283,8 @@ class AlignConfig:
     """Delete what the run folder holds and start anew; without it an unfinished run goes on."""
     validity: bool = True
     """Check first whether the model can take this survey at all."""
+    open_questions: bool = True
+    """Let the plain and the aligned model answer a few open questions in their own words, for the report; no number follows."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -18,6 +18,7 @@ METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
 SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
 """The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
 SCHEMA_VERSION = 1
+EVALUATION = "evaluation"  # name of results that no search belongs to
 ALL = "all"  # countries together
 FACTORS = "factor_analysis.json"
 
@@ -128,6 +129,15 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
+class OpenAnswer:
+    """What methods wrote to one open question, greedily."""
+
+    question: str
+    answers: dict[str, str]
+    """naive and aligned -> text."""
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything a run reports."""
 
@@ -158,6 +168,8 @@ class Result:
     """Where published scores of the survey lie."""
     knowledge: Knowledge | None = None
     """None if no questions were asked."""
+    open_answers: list[OpenAnswer] = field(default_factory=list)
+    """Empty if no open questions were asked; nothing is scored of it."""
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -227,12 +239,14 @@ def read_validity(raw: dict[str, Any]) -> Validity:
     return Validity(**{**raw, "share_interval": tuple(raw["share_interval"])})
 
 
-def load_result(path: Path) -> Result:
-    """Read a ``result.json``.
+def load_result(path: Path | str) -> Result:
+    """Read a ``result.json``, or the one in a run folder.
 
     Raises:
         ValueError: in one line, if the file isn't a result of this schema version.
     """
+    path = Path(path).expanduser()
+    path = path / "result.json" if path.is_dir() else path
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["schema_version"] != SCHEMA_VERSION:
@@ -242,7 +256,10 @@ def load_result(path: Path) -> Result:
         knowledge = raw.get("knowledge")
         if knowledge is not None:
             knowledge = Knowledge(**{**knowledge, "scores": [KnowledgeScore(**s) for s in knowledge["scores"]]})
-        scores = [ScoreRecord(**r) for r in raw["scores"]]
-        return Result(**{**raw, "scores": scores, "validity": validity, "knowledge": knowledge})
+        parts = {
+            "scores": [ScoreRecord(**r) for r in raw["scores"]],
+            "open_answers": [OpenAnswer(**answer) for answer in raw.get("open_answers", [])],
+        }
+        return Result(**{**raw, **parts, "validity": validity, "knowledge": knowledge})
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

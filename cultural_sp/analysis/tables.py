@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cultural_sp.results import ALL, Result, ScoreRecord
+from cultural_sp.results import ALL, EVALUATION, Result, ScoreRecord
 
 OPTIMIZERS = {
     "de": "DE",
@@ -30,7 +30,7 @@ def labels(result: Result, searched: str) -> dict[str, str]:
         "naive": "naive",
         "start": "initial soft prompt",
         "random_search": "random search",
-        "aligned": f"aligned ({OPTIMIZERS[result.optimizer]})",
+        "aligned": "soft prompt" if result.name == EVALUATION else f"aligned ({OPTIMIZERS[result.optimizer]})",
     }
 
 
@@ -58,7 +58,7 @@ def joint_summary(results: Sequence[Result], searched: str) -> str:
         chosen = (result.icl(searched) if method == "icl" else method for method in methods)
         losses = [_loss(result.score(method, "tuned", searched), result.digits) for method in chosen]
         rows.append([f"{result.region['code']} {result.region['country']}", *losses])
-    return "\n" + "\n\n".join([_aligned(rows), *origin(results[0]), _validity(results[0])]) + "\n"
+    return "\n" + "\n\n".join([aligned_text(rows), *origin(results[0]), _validity(results[0])]) + "\n"
 
 
 def origin(result: Result) -> list[str]:
@@ -92,7 +92,14 @@ def summary(result: Result, searched: str = "expected") -> str:
     scores.append(
         [f"target ({result.region['vintage']})", *(_number(target[d], result.digits) for d in dimensions), ""]
     )
-    parts = [_aligned(losses), _aligned(scores), *knowledge_table(result, names), *origin(result), _validity(result)]
+
+    parts = [
+        aligned_text(losses),
+        aligned_text(scores),
+        *knowledge_table(result, names),
+        *origin(result),
+        _validity(result),
+    ]
     return "\n" + "\n\n".join(parts) + "\n"
 
 
@@ -110,7 +117,7 @@ def knowledge_table(result: Result, names: dict[str, str]) -> list[str]:
         }
         rows.append([names[method], *(cells[column] for column in columns)])
     rows.append(["guessing", *(f"{chance:.2f}" for chance in columns.values())])
-    return [_aligned(rows)]
+    return [aligned_text(rows)]
 
 
 def _validity(result: Result) -> str:
@@ -132,7 +139,8 @@ def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned_text(rows: list[list[str]]) -> str:
+    """Rows of cells, the first one the head, as text with aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(

@@ -162,6 +162,9 @@ def _check(result: Result, readout: str) -> None:
         _require(isinstance(result.joint, list), "joint is no list")
         origin(result)
         _require(result.optimizer in OPTIMIZERS, f"optimizer={result.optimizer!r} is unknown")
+        for answer in result.open_answers:
+            texts = (answer.question, answer.answers["naive"], answer.answers["aligned"])
+            _require(all(isinstance(text, str) for text in texts), "an open answer is no text")
         for record in result.scores:
             about = f"{record.method}, {record.wording}, {record.readout}"
             _numbers({"loss": record.loss, "valid_mass": record.valid_mass, "missing": record.missing}, about)

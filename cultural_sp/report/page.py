@@ -191,6 +191,7 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "more_prompts": max(len(g.runs) - SEEDS, 0),
         "origin": list(dict.fromkeys(line for run in g.runs for line in origin(run.result))),
         "notes": [f"seed {run.result.seed}: {note}" for run in g.runs for note in run.notes],
+        "answers": g.first.result.open_answers,
         "thin": _thin(g),
     }
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hydra import compose
 
-from cultural_sp.align import align
+from cultural_sp.alignment import align
 from cultural_sp.conclude import judged
 from cultural_sp.config import JOINT, AlignConfig, build
 from cultural_sp.examine import Examiner
