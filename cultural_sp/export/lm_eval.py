@@ -48,9 +48,11 @@ def write_tasks(config: AlignConfig, folder: Path) -> list[str]:
 
 
 def _documents(config: AlignConfig, survey: Survey, region: Region, wording: int) -> Iterator[dict[str, Any]]:
+    rule = survey.scoring
+    weights = [{item.id: w for item, w in zip(survey.items, row, strict=True) if w} for row in rule.weights.tolist()]
     about = {
-        "constant": config.objective.constant,
-        "dimensions": survey.dimensions,
+        "constants": dict(zip(survey.dimensions, rule.constants.tolist(), strict=True)),
+        "dimensions": dict(zip(survey.dimensions, weights, strict=True)),
         "target": target(survey, region),
     }
     asked = config.survey
@@ -59,7 +61,8 @@ def _documents(config: AlignConfig, survey: Survey, region: Region, wording: int
             survey, wording, scoring=asked.scoring, layout=asked.layout, order=order, calibrate=asked.calibrate
         )
         for item, question in zip(survey.items, administration.questions, strict=True):
-            yield {"item": item.id, "scale": item.scale.name, **_choices(question), **about}
+            known = {"item": item.id, "scale": item.scale.name, "codes": item.scale.codes}
+            yield {**known, **_choices(question), **about}
         for scale, question in _content_free(survey.items, administration).items():
             yield {"item": None, "scale": scale, **_choices(question), **about}
 

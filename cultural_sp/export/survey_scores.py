@@ -41,12 +41,12 @@ def process_results(doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str
 
 
 def index(answers: Answers) -> float:
-    """Weighted sum of item means plus the constant: the score of one dimension, in index points."""
+    """Weighted sum of item means plus the constant: the score of one dimension, in the survey's unit."""
     return _index(item_means(answers), answers[0], answers[0]["dimension"])
 
 
 def loss(answers: Answers) -> float:
-    """Mean absolute difference to the target over the dimensions that have one, in index points."""
+    """Mean absolute difference to the target over the dimensions that have one, in the survey's unit."""
     means, about = item_means(answers), answers[0]
     known = {name: score for name, score in about["target"].items() if score is not None}
     return float(sum(abs(_index(means, about, name) - score) for name, score in known.items()) / len(known))
@@ -68,11 +68,11 @@ def item_means(answers: Answers) -> dict[str, float]:
         base = neutral.get(answer["scale"], [0.0] * len(answer["log_probs"]))
         scores = [score - at_rest for score, at_rest in zip(answer["log_probs"], base, strict=True)]
         weights = [math.exp(score - max(scores)) for score in scores]
-        mean = sum(code * weight for code, weight in enumerate(weights, 1)) / sum(weights)
+        mean = sum(code * weight for code, weight in zip(answer["codes"], weights, strict=True)) / sum(weights)
         means.setdefault(answer["item"], []).append(mean)
     return {item: sum(found) / len(found) for item, found in means.items()}
 
 
 def _index(means: dict[str, float], about: Doc, name: str) -> float:
     weights: dict[str, float] = about["dimensions"][name]
-    return float(about["constant"]) + sum(weight * means[item] for item, weight in weights.items())
+    return float(about["constants"][name]) + sum(weight * means[item] for item, weight in weights.items())

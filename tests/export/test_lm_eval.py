@@ -46,7 +46,7 @@ def test_scores_of_the_task_files_are_ours(
     )
     read = make_readout("expected", 1, 0)
     means = np.mean([read(x, toy_survey.codes())[0] for x in ours.log_probs.values()], axis=0)
-    scores = dict(zip(toy_survey.dimension_names, dimension_scores(toy_survey, means, 50.0), strict=True))
+    scores = dict(zip(toy_survey.dimension_names, dimension_scores(toy_survey, means), strict=True))
     for dimension, score in scores.items():
         assert survey_scores.index(answers[dimension]) == pytest.approx(score, abs=1e-4)
     expected = np.mean([abs(scores["PDI"] - 77), abs(scores["IDV"] - 48)])
