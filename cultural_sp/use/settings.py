@@ -24,9 +24,10 @@ def run_of(path: str) -> tuple[Path, Path] | None:
     They differ in joint runs only.
     """
     folder = Path(path).expanduser().resolve().parent
-    for above in (folder, folder.parent):
-        if (above / CONFIG).is_file():
-            return folder, above
+    if (folder / CONFIG).is_file():
+        return folder, folder
+    if (folder / RESULT).is_file() and (folder.parent / CONFIG).is_file():
+        return folder, folder.parent
     return None
 
 

@@ -9,6 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from cultural_sp import cli
 from cultural_sp.results import load_result
+from cultural_sp.use.settings import run_of
 
 
 @pytest.fixture
@@ -48,6 +49,17 @@ def test_a_runs_own_prompt_scores_as_in_its_result(monkeypatch, capsys, run):
     )
     assert {r.option_order for r in numbered.scores if r.method == "aligned"} == {"descending"}
     assert len(list((run / "evaluations").iterdir())) == 3
+
+
+def test_a_joint_runs_prompt_belongs_to_its_region_and_others_to_no_run(run, tmp_path):
+    joint = tmp_path / "joint"
+    (joint / "us").mkdir(parents=True)
+    shutil.copy(run / "config.yaml", joint)
+    shutil.copy(run / "result.json", joint / "us")
+    assert run_of(str(joint / "us" / "soft_prompt")) == (joint / "us", joint)
+    assert run_of(str(run / "soft_prompt")) == (run, run)
+    assert run_of(str(joint / "exports" / "peft")) is None
+    assert run_of(str(tmp_path / "elsewhere")) is None
 
 
 def test_the_card_says_what_the_run_found(run):
