@@ -232,5 +232,5 @@ def load_result(path: Path) -> Result:
             knowledge = Knowledge(**{**knowledge, "scores": [KnowledgeScore(**s) for s in knowledge["scores"]]})
         scores = [ScoreRecord(**r) for r in raw["scores"]]
         return Result(**{**raw, "scores": scores, "validity": validity, "knowledge": knowledge})
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "cultural_sp"
-SETTINGS = ("knowledge.config", "search.settings", "tracking.config")  # parts of the config that lie in the room they are of
+SETTINGS = (
+    "knowledge.config",
+    "search.settings",
+    "tracking.config",
+)  # parts of the config that lie in the room they are of
 MODELS = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
 FRAMEWORK = ("hydra", "omegaconf", "wandb")
 # room -> what its modules may import of this package, besides the room itself, and what they may not import at all
 ROOMS = {
     "survey": ((), (*MODELS, *FRAMEWORK, "nevergrad", "pandas", "matplotlib")),
-    "search": (("config", "checks", "differences", "files", "interrupt"), (*MODELS, *FRAMEWORK, "pandas", "matplotlib")),
+    "search": (
+        ("config", "checks", "differences", "files", "interrupt"),
+        (*MODELS, *FRAMEWORK, "pandas", "matplotlib"),
+    ),
     "lm": (("config", "survey.instrument", "survey.render"), (*FRAMEWORK, "nevergrad", "pandas", "matplotlib")),
     "knowledge": (
         ("analysis.stats", "checks", "config", "lm", "results", "search.loop", "survey.render", "survey.yaml_file"),

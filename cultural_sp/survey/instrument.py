@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
+
+from cultural_sp.survey.yaml_file import read_yaml
 
 DATA = Path(__file__).parent / "data"
 
@@ -105,7 +107,9 @@ def load_survey(name_or_path: str) -> Survey:
             )
     raw = _read_yaml(path)
     if "extends" in raw and {"name", "title"} <= raw.keys():
-        base = load_survey(str(raw["extends"]))
+        if raw["extends"] not in available():
+            raise ValueError(f"{path.name}: extends={raw['extends']!r} is unknown; allowed: {', '.join(available())}")
+        base = load_survey(raw["extends"])
         weights = {**base.dimensions, **_weights(path, raw.get("dimensions", {}))}
         return _checked(path, replace(base, name=str(raw["name"]), title=str(raw["title"]), dimensions=weights))
     try:
@@ -127,7 +131,7 @@ def load_survey(name_or_path: str) -> Survey:
             dimensions=_weights(path, raw["dimensions"]),
             targets=str(raw["targets"]),
             default_vintage=str(raw["default_vintage"]),
-            poles=dict(raw.get("poles") or {}),
+            poles=_poles(raw.get("poles") or {}),
             demonstrations=str(raw.get("demonstrations") or ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -137,11 +141,11 @@ def load_survey(name_or_path: str) -> Survey:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except OSError as error:
-        raise ValueError(f"cannot read the survey file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not UTF-8 YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"cannot read the survey file {path}: {error.strerror}; give a .yaml file") from error
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}; compare with vsm13.yaml") from error
     if not isinstance(raw, dict):
         raise ValueError(f"{path.name}: expected a mapping with name, scales, items and dimensions at the top level")
     return raw
@@ -150,8 +154,17 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _texts(values: Any) -> tuple[str, ...]:
     """A list of texts; YAML turns an unquoted yes, no or 1 into something else."""
     if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
-        raise TypeError(f"expected a list of texts, in quotes where YAML reads something else, got {values!r}")
+        raise TypeError(
+            f"expected a list of texts, in quotes where YAML reads something else, got {reprlib.repr(values)}"
+        )
     return tuple(values)
+
+
+def _poles(raw: Any) -> dict[str, dict[str, str]]:
+    """Dimension -> pole -> persona, as the file has them; which a run needs is checked where it needs them."""
+    if not all(isinstance(text, str) and text.strip() for texts in raw.values() for text in texts.values()):
+        raise TypeError("poles must map dimension -> high or low -> text, in quotes where YAML reads something else")
+    return dict(raw)
 
 
 def _weights(path: Path, raw: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -173,9 +186,9 @@ def _checked(path: Path, survey: Survey) -> Survey:
         raise ValueError(f"{path.name}: item ids must be unique, repeated: {', '.join(twice)}")
     for item in survey.items:
         labels = item.scale.labels
-        if len(labels) < 2 or len(set(labels)) < len(labels):
+        if len(labels) < 2 or len(set(labels)) < len(labels) or not all(label.strip() for label in labels):
             raise ValueError(
-                f"{path.name}: scale {item.scale.name} needs at least two different labels, got {list(labels)}"
+                f"{path.name}: scale {item.scale.name} needs at least two different labels, none empty, got {list(labels)}"
             )
         if len(item.wordings) != survey.n_wordings or not all(w.strip() for w in item.wordings):
             raise ValueError(

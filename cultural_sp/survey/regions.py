@@ -32,8 +32,14 @@ def _table(file: str) -> tuple[dict[str, str], ...]:
         raise ValueError(
             f"survey file: targets={file!r} is unknown; allowed: {', '.join(p.name for p in DATA.glob('*.csv'))}"
         )
-    with path.open(encoding="utf-8", newline="") as handle:
-        return tuple(csv.DictReader(handle))
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            rows = tuple(csv.DictReader(handle))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"targets={file} can't be read ({error}); restore the file") from error
+    if not rows:
+        raise ValueError(f"targets={file} has no rows; restore the file")
+    return rows
 
 
 def vintages(survey: Survey) -> list[str]:
@@ -80,7 +86,8 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
     unknown = [d for d in survey.dimensions if d not in _table(survey.targets)[0]]
     if unknown:
         raise ValueError(
-            f"survey {survey.name}: dimensions {', '.join(unknown)} are no columns of targets={survey.targets}"
+            f"survey {survey.name}: dimensions {', '.join(unknown)} are no columns of targets={survey.targets}; "
+            f"allowed: {', '.join(_table(survey.targets)[0])}"
         )
     rows = {r["vintage"]: r for r in _table(survey.targets) if r["iso_alpha2"].lower() == code.lower()}
     if not rows:
@@ -92,10 +99,25 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
     if row is None or not any(row[d] for d in survey.dimensions):
         known = [v for v, r in rows.items() if any(r[d] for d in survey.dimensions)]
         raise ValueError(
-            f"{key}={code!r} has no score in region.vintage={vintage}; it has in: {', '.join(known) or 'none'}"
+            f"{key}={code!r} has no score in region.vintage={vintage}; it has in: {', '.join(known) or 'none'}; choose "
+            "one of these, or another region"
         )
-    target = np.array([float(row[d]) if row[d] else np.nan for d in survey.dimensions])
+    target = np.array([_score(row, d, survey.targets) for d in survey.dimensions])
     return Region(row["iso_alpha2"].lower(), row["country"], vintage, target, row["estimated"] == "yes")
+
+
+def _score(row: dict[str, str], dimension: str, table: str) -> float:
+    """A score of a row; NaN where it is empty, and only there: a nan in the file may be anything."""
+    try:
+        score = float(row[dimension] or 0)
+    except ValueError:
+        score = np.nan
+    if not np.isfinite(score):
+        raise ValueError(
+            f"targets={table}: {dimension}={row[dimension]} of {row['country']} is no number; give one, or nothing where it is "
+            "missing"
+        )
+    return score if row[dimension] else np.nan
 
 
 def complete_regions(survey: Survey, vintage: str) -> list[Region]:
