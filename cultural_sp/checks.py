@@ -31,5 +31,5 @@ def plain_name(key: str, *values: str | None) -> None:
     for value in values:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
             raise ValueError(
-                f"{key}={value!r} is not allowed; use up to 100 letters, digits, '.', '_' and '-', starting with a letter or digit"
+                f"{key}={value!r} is not allowed; use at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
             )

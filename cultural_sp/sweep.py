@@ -132,9 +132,10 @@ class Sweep:
         shutil.rmtree(self._jobs, ignore_errors=True)
 
 
-def _typed(hydra: DictConfig) -> list[str]:
+def _typed(hydra: Any) -> list[str]:
     """The overrides of the command line as they were typed, with references to other keys unresolved."""
-    return [str(override) for override in OmegaConf.to_container(hydra.overrides.task, resolve=False)]
+    plain: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    return [str(override) for override in plain]
 
 
 def _value(config: DictConfig, key: str) -> Any:
