@@ -4,15 +4,20 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
+PROFILE ?= embedded
+
 .DEFAULT_GOAL := help
-.PHONY: help install run bench study test test-fast lint audit format clean
+.PHONY: help install run reproduce-paper bench study test test-fast lint audit format clean
 
 help: ## show this help
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 	@echo '  Options of a run go into ARGS: make run ARGS="region=jp seed=1". Another Python: make install PYTHON=python3.12'
 
 run: install ## align the positive control to a region and show what that is worth
 	$(BIN)/python experiments/align.py $(if $(findstring experiment=,$(ARGS)),,experiment=control) $(ARGS)
+
+reproduce-paper: install ## the paper's table, figures and claims; PROFILE=embedded (an evening on a CPU), smoke or paper
+	$(BIN)/python experiments/paper/reproduce.py profile=$(PROFILE) $(ARGS)
 
 bench: install ## measure what an evaluation costs on this machine (about seven minutes)
 	$(BIN)/python experiments/benchmark.py $(ARGS)

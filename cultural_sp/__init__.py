@@ -1,1 +1,22 @@
-"""Cultural alignment of frozen language models by evolved soft prompts."""
+"""Cultural alignment of frozen language models by evolved soft prompts.
+
+``load_model``, ``load_survey``, ``score``, ``align`` and ``load_result`` are for notebooks; they load torch when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cultural_sp.api import Alignment, Scores, align, load_model, load_result, load_survey, score
+
+__all__ = ["Alignment", "Scores", "align", "load_model", "load_result", "load_survey", "score"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the named function when it is first asked for: the command line starts without torch."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from cultural_sp import api
+
+    return getattr(api, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from cultural_sp.config import AlignConfig, build, config_folder, register
+from cultural_sp.build import build
+from cultural_sp.config import AlignConfig, config_folder, register
 from cultural_sp.files import RESUME
 from cultural_sp.interrupt import PeerLostError, Stopped, stop_on_signals
 from cultural_sp.messages import BAD_INPUT, one_line
@@ -30,11 +32,13 @@ def main(
     schema: type = AlignConfig,
     *,
     together: bool = False,
+    prepare: Callable[[Any], Any] = lambda config: config,
 ) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
     the whole sweep with the exit code that a shell expects for it. However a sweep ends, it tells what its jobs came to.
+    ``prepare`` makes of the composed config the one that is built.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
     os.environ.setdefault(
@@ -63,7 +67,7 @@ def main(
     def run(config: Any) -> None:  # launchers send a copy of it to other processes
         with sweep.job(config) as outcome:
             try:
-                built: Any = build(config, schema)
+                built: Any = build(prepare(config), schema)
                 if isinstance(built, AlignConfig) and built.tracker.group is None:
                     built.tracker.group = sweep.title
                 outcome.done(job(built))
@@ -119,7 +123,7 @@ def align_main() -> None:
 
 def _align(config: AlignConfig) -> None:
     """This process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
-    from cultural_sp.align import align, help_align
+    from cultural_sp.alignment import align, help_align
     from cultural_sp.distributed import join
     from cultural_sp.shared import PROCESS  # here, since what a launcher sends along would be a copy
 
@@ -161,6 +165,79 @@ def validity_main() -> None:
     main("validity", job)
 
 
+def check_survey_main() -> None:
+    """``cultural-sp-check-survey``: look over a survey file, or a shipped survey, before a model takes it."""
+    from cultural_sp.survey.check import overview
+    from cultural_sp.survey.instrument import available, load_survey
+
+    parser = argparse.ArgumentParser(prog="cultural-sp-check-survey", description="Check a survey file.")
+    parser.add_argument("survey", help=f"a .yaml file (docs/surveys.md), or one of: {', '.join(available())}")
+    try:
+        print(overview(load_survey(parser.parse_args().survey)))
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+def evaluate_main() -> None:
+    """``cultural-sp-evaluate``: a soft prompt on any region, wording, survey and order."""
+    from cultural_sp.use.settings import inherit
+
+    def job(config: AlignConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.evaluate import evaluate
+
+        for file in evaluate(config, PROCESS):
+            print(f"scores: {file}", flush=True)
+
+    main("evaluate", job, "evaluate", prepare=inherit)
+
+
+def ask_main() -> None:
+    """``cultural-sp-ask``: open questions to the plain and the aligned model, side by side."""
+    from cultural_sp.use.ask_config import AskConfig, question_last, register_ask
+    from cultural_sp.use.settings import inherit
+
+    def job(config: AskConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.ask import ask
+
+        ask(config, PROCESS)
+
+    register_ask()
+    sys.argv[1:] = question_last(sys.argv[1:])
+    main("ask", job, "ask", AskConfig, prepare=inherit)
+
+
+def side_effects_main() -> None:
+    """``cultural-sp-side-effects``: what a soft prompt costs."""
+    from cultural_sp.use.settings import inherit
+    from cultural_sp.use.side_effects_config import SideEffectsConfig, register_side_effects
+
+    def job(config: SideEffectsConfig) -> None:
+        from cultural_sp.shared import PROCESS
+        from cultural_sp.use.side_effects import side_effects
+
+        print(f"table: {side_effects(config, PROCESS)}", flush=True)
+
+    register_side_effects()
+    main("side-effects", job, "side_effects", SideEffectsConfig, prepare=inherit)
+
+
+def export_main() -> None:
+    """``cultural-sp-export``: models, soft prompts and surveys in the forms of other tools."""
+    from cultural_sp.export.config import ExportConfig, register_export
+    from cultural_sp.use.settings import inherit
+
+    def job(config: ExportConfig) -> None:
+        from cultural_sp.export.run import export
+
+        print(f"export: {export(config)}", flush=True)
+
+    register_export()
+    main("export", job, "export", ExportConfig, prepare=inherit)
+
+
 def benchmark_main() -> None:
     """``cultural-sp-benchmark``: what an evaluation costs on this machine."""
     from cultural_sp.benchmark.config import BenchmarkConfig, register_benchmark
@@ -172,6 +249,19 @@ def benchmark_main() -> None:
 
     register_benchmark()
     main("benchmark", job, "benchmark", BenchmarkConfig)
+
+
+def factor_analysis_main() -> None:
+    """``cultural-sp-factor-analysis``: do the answers of respondents have the structure that the survey declares?"""
+    from cultural_sp.factor_analysis.config import FactorConfig, register_factor
+
+    def job(config: FactorConfig) -> None:
+        from cultural_sp.factor_analysis.run import factor_analysis
+
+        print(f"factor analysis folder: {factor_analysis(config, PROCESS)}", flush=True)
+
+    register_factor()
+    main("factor-analysis", job, "factor_analysis", FactorConfig)
 
 
 def report_main() -> None:
@@ -209,3 +299,35 @@ def study_main() -> None:
 
     register_study()
     main("study", job, "search_study", StudyConfig)
+
+
+def paper_main() -> None:
+    """``cultural-sp-reproduce``: the paper's experiment, from the plan to the verdicts on its claims."""
+    from cultural_sp.paper.config import PaperConfig, register_paper
+
+    def job(config: PaperConfig) -> None:
+        from cultural_sp.paper.run import reproduce
+
+        folder = reproduce(config, _align, leads=first_process())
+        if first_process() and not config.dry_run:
+            print(f"paper folder: {folder}", flush=True)
+
+    register_paper()
+    main("paper", job, "paper", PaperConfig, together=True)
+
+
+def artefact_main(name: str) -> None:
+    """Write one artefact of a reproduction anew from the runs in the folder that the command line names."""
+    from cultural_sp.paper.artefacts import ARTEFACTS, Runs
+
+    parser = argparse.ArgumentParser(description=f"Write {name} from finished runs.")
+    parser.add_argument(
+        "folder", type=Path, help="the folder of `make reproduce-paper`, such as outputs/paper/embedded"
+    )
+    folder = parser.parse_args().folder
+    try:
+        ARTEFACTS[name](Runs.of(folder), folder)
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    print(f"{name}: {folder}")

@@ -14,14 +14,17 @@ from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.weights import weights_csv
 from cultural_sp.baselines import personas
 from cultural_sp.checkpoint import Kept
+from cultural_sp.config import AlignConfig
 from cultural_sp.examine import Examiner
+from cultural_sp.export.card import write_card
 from cultural_sp.files import using, write_text
 from cultural_sp.knowledge.questions import KnowledgeSet
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.answers import answers
+from cultural_sp.lm.load import LanguageModel, on_hub
 from cultural_sp.lm.nearest import nearest_tokens_csv
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.objective import l1_loss
-from cultural_sp.results import Answers, Knowledge, KnowledgeScore, Result, ScoreRecord, strongest_icl
+from cultural_sp.results import Answers, Knowledge, KnowledgeScore, OpenAnswer, Result, ScoreRecord, strongest_icl
 from cultural_sp.run_folder import RESULT
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.ledger import SearchResult
@@ -30,6 +33,14 @@ from cultural_sp.search.space import Space
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.statements import Statement
+
+OPEN_QUESTIONS = (  # each touches a dimension of the survey, in words that no item has
+    "How should a team make decisions?",
+    "A friend has an offer from a better firm in another town. What should they think about?",
+    "What makes a good teacher?",
+    "Is it wise to spend savings on a long journey?",
+)
+OPEN_TOKENS = 40
 
 
 @dataclass(frozen=True)
@@ -107,6 +118,25 @@ def final_knowledge(
     return results
 
 
+def final_answers(
+    lm: LanguageModel, space: Space, regions: Sequence[Region], found: Mapping[str, Found], placement: str
+) -> dict[str, list[OpenAnswer]]:
+    """Region -> what the plain and the aligned model write to each open question; the plain model writes once for all regions."""
+    with progress("open questions", 1 + len(regions)) as bar:
+        plain = answers(lm, OPEN_QUESTIONS, np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix", OPEN_TOKENS)
+        bar.update()
+        results = {}
+        for region in regions:
+            prompt = space.decode(found[region.code].aligned.z[None])[0]
+            aligned = answers(lm, OPEN_QUESTIONS, prompt, placement, OPEN_TOKENS)
+            results[region.code] = [
+                OpenAnswer(question, {"naive": before, "aligned": after})
+                for question, before, after in zip(OPEN_QUESTIONS, plain, aligned, strict=True)
+            ]
+            bar.update()
+    return results
+
+
 def _respondents(survey: Survey, region: Region, found: Found, space: Space) -> dict[str, tuple[str, dict[str, Any]]]:
     """Method -> name of its respondent, and what that one is given."""
 
@@ -132,13 +162,14 @@ def judged(method: str, answers: Sequence[Answers], region: Region) -> list[Scor
     return records
 
 
-def save_result(folder: Path, result: Result, found: Found, readout: str) -> None:
-    """Write the figures of a region, then its ``result.json``: where that lies, the region is finished.
+def save_result(folder: Path, result: Result, found: Found, config: AlignConfig, survey: Survey) -> None:
+    """Write figures and model card of a region, then its ``result.json``: where that lies, the region is finished.
 
     Raises:
         ValueError: in one line, if the disk refuses a file.
     """
     with using(folder / "figures"):
         (folder / "figures").mkdir(exist_ok=True)
-        save_figures(folder / "figures", result, found.random_search, found.aligned, readout)
+        save_figures(folder / "figures", result, found.random_search, found.aligned, config.readout.kind)
+    write_card(folder / "soft_prompt", result, config, survey.title, on_hub=on_hub(config.model.name_or_path))
     result.save(folder / RESULT)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING
 
 from cultural_sp.checks import check_above_zero, check_in_range, one_of, plain_name
 from cultural_sp.knowledge.config import KnowledgeConfig
@@ -252,18 +252,19 @@ class ObjectiveConfig:
     kind: str = "l1"
     """l1: mean absolute difference between dimension scores and targets; squared: mean squared difference."""
     valid_mass_weight: float = 0.0
-    """Added for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
+    """Added, in the loss's unit, for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
     argmax_weight: float = 0.0
     """Weight of the same loss of the likeliest answers, which probabilities can move without changing."""
-    constant: float = 50.0
-    """C of the index formulas: 50 puts a respondent who always answers 3 at 50."""
+    constant: float | None = None
+    """C of index formulas; null takes the survey's own, 50 for VSM 2013, which puts a respondent who always answers 3 at 50."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
         one_of("objective.kind", self.kind, ("l1", "squared"))
         check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
         check_in_range("objective.argmax_weight", self.argmax_weight, 0)
-        check_in_range("objective.constant", self.constant, -10_000, 10_000)
+        if self.constant is not None:
+            check_in_range("objective.constant", self.constant, -10_000, 10_000)
 
 
 @dataclass
@@ -289,6 +290,8 @@ class AlignConfig:
     """Delete what the run folder holds and start anew; without it an unfinished run goes on."""
     validity: bool = True
     """Check first whether the model can take this survey at all."""
+    open_questions: bool = True
+    """Let the plain and the aligned model answer a few open questions in their own words, for the report; no number follows."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -322,28 +325,3 @@ def config_folder() -> Path:
     package = Path(__file__).parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
-
-
-Schema = TypeVar("Schema")
-
-
-def build(config: Any, schema: type[Schema]) -> Schema:
-    """Typed, checked object of a composed Hydra config, such as :class:`AlignConfig`.
-
-    Raises:
-        ValueError: if a key is unknown or a value out of range; OmegaConf's own errors for types and missing values.
-    """
-    _no_unknown_keys(config, schema)
-    built = OmegaConf.to_object(config)
-    assert isinstance(built, schema)
-    return built
-
-
-def _no_unknown_keys(config: Any, schema: Any, prefix: str = "") -> None:
-    """Refuse keys that ``+key=value`` added: nothing would read them."""
-    allowed = [f.name for f in fields(schema)]
-    for key in config:
-        if key not in allowed:
-            raise ValueError(f"unknown key {prefix}{key}; allowed: {', '.join(allowed)}")
-        if not prefix and key in GROUPS:
-            _no_unknown_keys(config[key], GROUPS[key], f"{key}.")

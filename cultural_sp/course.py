@@ -12,7 +12,7 @@ from cultural_sp.goal import Goal
 from cultural_sp.survey.regions import Region
 
 Target = Mapping[str, float | None]
-"""Dimension -> score in index points."""
+"""Dimension -> score."""
 
 
 def targets(config: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Target]:

@@ -153,14 +153,15 @@ class Examiner:
         Jobs that share a model share the evaluations of candidates they have in common, such as those of random search.
         """
         config = self.config
-        how = (repr(config.readout), config.objective.constant, config.objective.argmax_weight > 0, config.seed)
+        constants = tuple(self.survey.scoring.constants.tolist())
+        how = (repr(config.readout), constants, config.objective.argmax_weight > 0, config.seed)
         key = ("fitness", self._asked, config.soft_prompt.placement, how, fingerprint(prompts))
         return self._shared.part(key, lambda: self._fitness(prompts))
 
     def _fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
         views = [self._viewed(prompts, wording) for wording in self.tuned]
         ordered = [means for kind in zip(*(means for means, _ in views), strict=True) for means in kind]
-        scores = [dimension_scores(self.survey, means, self.config.objective.constant) for means in ordered]
+        scores = [dimension_scores(self.survey, means) for means in ordered]
         mean = np.mean(ordered[: len(self.tuned)], axis=0)
         return Evaluation(np.concatenate(scores, axis=1), mean, np.mean([mass for _, mass in views], axis=0))
 
@@ -183,7 +184,7 @@ class Examiner:
         return seen, mass
 
     def _evaluation(self, item_means: Array, valid_mass: Array) -> Evaluation:
-        scores = dimension_scores(self.survey, item_means, self.config.objective.constant)
+        scores = dimension_scores(self.survey, item_means)
         return Evaluation(scores, item_means, valid_mass)
 
     def answers(self, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[Answers]:

@@ -12,6 +12,7 @@ import yaml
 from cultural_sp.course import Course, targets
 from cultural_sp.run_folder import CONFIG
 from cultural_sp.search.journal import JOURNAL
+from cultural_sp.survey.instrument import Survey, load_survey
 
 
 class Progress:
@@ -21,6 +22,7 @@ class Progress:
         """Of a run with this resolved config and this header of its journal."""
         self.budget: int = config["optimizer"]["budget"]
         """Evaluations of each of the two searches."""
+        self.unit, self.published_range = _scale(config["survey"].get("instrument", ""))
         self.courses = [Course(region, config, header) for region in targets(config, header)]
         self.done = 0
         """Evaluations of both searches."""
@@ -47,6 +49,15 @@ class Progress:
             return "time left unknown"
         minutes, seconds = divmod(round(rest * sum(self._seconds) / len(self._seconds)), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left"
+
+
+def _scale(instrument: str) -> tuple[str, tuple[float, float]]:
+    """Unit and range of published scores of a survey; the usual ones where it can't be read from here."""
+    try:
+        survey = load_survey(instrument)
+    except ValueError:
+        return Survey.unit, Survey.published_range
+    return survey.unit, survey.published_range
 
 
 class Follower:

@@ -16,7 +16,7 @@ LEARNING_RATE = 0.1  # in z, whose standard normal draws the searches begin with
 Array = NDArray[np.float64]
 
 
-def expected_scores(respondent: Respondent, prompts: torch.Tensor, constant: float) -> torch.Tensor:
+def expected_scores(respondent: Respondent, prompts: torch.Tensor) -> torch.Tensor:
     """Dimension scores [N, K] by the expected readout of soft prompts [N, P, H], with their gradient.
 
     The same numbers as :meth:`Examiner.fitness` gives, in single precision.
@@ -39,12 +39,11 @@ def expected_scores(respondent: Respondent, prompts: torch.Tensor, constant: flo
             neutral = scores[:, stop:first][:, rows]
             raw = torch.where(torch.isfinite(raw), raw - neutral.nan_to_num(neginf=0.0), raw)
         means.append((raw.softmax(-1) * codes).sum(-1))
-    return torch.stack(means).mean(0) @ torch.from_numpy(survey.weights()).to(scores).T + constant
+    weights, constants = (torch.from_numpy(x).to(scores) for x in (survey.scoring.weights, survey.scoring.constants))
+    return torch.stack(means).mean(0) @ weights.T + constants
 
 
-def gradient_reference(
-    respondent: Respondent, space: Space, target: Array, constant: float, steps: int
-) -> tuple[Array, Array]:
+def gradient_reference(respondent: Respondent, space: Space, target: Array, steps: int) -> tuple[Array, Array]:
     """Lower the mean absolute difference to a target [K] by Adam from z = 0.
 
     Returns:
@@ -62,7 +61,7 @@ def gradient_reference(
     best, losses = np.zeros(space.dim), []
     with progress("gradient_reference", steps) as bar:
         for _ in range(steps):
-            scores = expected_scores(respondent, start + (z @ directions).reshape(start.shape), constant)
+            scores = expected_scores(respondent, start + (z @ directions).reshape(start.shape))
             loss = (scores[0, torch.from_numpy(known)] - wanted).abs().mean()
             losses.append(float(loss.detach()))
             if losses[-1] == min(losses):

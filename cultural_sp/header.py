@@ -57,13 +57,13 @@ def header(
         "targets": {region.code: target(survey, region) for region in regions},
         "initial_prompt_hash": fingerprint(start),
         "chat_template_hash": lm.chat_template_hash,
-        "asked": _asked(config),
+        "asked": _asked(config, survey),
         "device": lm.embeddings.device.type,
         "versions": shaping_versions(),
     }
 
 
-def _asked(config: AlignConfig) -> dict[str, Any]:
+def _asked(config: AlignConfig, survey: Survey) -> dict[str, Any]:
     """The settings that shape dimension scores, without those whose outcome has a hash of its own in the header."""
     hashed = ("instrument", "questionnaire", "init", "init_text", "path", "statements")
     groups = {
@@ -74,16 +74,17 @@ def _asked(config: AlignConfig) -> dict[str, Any]:
     asked = {name: {k: v for k, v in group.items() if k not in hashed} for name, group in groups.items()}
     del asked["readout"]["report_generate"]
     draws = config.soft_prompt.space == "projection" or config.readout.kind in ("sample", "generate")
+    constants = survey.scoring.constants
     return {
         **asked,
         "chat_template_args": config.model.chat_template_args,
-        "constant": config.objective.constant,
+        "constant": float(constants[0]) if np.ptp(constants) == 0 else constants.tolist(),
         "argmax": config.objective.argmax_weight > 0,
         "seed": config.seed if draws else None,
     }
 
 
 def target(survey: Survey, region: Region) -> dict[str, float | None]:
-    """Dimension -> target score in index points, None where there is none."""
+    """Dimension -> target score, None where there is none."""
     scores: dict[str, float | None] = jsonable(dict(zip(survey.dimension_names, region.target, strict=True)))
     return scores

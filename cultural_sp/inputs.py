@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cultural_sp.config import AlignConfig
@@ -12,8 +13,10 @@ from cultural_sp.survey.regions import Region, known_vintage, load_region, regio
 
 
 def open_survey(config: AlignConfig) -> Survey:
-    """The configured instrument, with a licensed questionnaire's texts if one is given."""
+    """The configured instrument, with the objective's C and a licensed questionnaire's texts if they are given."""
     survey = load_survey(config.survey.instrument)
+    if config.objective.constant is not None:
+        survey = replace(survey, scoring=survey.scoring.with_constant(config.objective.constant))
     return apply_questionnaire(survey, config.survey.questionnaire) if config.survey.questionnaire else survey
 
 

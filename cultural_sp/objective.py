@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 def l1_loss(scores: Array, target: Array) -> Array:
-    """Mean absolute difference [...] of scores [..., K] to a target [K], in index points (arXiv 2503.16094, L1 distance).
+    """Mean absolute difference [...] of scores [..., K] to a target [K], in the survey's unit (arXiv 2503.16094, L1 distance).
 
     Dimensions without a target (NaN) are left out for every method alike. A missing score in a dimension that has a
     target makes the loss NaN: methods are never compared on different dimensions.
@@ -24,7 +24,7 @@ def l1_loss(scores: Array, target: Array) -> Array:
 
 
 def squared_loss(scores: Array, target: Array) -> Array:
-    """Mean squared difference [...], in squared index points: like :func:`l1_loss`, but large misses count for more."""
+    """Mean squared difference [...], in the squared unit: like :func:`l1_loss`, but large misses count for more."""
     loss: Array = np.square(_differences(scores, target)).mean(axis=-1)
     return loss
 

@@ -37,13 +37,16 @@ LATER: dict[tuple[str, str], Any] = {  # finished runs from before these count a
     ("knowledge", "revision"): None,
     ("knowledge", "countries"): None,
 }
+CONSTANT_50 = ("vsm13", "vsm13_cat")  # instruments whose C is 50
 
 
 def content(config: dict[str, Any]) -> dict[str, Any]:
     """What can change a result in a config given as nested dictionaries: not where it lies or is shown, nor when it gives up."""
-    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite", "tracker")}
+    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite", "tracker", "open_questions")}
     for group, key in WITHOUT_EFFECT:
         kept[group] = {k: v for k, v in kept[group].items() if k != key}
+    if kept["objective"]["constant"] is None and kept["survey"]["instrument"] in CONSTANT_50:
+        kept["objective"] = {**kept["objective"], "constant": 50.0}  # what earlier runs said, and the same
     for (group, key), default in LATER.items():
         kept[group] = {k: v for k, v in kept.get(group, {}).items() if k != key or v != default}
     return {k: v for k, v in kept.items() if v != {}}  # a group of which nothing is left

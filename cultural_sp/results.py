@@ -10,6 +10,7 @@ from typing import Any
 
 from cultural_sp.files import write_text
 from cultural_sp.search.journal import jsonable
+from cultural_sp.survey.instrument import decimals
 
 ICL = ("persona", "persona_demonstrations", "persona_native")
 """The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""
@@ -17,7 +18,9 @@ METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
 SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
 """The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
 SCHEMA_VERSION = 1
+EVALUATION = "evaluation"  # name of results that no search belongs to
 ALL = "all"  # countries together
+FACTORS = "factor_analysis.json"
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,9 @@ class ScoreRecord:
     readout: str
     """expected, argmax, sample or generate."""
     loss: float | None
-    """Mean absolute difference to the target in index points; None if an item needed for it has no answer."""
+    """Mean absolute difference to the target in the unit of the survey; None if an item needed for it has no answer."""
     dimensions: dict[str, float | None]
-    """Dimension -> score in index points."""
+    """Dimension -> score in the unit of the survey."""
     item_means: dict[str, float | None]
     """Item -> mean code."""
     valid_mass: float | None
@@ -75,7 +78,7 @@ class Validity:
     """95 % Wilson interval of the share of items right."""
     items_right_by_wording: dict[str, int]
     effects: dict[str, float]
-    """Dimension -> index under the high persona minus index under the low one, in index points, averaged over wordings."""
+    """Dimension -> score under the high persona minus score under the low one, averaged over wordings."""
     wording_agreement: float | None
     """Mean correlation of item means between wordings, after taking out each scale's mean."""
     order_agreement: float | None
@@ -126,6 +129,15 @@ class Knowledge:
 
 
 @dataclass(frozen=True)
+class OpenAnswer:
+    """What methods wrote to one open question, greedily."""
+
+    question: str
+    answers: dict[str, str]
+    """naive and aligned -> text."""
+
+
+@dataclass(frozen=True)
 class Result:
     """Everything a run reports."""
 
@@ -150,9 +162,20 @@ class Result:
     """Codes of all regions of the joint run that this is part of, itself included; empty for a run of its own."""
     warm_start: dict[str, Any] | None = None
     """sources (journal -> number of its evaluations), and how many different candidates were offered; None without."""
+    unit: str = "index points"
+    """What scores and losses are counted in."""
+    published_range: tuple[float, float] = (0.0, 100.0)
+    """Where published scores of the survey lie."""
     knowledge: Knowledge | None = None
     """None if no questions were asked."""
+    open_answers: list[OpenAnswer] = field(default_factory=list)
+    """Empty if no open questions were asked; nothing is scored of it."""
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def digits(self) -> int:
+        """Decimals with which scores are printed, losses with one more: hundredths of the published range."""
+        return decimals(self.published_range)
 
     def score(
         self, method: str, wording: str = "tuned", readout: str = "expected", order: str | None = None
@@ -216,21 +239,27 @@ def read_validity(raw: dict[str, Any]) -> Validity:
     return Validity(**{**raw, "share_interval": tuple(raw["share_interval"])})
 
 
-def load_result(path: Path) -> Result:
-    """Read a ``result.json``.
+def load_result(path: Path | str) -> Result:
+    """Read a ``result.json``, or the one in a run folder.
 
     Raises:
         ValueError: in one line, if the file isn't a result of this schema version.
     """
+    path = Path(path).expanduser()
+    path = path / "result.json" if path.is_dir() else path
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
         if raw["schema_version"] != SCHEMA_VERSION:
             raise ValueError(f"schema_version is {raw['schema_version']}, this program reads {SCHEMA_VERSION}")
         validity = None if raw["validity"] is None else read_validity(raw["validity"])
+        raw["published_range"] = tuple(raw.get("published_range", Result.published_range))
         knowledge = raw.get("knowledge")
         if knowledge is not None:
             knowledge = Knowledge(**{**knowledge, "scores": [KnowledgeScore(**s) for s in knowledge["scores"]]})
-        scores = [ScoreRecord(**r) for r in raw["scores"]]
-        return Result(**{**raw, "scores": scores, "validity": validity, "knowledge": knowledge})
+        parts = {
+            "scores": [ScoreRecord(**r) for r in raw["scores"]],
+            "open_answers": [OpenAnswer(**answer) for answer in raw.get("open_answers", [])],
+        }
+        return Result(**{**raw, **parts, "validity": validity, "knowledge": knowledge})
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

@@ -19,7 +19,7 @@ from cultural_sp.sweep import FAILED, Outcome, Sweep
 METHODS = ("aligned", "naive", "persona", "icl", "random_search", "midpoint")
 """The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
 NAMED = 5  # failed jobs with their reasons in the last line; the table has all
-Found = tuple[str | None, dict[str, float | None], str | None, str]
+Found = tuple[str | None, dict[str, float | None], str | None, str, int]
 OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
 
 
@@ -37,6 +37,8 @@ class Row:
     """Where the result lies."""
     note: str = ""
     """What must be said about the model."""
+    digits: int = 0
+    """Decimals of the survey's scores."""
 
     @property
     def title(self) -> str:
@@ -55,9 +57,9 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
     keys = list(dict.fromkeys(key for overrides in given for key in overrides))
     keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
     return [
-        Row(outcome, region, {key: overrides.get(key, "") for key in keys}, losses, folder, note)
+        Row(outcome, region, {key: overrides.get(key, "") for key in keys}, losses, folder, note, digits)
         for outcome, overrides in zip(outcomes, given, strict=True)
-        for region, losses, folder, note in _found(outcome)
+        for region, losses, folder, note, digits in _found(outcome)
     ]
 
 
@@ -69,9 +71,15 @@ def _found(outcome: Outcome) -> list[Found]:
             for file in result_files(Path(outcome.folder)):
                 result = load_result(file)
                 found.append(
-                    (_region(outcome, result), _losses(result, outcome.readout), str(file.parent), result.note)
+                    (
+                        _region(outcome, result),
+                        _losses(result, outcome.readout),
+                        str(file.parent),
+                        result.note,
+                        result.digits,
+                    )
                 )
-    return found or [(outcome.region, {}, outcome.folder, "")]
+    return found or [(outcome.region, {}, outcome.folder, "", 0)]
 
 
 def _region(outcome: Outcome, result: Result) -> str | None:
@@ -130,7 +138,7 @@ def _loss(row: Row, method: str) -> str:
     if not row.losses:
         return ""
     loss = row.losses[method]
-    return "-" if loss is None else f"{loss:.1f}"
+    return "-" if loss is None else f"{loss:.{row.digits + 1}f}"
 
 
 def _padded(head: str, values: Sequence[str], value: str) -> str:

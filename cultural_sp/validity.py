@@ -8,6 +8,7 @@ from cultural_sp.inputs import open_regions, open_survey
 from cultural_sp.lm.load import load_model
 from cultural_sp.results import Validity
 from cultural_sp.shared import Shared
+from cultural_sp.survey.instrument import Survey, decimals
 
 
 def check(config: AlignConfig, shared: Shared | None = None) -> Validity:
@@ -16,17 +17,18 @@ def check(config: AlignConfig, shared: Shared | None = None) -> Validity:
     survey = open_survey(config)
     open_regions(config, survey)  # says what is wrong with them
     validity = Examiner(shared.model(config.model, load_model), survey, config, shared).validity()
-    print(report(validity))
+    print(report(validity, survey))
     return validity
 
 
-def report(validity: Validity) -> str:
+def report(validity: Validity, survey: Survey) -> str:
     """The statistics of a validity check as text."""
+    digits = decimals(survey.published_range) + 1
     by_wording = ", ".join(f"{w} {n}" for w, n in validity.items_right_by_wording.items())
-    effects = ", ".join(f"{d} {e:+.1f}" for d, e in validity.effects.items())
+    effects = ", ".join(f"{d} {e:+.{digits}f}" for d, e in validity.effects.items())
     lines = [
         f"items that opposite personas move the right way: {validity.items_right} of {validity.items_total} ({by_wording})",
-        f"effect of opposite personas in index points: {effects}",
+        f"effect of opposite personas in {survey.unit}: {effects}",
         f"agreement between wordings: {_number(validity.wording_agreement)}",
         f"agreement between option orders: {_number(validity.order_agreement)}",
         f"share of variance due to content: {_number(validity.content_share)}",

@@ -17,8 +17,9 @@ from cultural_sp.course import Course
 from cultural_sp.follow import Follower, Progress
 from cultural_sp.run_folder import HOLDER, RESULT, result_files
 from cultural_sp.search.journal import JOURNAL, read_header
+from cultural_sp.survey.instrument import decimals
 
-WIDTH = 40  # characters of a bar; the published scale of 0 to 100 fills it
+WIDTH = 40  # characters of a bar; the range of published scores fills it
 BAR, EMPTY, TARGET = "=", ".", "|"
 
 
@@ -26,7 +27,7 @@ def one_line(progress: Progress) -> str:
     """Progress for a log file; of a joint run with the mean over its regions."""
     best = [course.best["l1"] for course in progress.courses if course.best]
     mean = f" (mean of {len(best)} regions)" if len(best) > 1 else ""
-    found = f"best {sum(best) / len(best):.2f} index points off the target{mean}" if best else "no loss yet"
+    found = f"best {sum(best) / len(best):.2f} {progress.unit} off the target{mean}" if best else "no loss yet"
     return (
         f"{progress.search}: {progress.done} of {2 * progress.budget} evaluations, generation {progress.generation}, "
         f"{found}, {progress.left}"
@@ -36,27 +37,31 @@ def one_line(progress: Progress) -> str:
 def picture(progress: Progress) -> list[str]:
     """Lines with a bar per dimension: the best candidate's score, and where the target lies; a line per region of a joint run."""
     if len(progress.courses) == 1:
-        return [one_line(progress), *_bars(progress.courses[0])]
-    return [one_line(progress), *map(_in_short, progress.courses)]
+        return [one_line(progress), *_bars(progress.courses[0], progress.published_range)]
+    return [one_line(progress), *(_in_short(course, decimals(progress.published_range)) for course in progress.courses)]
 
 
-def _bars(course: Course) -> list[str]:
-    lines = []
+def _bars(course: Course, published: tuple[float, float]) -> list[str]:
+    lines, digits = [], decimals(published)
     width = max(map(len, course.target), default=0)
     for dimension, target in course.target.items():
         score = course.best.get("dimensions", {}).get(dimension)
-        filled = 0 if score is None else _place(score) + 1
+        filled = 0 if score is None else _place(score, published) + 1
         bar = list(BAR * filled + EMPTY * (WIDTH - filled))
         if target is not None:
-            bar[_place(target)] = TARGET
-        lines.append(f"  {dimension:<{width}} {''.join(bar)} {_number(score):>4}  target {_number(target)}")
+            bar[_place(target, published)] = TARGET
+        lines.append(
+            f"  {dimension:<{width}} {''.join(bar)} {_number(score, digits):>4}  target {_number(target, digits)}"
+        )
     return lines
 
 
-def _in_short(course: Course) -> str:
+def _in_short(course: Course, digits: int) -> str:
     scores = course.best.get("dimensions", {})
     off = f"{course.best['l1']:6.2f}" if course.best else "     -"
-    shown = "  ".join(f"{d} {_number(scores.get(d)):>4} ({_number(t)})" for d, t in course.target.items())
+    shown = "  ".join(
+        f"{d} {_number(scores.get(d), digits):>4} ({_number(t, digits)})" for d, t in course.target.items()
+    )
     return f"  {course.region} {off} off  {shown}"
 
 
@@ -126,10 +131,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _place(score: float) -> int:
-    """Index of the character of a bar in which a score lies; scores may lie outside of the published scale."""
-    return min(max(int(score / 100 * WIDTH), 0), WIDTH - 1)
+def _place(score: float, published: tuple[float, float]) -> int:
+    """Index of the character of a bar in which a score lies; scores may lie outside of the published ones."""
+    low, high = published
+    return min(max(int((score - low) / (high - low) * WIDTH), 0), WIDTH - 1)
 
 
-def _number(score: float | None) -> str:
-    return "-" if score is None else f"{score:.0f}"
+def _number(score: float | None, digits: int) -> str:
+    return "-" if score is None else f"{score:.{digits}f}"

@@ -144,6 +144,7 @@ def short_run(tiny_folder, toy_survey_file):
         "soft_prompt.n_tokens=3",
         "soft_prompt.dim=4",
         "readout.report_generate=false",
+        "open_questions=false",
     ]
 
 

@@ -1,10 +1,14 @@
 """Made-up run folders, as many as a test needs, with everything in them that a report shows."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
+import pandas as pd
 import yaml
 
+from cultural_sp.analysis.factor.analysis import analyse
+from cultural_sp.analysis.factor.answers import MeasurementModel
 from cultural_sp.results import SUMMARY, Result, ScoreRecord, Validity
 from cultural_sp.search.journal import jsonable
 from cultural_sp.survey.instrument import load_survey
@@ -131,7 +135,7 @@ def _record(rng, target, method, wording, readout):
     chances = rng.dirichlet(np.ones(5) / 0.3, size=24)
     means = chances @ CODES if SPREAD[method] else np.full(24, 3.0)
     means = 3 + SPREAD[method] * (means - 3) * (1.0 if wording == "tuned" else 1.4)
-    scores = dimension_scores(SURVEY, means[None], 50.0)[0]
+    scores = dimension_scores(SURVEY, means[None])[0]
     ids = [item.id for item in SURVEY.items]
     return ScoreRecord(
         method=method,
@@ -147,3 +151,25 @@ def _record(rng, target, method, wording, readout):
         if readout == "expected" and method != "midpoint"
         else None,
     )
+
+
+def two_analyses():
+    """One of three hundred respondents and one of too few."""
+    model = MeasurementModel({"one": {"a": 1, "b": 1, "c": -1}, "two": {"d": 1, "e": 1, "f": 1}})
+    rng = np.random.default_rng(0)
+    found = []
+    for group, number in (("before", 300), ("after", 5)):
+        factors = np.repeat(rng.standard_normal((number, 2)), 3, axis=1) * [1, 1, -1, 1, 1, 1]
+        answers = pd.DataFrame(factors + rng.normal(0, 0.8, (number, 6)), columns=list("abcdef"))
+        found.append(analyse(group, answers, model))
+    return found
+
+
+def write_analyses(folder, analyses):
+    """Write a factor analysis into a run folder, as far as a report reads it."""
+    there = folder / "factor_analysis"
+    (there / "figures").mkdir(parents=True)
+    found = {"title": "", "note": "", "analyses": jsonable([asdict(a) for a in analyses]), "invariance": None}
+    (there / "factor_analysis.json").write_text(json.dumps(found))
+    (there / "figures" / "loadings.png").write_bytes(b"a picture")
+    return there

@@ -13,7 +13,7 @@ from cultural_sp.files import CHECKSUM
 from cultural_sp.search.journal import read_journal
 
 server = multiprocessing.get_context("forkserver")
-server.set_forkserver_preload(["cultural_sp.align", "peft"])
+server.set_forkserver_preload(["cultural_sp.alignment", "peft"])
 
 
 def call(monkeypatch, capsys, *overrides, entry=cli.align_main):
@@ -92,7 +92,7 @@ class Run:
 
 def without_bars(errors):
     """Lines of the standard error stream without those of progress bars."""
-    bars = ("random_search: ", "aligned: ", "scores: ", "validity: ")
+    bars = ("random_search: ", "aligned: ", "scores: ", "validity: ", "open questions: ")
     return [line for line in errors.splitlines() if not line.startswith(bars)]
 
 

@@ -26,6 +26,7 @@ SMALL = [
     "soft_prompt.dim=4",
     "validity=false",
     "readout.report_generate=false",
+    "open_questions=false",
 ]
 
 
@@ -50,7 +51,7 @@ def plain(tiny_folder, toy_survey_file, tmp_path_factory):
     return folder_of(output)
 
 
-FULL = ["survey.instrument=vsm13", "validity=true", "readout.report_generate=true"]
+FULL = ["survey.instrument=vsm13", "validity=true", "readout.report_generate=true", "open_questions=true"]
 
 
 def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, tmp_path):
@@ -69,12 +70,16 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
         "result.json",
         "soft_prompt/adapter_model.safetensors",
         "soft_prompt/adapter_config.json",
+        "soft_prompt/README.md",
         "figures/convergence.png",
         "figures/dimensions.png",
     } <= names
 
     result = load_result(folder / "result.json")
     assert result.region["country"] == "Japan"
+    assert [set(answer.answers) for answer in result.open_answers] == [{"naive", "aligned"}] * 4
+    page = (folder / "report" / "report.html").read_text()
+    assert all(answer.question in page for answer in result.open_answers)
     assert {r.method for r in result.scores} == set(METHODS)
     assert {r.wording for r in result.scores} == {"tuned", "held_out_1", "held_out_2"}
     # 8 methods x 3 wordings x 3 readouts without a list, and 8 generated ones in both orders and averaged

@@ -4,7 +4,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, register
+from cultural_sp.build import build
+from cultural_sp.config import GROUPS, AlignConfig, config_folder, register
+from cultural_sp.inputs import open_survey
+from cultural_sp.provenance import config_hash
 
 CONF = Path(__file__).parent.parent / "conf"
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
@@ -27,7 +30,7 @@ def test_every_option_composes_and_is_typed(option):
 @pytest.mark.parametrize("path", sorted((CONF).glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_every_option_starts_from_its_schema(path):
     text = path.read_text()
-    if path.parent.name == "experiment":
+    if path.parent.name in ("experiment", "profile"):
         assert text.startswith("# @package _global_\n")
     else:
         assert f"defaults: [/schema/{path.parent.name}@_here_, _self_]" in text
@@ -113,3 +116,17 @@ def test_model_slugs_are_plain_folder_names(name, slug):
     config = composed()
     config.model.name_or_path = name
     assert config.model.slug == slug
+
+
+def test_leaving_out_the_constant_of_vsm13_is_saying_50():
+    default, said, other = (composed(*given) for given in ([], ["objective.constant=50"], ["objective.constant=0"]))
+    assert default.objective.constant is None
+    assert config_hash(default) == config_hash(said) != config_hash(other)
+    world = composed("survey=inglehart_welzel")
+    assert config_hash(world) != config_hash(composed("survey=inglehart_welzel", "objective.constant=50"))
+
+
+def test_only_index_formulas_take_a_constant():
+    assert open_survey(composed("objective.constant=7")).scoring.constants.tolist() == [7.0] * 6
+    with pytest.raises(ValueError, match=r"^objective\.constant=7\.0 belongs to index formulas[^\n]+leave it null$"):
+        open_survey(composed("survey=inglehart_welzel", "objective.constant=7"))

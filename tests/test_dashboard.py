@@ -67,7 +67,7 @@ def test_workspace_and_report_name_what_runs_log(runs, whole_run, capsys):
         assert {chart["xAxis"] for chart in charts if "xAxis" in chart} <= set(AXES.values())
         assert {chart["groupBy"] for chart in charts if "groupBy" in chart} == {"goal.value.region"}
         text = json.dumps(board)
-        assert "who always answers 3" in text
+        assert "always picks the middle option" in text
         assert "model: a control" in text
         assert "config:optimizer.value.f1" in text
         assert "summary:loss/tuned/aligned" in text

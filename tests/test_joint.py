@@ -167,7 +167,7 @@ def test_a_joint_run_goes_on_from_every_state_and_comes_to_the_same(
 
 
 def test_a_finished_joint_run_is_only_read_and_another_list_is_refused(monkeypatch, capsys, joint_run, whole_joint):
-    monkeypatch.setattr("cultural_sp.align.align", None)
+    monkeypatch.setattr("cultural_sp.alignment.align", None)
     folder, out = whole_joint
     mine = [*joint_run, f"output_dir={folder.parents[3]}"]
     code, again, err = call(monkeypatch, capsys, *mine)

@@ -16,7 +16,7 @@ from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 from runs import Run, call, outcome, without_bars
 
-import cultural_sp.align
+import cultural_sp.alignment
 import cultural_sp.examine
 from cultural_sp import cli
 from cultural_sp.examine import Examiner
@@ -63,7 +63,7 @@ def whole_sweep(four_regions, tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cultural_sp.conclude.save_figures", lambda *arguments: None)
-        patch.setattr("cultural_sp.align.load_model", counted("load", cultural_sp.align.load_model))
+        patch.setattr("cultural_sp.alignment.load_model", counted("load", cultural_sp.alignment.load_model))
         patch.setattr("cultural_sp.examine.assess", counted("validity", cultural_sp.examine.assess))
         patch.setattr(sys, "argv", ["align.py", *sweep_of(four_regions, output)])
         cli.align_main()
@@ -159,7 +159,7 @@ def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, 
     models = [tmp_path / "one", tmp_path / "two"]
     for model in models:
         copytree(tiny_folder, model)
-    load, seen = cultural_sp.align.load_model, []
+    load, seen = cultural_sp.alignment.load_model, []
 
     def watched(config):
         assert [model() for model in seen] == [None] * len(seen)  # gone before the next one comes
@@ -167,7 +167,7 @@ def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, 
         seen.append(weakref.ref(lm.model))
         return lm
 
-    monkeypatch.setattr("cultural_sp.align.load_model", watched)
+    monkeypatch.setattr("cultural_sp.alignment.load_model", watched)
     sweep = sweep_of(short_run, tmp_path, f"model.name_or_path={models[0]},{models[1]}", "region=us,jp")
     code, _, err = call(monkeypatch, capsys, *sweep)
     assert code == 0, err
@@ -198,8 +198,8 @@ def test_a_batch_size_that_a_journal_fixes_stays_with_its_job(monkeypatch, capsy
 
 
 def test_a_job_that_fails_leaves_nothing_to_the_next(monkeypatch, capsys, tmp_path, short_run):
-    load, weights, loads = cultural_sp.align.load_model, cultural_sp.align.weights_hash, []
-    monkeypatch.setattr("cultural_sp.align.load_model", lambda config: (loads.append(config), load(config))[1])
+    load, weights, loads = cultural_sp.alignment.load_model, cultural_sp.alignment.weights_hash, []
+    monkeypatch.setattr("cultural_sp.alignment.load_model", lambda config: (loads.append(config), load(config))[1])
 
     def touched(model):
         digest = weights(model)
@@ -207,7 +207,7 @@ def test_a_job_that_fails_leaves_nothing_to_the_next(monkeypatch, capsys, tmp_pa
             model.get_input_embeddings().weight.data[0, 0] += 1
         return digest
 
-    monkeypatch.setattr("cultural_sp.align.weights_hash", touched)
+    monkeypatch.setattr("cultural_sp.alignment.weights_hash", touched)
     sweep = sweep_of(short_run, tmp_path, "validity=false", "region=us,jp")
     with pytest.raises(AssertionError, match="a weight of the frozen model changed"):
         call(monkeypatch, capsys, *sweep)

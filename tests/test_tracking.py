@@ -364,7 +364,7 @@ def test_wandbs_own_process_may_die(tracked, capsys, whole_run, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_without_a_tracker_does_not_load_wandb():
-    code = "import cultural_sp.align, sys; print(int('wandb' in sys.modules))"
+    code = "import cultural_sp.alignment, sys; print(int('wandb' in sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "0\n"
 

@@ -65,10 +65,10 @@ def convergence(result: Result, random_search: SearchResult, search: SearchResul
         if loss is not None:
             axes.axhline(loss, color=COLOURS[method], linestyle=DASHES[method], linewidth=1.3)
             ends.append((loss, method))
-    _label_ends(axes, ends, labels(result, readout))
+    _label_ends(axes, ends, labels(result, readout), result.digits + 1)
     axes.set_xlim(1, max(len(search.l1), 2))
     axes.set_xlabel("evaluations")
-    axes.set_ylabel(f"loss (mean absolute difference, index points)\ntuned wording, {readout} readout")
+    axes.set_ylabel(f"loss (mean absolute difference, {result.unit})\ntuned wording, {readout} readout")
     axes.set_title(_title(result, "best candidate so far"), loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -83,7 +83,7 @@ def _title(result: Result, shown: str) -> str:
     )
 
 
-def _label_ends(axes: Axes, ends: list[tuple[float, str]], names: dict[str, str]) -> None:
+def _label_ends(axes: Axes, ends: list[tuple[float, str]], names: dict[str, str], digits: int) -> None:
     """Name every line at the right edge, moved apart where lines lie close together."""
     low, high = axes.get_ylim()
     gap = (high - low) * 0.055
@@ -91,7 +91,7 @@ def _label_ends(axes: Axes, ends: list[tuple[float, str]], names: dict[str, str]
     for value, method in sorted(ends):
         position = max(value, position + gap)
         axes.annotate(
-            f"{names[method]} {value:.1f}",
+            f"{names[method]} {value:.{digits}f}",
             xy=(1, value),
             xycoords=("axes fraction", "data"),
             xytext=(1.03, position),
@@ -108,7 +108,7 @@ def dimensions(result: Result, readout: str) -> Figure:
     names = list(result.region["target"])
     rows = np.arange(len(names))[::-1]
     figure, axes = plt.subplots(figsize=(7.5, 0.62 * len(names) + 1.5))
-    axes.axvspan(0, 100, color="#f2f2f2", zorder=0)
+    axes.axvspan(*result.published_range, color="#f2f2f2", zorder=0)
     held_out = sorted({r.wording for r in result.scores if r.wording.startswith("held_out")})
     for method, offset in (("naive", 0.16), (result.icl(readout), 0.0), ("aligned", -0.16)):
         tuned = _scores(result, method, "tuned", readout, names)
@@ -129,7 +129,7 @@ def dimensions(result: Result, readout: str) -> Figure:
     axes.plot([], [], "|", color="#0072B2", markersize=10, markeredgewidth=3, label="target")
     axes.plot([], [], "o", color="#666666", markerfacecolor="none", markersize=5, label="held-out wordings")
     axes.set_yticks(rows, names)
-    axes.set_xlabel(f"index points ({readout} readout; the published scale is shaded)")
+    axes.set_xlabel(f"{result.unit} ({readout} readout; the published scale is shaded)")
     axes.set_title(_title(result, "dimension scores"), loc="left", fontsize=11)
     axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, fontsize=9)
     axes.spines[["top", "right", "left"]].set_visible(False)

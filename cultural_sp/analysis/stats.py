@@ -64,6 +64,18 @@ def wilson(right: int, total: int, confidence: float = 0.95) -> Interval:
     return Interval(right / total, float(low), float(high))
 
 
+def share_change(before: Interval, after: Interval) -> Interval:
+    """Difference of two shares, second minus first, with Newcombe's hybrid score interval (Newcombe 1998, method 10).
+
+    Contract: both intervals are Wilson's. The interval is that of independent samples; of the same questions answered twice it is
+    a little too wide, as answers to one question tend to agree, and it doesn't shrink to nothing where none changed.
+    """
+    difference = after.estimate - before.estimate
+    low = np.hypot(after.estimate - after.low, before.high - before.estimate)
+    high = np.hypot(after.high - after.estimate, before.estimate - before.low)
+    return Interval(difference, difference - float(low), difference + float(high))
+
+
 def mean_statistic(values: Array) -> float:
     """The mean of all values, whatever their axes."""
     return float(values.mean())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cultural_sp.results import ALL, Result, ScoreRecord
+from cultural_sp.results import ALL, EVALUATION, Result, ScoreRecord
 
 OPTIMIZERS = {
     "de": "DE",
@@ -30,7 +30,7 @@ def labels(result: Result, searched: str) -> dict[str, str]:
         "naive": "naive",
         "start": "initial soft prompt",
         "random_search": "random search",
-        "aligned": f"aligned ({OPTIMIZERS[result.optimizer]})",
+        "aligned": "soft prompt" if result.name == EVALUATION else f"aligned ({OPTIMIZERS[result.optimizer]})",
     }
 
 
@@ -56,9 +56,9 @@ def joint_summary(results: Sequence[Result], searched: str) -> str:
     rows = [[f"loss, tuned {searched}", *(names[method] for method in methods)]]
     for result in results:
         chosen = (result.icl(searched) if method == "icl" else method for method in methods)
-        scores = [result.score(method, "tuned", searched) for method in chosen]
-        rows.append([f"{result.region['code']} {result.region['country']}", *map(_loss, scores)])
-    return "\n" + "\n\n".join([_aligned(rows), *origin(results[0]), _validity(results[0])]) + "\n"
+        losses = [_loss(result.score(method, "tuned", searched), result.digits) for method in chosen]
+        rows.append([f"{result.region['code']} {result.region['country']}", *losses])
+    return "\n" + "\n\n".join([aligned_text(rows), *origin(results[0]), _validity(results[0])]) + "\n"
 
 
 def origin(result: Result) -> list[str]:
@@ -80,17 +80,26 @@ def origin(result: Result) -> list[str]:
 def summary(result: Result, searched: str = "expected") -> str:
     """Losses of every method, then the dimension scores behind the first column, as aligned text."""
     heads, names = columns(result, searched), labels(result, searched)
-    losses = [["loss (index points)", *(title for title, _, _ in heads)]]
-    losses += [[names[m], *(_loss(result.score(m, w, r)) for _, w, r in heads)] for m in result.methods]
+    losses = [[f"loss ({result.unit})", *(title for title, _, _ in heads)]]
+    losses += [[names[m], *(_loss(result.score(m, w, r), result.digits) for _, w, r in heads)] for m in result.methods]
     dimensions = list(result.region["target"])
     scores = [[f"scores, {heads[0][0]}", *dimensions, "valid mass"]]
     for method in result.methods:
         record = result.score(method, "tuned", searched)
         mass = "" if record.valid_mass is None else f"{record.valid_mass:.3f}"
-        scores.append([names[method], *(_number(record.dimensions[d]) for d in dimensions), mass])
+        scores.append([names[method], *(_number(record.dimensions[d], result.digits) for d in dimensions), mass])
     target = result.region["target"]
-    scores.append([f"target ({result.region['vintage']})", *(_number(target[d]) for d in dimensions), ""])
-    parts = [_aligned(losses), _aligned(scores), *knowledge_table(result, names), *origin(result), _validity(result)]
+    scores.append(
+        [f"target ({result.region['vintage']})", *(_number(target[d], result.digits) for d in dimensions), ""]
+    )
+
+    parts = [
+        aligned_text(losses),
+        aligned_text(scores),
+        *knowledge_table(result, names),
+        *origin(result),
+        _validity(result),
+    ]
     return "\n" + "\n\n".join(parts) + "\n"
 
 
@@ -108,7 +117,7 @@ def knowledge_table(result: Result, names: dict[str, str]) -> list[str]:
         }
         rows.append([names[method], *(cells[column] for column in columns)])
     rows.append(["guessing", *(f"{chance:.2f}" for chance in columns.values())])
-    return [_aligned(rows)]
+    return [aligned_text(rows)]
 
 
 def _validity(result: Result) -> str:
@@ -120,17 +129,18 @@ def _validity(result: Result) -> str:
     return f"{sentence}\n\nThese numbers show that the search works on its objective; they say nothing about a culture."
 
 
-def _loss(record: ScoreRecord) -> str:
+def _loss(record: ScoreRecord, digits: int) -> str:
     if record.loss is None:
         return f"- ({record.missing:.0%} missing)"
-    return f"{record.loss:.1f}"
+    return f"{record.loss:.{digits + 1}f}"
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _aligned(rows: list[list[str]]) -> str:
+def aligned_text(rows: list[list[str]]) -> str:
+    """Rows of cells, the first one the head, as text with aligned columns."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
         "  ".join(

@@ -35,18 +35,24 @@ def assess(
         poles: wording -> (dimension, ``high`` | ``low``) -> item means [Q] under that persona.
         valid_mass: mean probability on valid options under the personas.
     """
-    weights = survey.weights()
-    used = weights != 0
+    measures = survey.measures()
+    used = measures != 0
     moves = {  # wording -> [K, Q] movement of each item towards the right side
         wording: np.stack(
-            [(means[d, "high"] - means[d, "low"]) * np.sign(w) for d, w in zip(survey.dimensions, weights, strict=True)]
+            [
+                (means[d, "high"] - means[d, "low"]) * np.sign(w)
+                for d, w in zip(survey.dimensions, measures, strict=True)
+            ]
         )
         for wording, means in poles.items()
     }
     mean_moves = np.mean(list(moves.values()), axis=0)
     right, total = int((mean_moves[used] > 0).sum()), int(used.sum())
     low, high = binomtest(right, total).proportion_ci(method="wilson")
-    effects = {d: float((mean_moves[k] * np.abs(weights[k])).sum()) for k, d in enumerate(survey.dimensions)}
+    effects = {
+        d: float(weights @ np.mean([means[d, "high"] - means[d, "low"] for means in poles.values()], axis=0))
+        for d, weights in zip(survey.dimensions, survey.scoring.weights, strict=True)
+    }
 
     centred = {w: {o: _within_scale(survey, m) for o, m in orders.items()} for w, orders in plain.items()}
     by_wording = [np.mean(list(orders.values()), axis=0) for orders in centred.values()]

@@ -14,6 +14,7 @@ from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.results import ALL, KnowledgeScore
 from cultural_sp.search.loop import progress
+from cultural_sp.survey.render import Question as Prompt
 
 Array = NDArray[np.float64]
 
@@ -40,9 +41,7 @@ class Exam:
             prompt: soft prompt [P, H]; None for none.
             persona: system message; empty for none.
         """
-        easy, hard = self.questions.easy, self.questions.hard
-        chosen = [p for q in easy for p in choices(q, persona)]
-        judged = [p for q in hard for order in judgements(q, persona) for p in order]
+        chosen, judged = asked(self.questions, persona)
         placement = "prefix" if prompt is None else self.placement
         given = np.zeros((0, self.lm.hidden_size), dtype=np.float32) if prompt is None else prompt
         with progress(f"knowledge {method}", len(chosen) + len(judged)) as bar:
@@ -55,8 +54,8 @@ class Exam:
 
     def _scores(self, method: str, task: str, log_probs: Array) -> list[KnowledgeScore]:
         """Those of one form from log-probabilities [prompts, answers]."""
-        asked = self.questions.easy if task == "easy" else self.questions.hard
-        right = np.array([q.right for q in asked])
+        questions = self.questions.easy if task == "easy" else self.questions.hard
+        right = np.array([q.right for q in questions])
         n_questions, n_options = right.shape
         mass = np.exp(log_probs).sum(axis=-1).reshape(n_questions, -1).mean(axis=1)
         if task == "easy":
@@ -66,10 +65,16 @@ class Exam:
             shape = (n_questions, len(JUDGEMENTS), n_options, len(JUDGEMENTS))
             verdicts = judgements_right(log_probs.reshape(shape).transpose(1, 0, 2, 3), right)
         return [
-            _score(method, task, order, country, asked, verdict, mass)
+            _score(method, task, order, country, questions, verdict, mass)
             for order, verdict in verdicts.items()
-            for country in (ALL, *dict.fromkeys(q.country for q in asked))
+            for country in (ALL, *dict.fromkeys(q.country for q in questions))
         ]
+
+
+def asked(questions: KnowledgeSet, persona: str = "") -> tuple[list[Prompt], list[Prompt]]:
+    """The rendered prompts of the easy form and of the hard one."""
+    chosen = [p for q in questions.easy for p in choices(q, persona)]
+    return chosen, [p for q in questions.hard for order in judgements(q, persona) for p in order]
 
 
 def _score(
@@ -77,11 +82,11 @@ def _score(
     task: str,
     order: str,
     country: str,
-    asked: tuple[Question, ...],
+    questions: tuple[Question, ...],
     verdict: NDArray[np.bool_],
     mass: Array,
 ) -> KnowledgeScore:
-    there = [i for i, q in enumerate(asked) if country in (ALL, q.country)]
+    there = [i for i, q in enumerate(questions) if country in (ALL, q.country)]
     share = wilson(int(verdict[there].sum()), len(there))
     return KnowledgeScore(
         method=method,
@@ -95,5 +100,5 @@ def _score(
         high=share.high,
         chance=CHANCE[task],
         valid_mass=float(mass[there].mean()),
-        answers={asked[i].id: bool(verdict[i]) for i in there},
+        answers={questions[i].id: bool(verdict[i]) for i in there},
     )

@@ -7,18 +7,17 @@ import re
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import GenerationConfig
 
 from cultural_sp.config import ReadoutConfig
-from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.respond import Respondent
+from cultural_sp.lm.write import write
 
 # What may not follow an answer: the rest of a longer word or number, or a second answer.
 NO_END = r"\w|[.,]\s?\d|\s*[-\u2013\u2014/;&+~]\s*\w*\d|\s+\d|,?\s*\(?(or|to|and|through|vs|versus)\b|\s*/"
 
 
 def parse(text: str, options: tuple[str, ...]) -> float:
-    """Code of the option that ``text`` begins with, NaN if it begins with none.
+    """Place, from 1, of the option that ``text`` begins with, NaN if it begins with none.
 
     Only the start counts, and the option must end there as a word or number does: "3." and "3 = fair" are answers, "30",
     "3.5", "3-4", "3 or 4", "I would say 3" and "As an AI" are not. Among labels that begin alike the longest wins.
@@ -36,7 +35,6 @@ def parse(text: str, options: tuple[str, ...]) -> float:
     return float("nan")
 
 
-@torch.inference_mode()
 def generate_answers(
     respondent: Respondent, prompt: NDArray[np.float32], config: ReadoutConfig, seed: int
 ) -> dict[str, NDArray[np.float64]]:
@@ -51,48 +49,23 @@ def generate_answers(
     Returns:
         Order -> codes [R, Q], NaN where the answer can't be read.
     """
-    greedy = config.temperature == 0
-    repeats = 1 if greedy else config.n_respondents
-    lm = respondent.lm
-    sampling = {} if greedy else {"do_sample": True, "temperature": config.temperature, "top_k": 0, "top_p": 1.0}
-    settings = GenerationConfig(  # none of the model folder's own, which may truncate or penalise what is sampled
-        max_new_tokens=config.max_new_tokens,
-        eos_token_id=lm.model.generation_config.eos_token_id,
-        pad_token_id=lm.tokenizer.pad_token_id or lm.tokenizer.eos_token_id or 0,
-        **sampling,
-    )
+    repeats = 1 if config.temperature == 0 else config.n_respondents
     codes: dict[str, NDArray[np.float64]] = {}
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
+        scale = respondent.survey.codes()
         for administration, tokenized in zip(respondent.administrations, respondent.tokenized, strict=True):
             questions = administration.questions
-            embeddings, mask = _left_padded(respondent, tokenized[: len(questions)], prompt)
             rows = []
             for _ in range(repeats):
-                written = lm.model.generate(inputs_embeds=embeddings, attention_mask=mask, generation_config=settings)
-                texts = lm.tokenizer.batch_decode(written, skip_special_tokens=True)
+                asked = tokenized[: len(questions)]
+                texts = write(respondent.lm, asked, prompt, config.max_new_tokens, config.temperature)
                 rows.append([parse(text, q.options) for text, q in zip(texts, questions, strict=True)])
-            codes[administration.order] = np.array(rows)
+            codes[administration.order] = _codes(np.array(rows), scale)
     return codes
 
 
-def _left_padded(
-    respondent: Respondent, questions: list[TokenizedQuestion], prompt: NDArray[np.float32]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Input embeddings [Q, T, H] and attention mask [Q, T] of the questions around one soft prompt."""
-    table = respondent.lm.embeddings
-    soft = torch.from_numpy(prompt).to(table.device, table.dtype)
-    embed = respondent.lm.model.get_input_embeddings()
-
-    def vectors(ids: tuple[int, ...]) -> torch.Tensor:
-        found: torch.Tensor = embed(torch.tensor(ids, dtype=torch.long, device=table.device))
-        return found
-
-    rows = [torch.cat([vectors(q.before), soft, vectors(q.after)]) for q in questions]
-    length = max(len(row) for row in rows)
-    padded = torch.zeros(len(rows), length, table.shape[1], dtype=table.dtype, device=table.device)
-    mask = torch.zeros(len(rows), length, dtype=torch.long, device=table.device)
-    for i, row in enumerate(rows):
-        padded[i, length - len(row) :] = row
-        mask[i, length - len(row) :] = 1
-    return padded, mask
+def _codes(places: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Codes [R, Q] of the options at these places [R, Q] of scales [Q, O]; NaN stays NaN."""
+    known = np.nan_to_num(places, nan=1.0).astype(int) - 1
+    return np.where(np.isnan(places), np.nan, scale[np.arange(scale.shape[0]), known])

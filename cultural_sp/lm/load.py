@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTra
 from transformers.utils import logging as transformers_logging
 
 from cultural_sp.config import ModelConfig
+from cultural_sp.files import using
 from cultural_sp.lm.adapter import merged
 
 CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
@@ -38,6 +39,15 @@ class LanguageModel:
     """The ``model.name_or_path`` it was loaded from."""
     path: str
     """Hub id or local folder that ``from_pretrained`` accepts."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub model."""
+    adapter: str | None = None
+    """The ``model.adapter`` that is merged into it."""
+
+    @property
+    def identity(self) -> str:
+        """What a soft prompt for it names as its base: with an adapter no name that anything but people could load."""
+        return self.name if self.adapter is None else f"{self.name} + {self.adapter}"
 
     @property
     def hidden_size(self) -> int:
@@ -112,7 +122,36 @@ def load_model(config: ModelConfig) -> LanguageModel:
     model.eval()
     if not spread:
         model.to(device)
-    return LanguageModel(model, tokenizer, dict(config.chat_template_args), config.name_or_path, path)
+    return LanguageModel(
+        model,
+        tokenizer,
+        dict(config.chat_template_args),
+        config.name_or_path,
+        path,
+        config.revision,
+        config.adapter,
+    )
+
+
+def on_hub(name_or_path: str) -> bool:
+    """Whether ``name_or_path`` can only be a hub id, which loads everywhere by that name."""
+    path = Path(name_or_path).expanduser()
+    return not (name_or_path.startswith("wheel:") or path.suffix == ".gguf" or _looks_local(path, name_or_path))
+
+
+def _looks_local(path: Path, name_or_path: str) -> bool:
+    return path.is_absolute() or name_or_path.startswith((".", "~")) or path.exists()
+
+
+def save_model(lm: LanguageModel, folder: Path) -> None:
+    """Write model and tokenizer as a folder that ``from_pretrained`` loads, whatever they were loaded from.
+
+    Raises:
+        ValueError: in one line, if the disk refuses it.
+    """
+    with using(folder), _quiet():
+        lm.model.save_pretrained(folder)
+        lm.tokenizer.save_pretrained(folder)
 
 
 def find_device(wanted: str) -> torch.device:
@@ -150,7 +189,7 @@ def resolve(name_or_path: str) -> str:
         if not path.is_file():
             raise ValueError(f"model.name_or_path={name_or_path} does not exist; give the path of a .gguf file")
         return str(_converted(path))
-    looks_local = path.is_absolute() or name_or_path.startswith((".", "~")) or path.exists()
+    looks_local = _looks_local(path, name_or_path)
     if looks_local and not (path / "config.json").is_file():
         raise ValueError(
             f"model.name_or_path={name_or_path} is not a model folder: it has no config.json; "

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +16,8 @@ from safetensors.torch import save_file
 from cultural_sp.config import SoftPromptConfig
 from cultural_sp.lm.load import LanguageModel
 
-WEIGHTS = "adapter_model.safetensors"
+WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
+KIND = "PROMPT_TUNING"
 TENSOR = "prompt_embeddings"
 Prompt = NDArray[np.float32]
 
@@ -104,7 +107,7 @@ def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement:
     tensors = {TENSOR: torch.from_numpy(np.ascontiguousarray(prompt, dtype=np.float32))}
     save_file(tensors, folder / WEIGHTS, metadata={"placement": placement})  # a second entry would come in random order
     if placement != "prefix":
-        (folder / "adapter_config.json").unlink(missing_ok=True)
+        (folder / SETTINGS).unlink(missing_ok=True)
     else:
         from peft import PromptTuningConfig, TaskType  # slow import, needed only here
 
@@ -116,7 +119,8 @@ def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement:
             num_transformer_submodules=1,
             num_attention_heads=model.num_attention_heads,
             num_layers=model.num_hidden_layers,
-            base_model_name_or_path=lm.path,
+            base_model_name_or_path=lm.identity,
+            revision=lm.revision,
             inference_mode=True,
         ).save_pretrained(str(folder))
 
@@ -127,9 +131,30 @@ def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> Promp
     Raises:
         ValueError: in one line, if the file can't be read or its shape or placement isn't the expected one.
     """
-    file = Path(path).expanduser() / WEIGHTS
+    prompt, saved_placement = read_soft_prompt(path)
+    if prompt.shape != shape:
+        raise ValueError(
+            f"soft_prompt.path={path} holds shape {prompt.shape}, but soft_prompt.n_tokens and the model need {shape}; "
+            "set soft_prompt.n_tokens to the first number and use the model it was tuned on"
+        )
+    if saved_placement != placement:
+        raise ValueError(
+            f"soft_prompt.path={path} was tuned for soft_prompt.placement={saved_placement}, not {placement}; set it so"
+        )
+    return prompt
+
+
+def read_soft_prompt(path: str) -> tuple[Prompt, str]:
+    """A soft prompt [P, H] of any model and its placement, ``prefix`` where PEFT wrote it.
+
+    Raises:
+        ValueError: in one line, if the folder holds no prompt of finite numbers, or another kind of adapter.
+    """
+    kind = peft_settings(path).get("peft_type", KIND)
+    if kind != KIND:
+        raise ValueError(f"soft_prompt.path={path} holds a {kind} adapter; give a {KIND} one, whose tokens are inputs")
     try:
-        with safe_open(file, framework="pt") as handle:
+        with safe_open(Path(path).expanduser() / WEIGHTS, framework="pt") as handle:
             if (names := list(handle.keys())) != [TENSOR]:
                 raise ValueError(
                     f"soft_prompt.path={path}: {WEIGHTS} has the tensors {names[:3]} instead of {TENSOR!r}; give a prompt-tuning "
@@ -141,21 +166,28 @@ def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> Promp
                     f"soft_prompt.path={path} holds {tensor.dtype}; give a prompt of floating-point numbers"
                 )
             tensor = tensor.float()
-            saved_placement = (handle.metadata() or {}).get("placement", "prefix")
+            placement = (handle.metadata() or {}).get("placement", "prefix")
     except (OSError, SafetensorError) as error:
         raise ValueError(
             f"soft_prompt.path={path}: can't read {WEIGHTS} ({error}); give a soft_prompt folder"
         ) from error
-    if tuple(tensor.shape) != shape:
-        raise ValueError(
-            f"soft_prompt.path={path} holds shape {tuple(tensor.shape)}, but soft_prompt.n_tokens and the model need {shape}; "
-            "set soft_prompt.n_tokens to the first number and use the model it was tuned on"
-        )
     if not torch.isfinite(tensor).all():
         raise ValueError(f"soft_prompt.path={path} holds numbers that are not finite; give a file that isn't damaged")
-    if saved_placement != placement:
-        raise ValueError(
-            f"soft_prompt.path={path} was tuned for soft_prompt.placement={saved_placement}, not {placement}; set it so"
-        )
     prompt: Prompt = tensor.numpy()
-    return prompt
+    return prompt, placement
+
+
+def peft_settings(path: str) -> dict[str, Any]:
+    """What PEFT's ``adapter_config.json`` in a soft prompt's folder says; nothing where there is none.
+
+    Raises:
+        ValueError: in one line, if it can't be read.
+    """
+    file = Path(path).expanduser() / SETTINGS
+    try:
+        settings = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"soft_prompt.path={path}: can't read {SETTINGS} ({error}); give a soft_prompt folder"
+        ) from error
+    return settings if isinstance(settings, dict) else {}

@@ -8,7 +8,7 @@ would have been worth there, not what a search for it would have found.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
@@ -78,13 +78,14 @@ def loss_table(results: Sequence[Result], setting: Setting) -> pd.DataFrame:
         ValueError: in one line, if a result isn't of this survey, or two are of the same region and seed.
     """
     survey = _survey(setting.instrument)
+    survey = replace(survey, scoring=survey.scoring.with_constant(setting.constant))
     rows = []
     for result in results:
         target = load_region(survey, result.region["code"], setting.vintage).target
         orders = {r.option_order for r in result.scores}
         for r in result.scores:
             if r.option_order in ("both", "none") or "both" not in orders:
-                loss = l1_loss(dimension_scores(survey, _means(survey, r.item_means), setting.constant), target)
+                loss = l1_loss(dimension_scores(survey, _means(survey, r.item_means)), target)
                 rows.append((result.region["code"], result.seed, r.method, r.wording, r.readout, float(loss)))
     table = pd.DataFrame(rows, columns=["region", "seed", "method", "wording", "readout", "loss"])
     keys = ["region", "seed", "method", "wording", "readout"]
@@ -148,14 +149,22 @@ def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
         wording: ``tuned``, or ``held_out`` for the mean over the held-out wordings.
         readout: one of those reported.
     """
-    there = table[(table.readout == readout) & table.wording.str.match(rf"{wording}(_\d+)?$")]
+    all_methods = with_icl(table, readout)
+    there = all_methods[(all_methods.readout == readout) & all_methods.wording.str.match(rf"{wording}(_\d+)?$")]
     wide = there.pivot_table("loss", ["region", "seed"], "method", lambda x: x.mean(skipna=False), dropna=False)
-    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(ICL)]
-    choice = first.pivot_table("loss", ["region", "seed"], "method", dropna=False).dropna(axis=1, how="all")
-    best = choice.idxmin(axis=1) if len(choice) else pd.Series(dtype=object)
-    known = (i in best.index and best[i] in wide for i in wide.index)
-    wide["icl"] = [wide.loc[i, best[i]] if there else np.nan for i, there in zip(wide.index, known, strict=True)]
-    return wide
+    return wide if "icl" in wide else wide.assign(icl=np.nan)
+
+
+def with_icl(table: pd.DataFrame, readout: str) -> pd.DataFrame:
+    """The table with the rows of each run's strongest in-context baseline once more, as method ``icl``.
+
+    Args:
+        table: of :func:`loss_table`.
+        readout: the one under which the strongest on the tuned wording is chosen.
+    """
+    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(ICL)].dropna()
+    best = first.loc[first.groupby(["region", "seed"]).loss.idxmin(), ["region", "seed", "method"]]
+    return pd.concat([table, table.merge(best).assign(method="icl")], ignore_index=True)
 
 
 def in_every_region(losses: pd.DataFrame, against: str) -> Found:
@@ -286,22 +295,45 @@ def _answers(results: Sequence[Result], method: str) -> np.ndarray | None:
 
 
 def markdown(verdicts: Sequence[Verdict]) -> str:
-    """A table of verdicts; those the search was tuned for are marked, the others score the same answers otherwise."""
+    """Verdicts as the searches were tuned, with their numbers; then all other settings at a glance, and their numbers."""
+    others = [v for v in verdicts if not v.tuned]
+    parts = ["## As the searches were tuned", _detailed([v for v in verdicts if v.tuned])]
+    if others:
+        parts += [
+            "## The same answers, scored otherwise",
+            "By another edition of the targets, another constant C or other MAS weights; no search was run for these.",
+            _at_a_glance(others),
+            "### Numbers",
+            _detailed(others),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _detailed(verdicts: Sequence[Verdict]) -> str:
     lines = [
-        "Rows marked * are what the search was tuned for. The others score the same answers by another edition of the targets, "
-        "another constant C or other MAS weights; no search was run for them.",
-        "",
         "| claim | targets | C | MAS weights | verdict | p | test | numbers |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for v in verdicts:
-        s = v.setting
-        given = ("-", "-", "-") if s is None else (s.vintage, f"{s.constant:g}", _mas(s.instrument))
-        mark = "*" if v.tuned else ""
         p = "-" if v.p is None else f"{v.p:.3g}"
-        cells = (f"{v.claim}{mark}", *given, f"**{v.verdict}**", p, v.test, v.numbers)
+        cells = (v.claim, *_named(v.setting), f"**{v.verdict}**", p, v.test, v.numbers)
         lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
+
+
+def _at_a_glance(verdicts: Sequence[Verdict]) -> str:
+    """A row per setting, a column per claim."""
+    claims = list(dict.fromkeys(v.claim for v in verdicts))
+    lines = ["| targets | C | MAS weights | " + " | ".join(claims) + " |", "|---" * (3 + len(claims)) + "|"]
+    for setting in dict.fromkeys(v.setting for v in verdicts):
+        found = {v.claim: v.verdict for v in verdicts if v.setting == setting}
+        lines.append("| " + " | ".join([*_named(setting), *(found[claim] for claim in claims)]) + " |")
+    return "\n".join(lines)
+
+
+def _named(setting: Setting | None) -> tuple[str, str, str]:
+    """Targets, C and MAS weights."""
+    return ("-", "-", "-") if setting is None else (setting.vintage, f"{setting.constant:g}", _mas(setting.instrument))
 
 
 def _mas(instrument: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from cultural_sp.analysis.tables import OPTIMIZERS, origin
+from cultural_sp.report.factors import Factors, read_factors
 from cultural_sp.report.progress import counted
 from cultural_sp.report.searches import Search, read_searches
 from cultural_sp.results import SUMMARY, Result, load_result, summarised
@@ -42,6 +43,8 @@ class Run:
     """``random_search`` and ``aligned``, as far as the journal has them."""
     tokens: list[dict[str, str]]
     statements: list[dict[str, str]]
+    factors: Factors | None = None
+    """None if its respondents' answers weren't factor analysed."""
     notes: tuple[str, ...] = ()
     """What belongs to the run and couldn't be read."""
 
@@ -138,7 +141,7 @@ def _read(folder: Path, where: str) -> Run:
         n_tuned = len(tuned(result, readout))
         searches = read_searches(above / JOURNAL, result, raw.get("objective"), n_tuned, notes)
     tokens, statements = (_table(folder / name, notes) for name in (TOKENS, STATEMENTS))
-    return Run(where, result, config, readout, searches, tokens, statements, tuple(notes))
+    return Run(where, result, config, readout, searches, tokens, statements, read_factors(folder, notes), tuple(notes))
 
 
 def _check(result: Result, readout: str) -> None:
@@ -153,10 +156,15 @@ def _check(result: Result, readout: str) -> None:
             isinstance(result.seed, int) and isinstance(result.evaluations, int), "seed or evaluations is no number"
         )
         _require(isinstance(result.provenance, dict), "provenance is no table")
-        _require(isinstance(result.note, str), "the note is no text")
+        _require(isinstance(result.note, str) and isinstance(result.unit, str), "note or unit is no text")
+        low, high = result.published_range
+        _require(_number(low) and _number(high) and low < high, "published_range isn't two rising numbers")
         _require(isinstance(result.joint, list), "joint is no list")
         origin(result)
         _require(result.optimizer in OPTIMIZERS, f"optimizer={result.optimizer!r} is unknown")
+        for answer in result.open_answers:
+            texts = (answer.question, answer.answers["naive"], answer.answers["aligned"])
+            _require(all(isinstance(text, str) for text in texts), "an open answer is no text")
         for record in result.scores:
             about = f"{record.method}, {record.wording}, {record.readout}"
             _numbers({"loss": record.loss, "valid_mass": record.valid_mass, "missing": record.missing}, about)

@@ -37,10 +37,10 @@ def convergence(g: Group) -> Markup | None:
     every = np.concatenate([s.l1 for _, s in searched])
     known = every[np.isfinite(every)]
     tops = [e.mean for e in baselines.values()] + ([float(np.quantile(known, 0.9))] if len(known) else [])
-    right, bottom, top = RIGHT, 218, 12
+    right, bottom, top = RIGHT - 1.3 * CHARACTER * (g.digits - 1), 218, 12  # longer numbers behind
     y = Scale(0, max(tops, default=1.0) * 1.06 or 1.0, bottom, top)
     x = Scale(1, max(max(len(s.l1) for _, s in searched), 2), 34, right)
-    content = [words("loss (index points)", 4, 9, "axis")]
+    content = [words(f"loss ({g.unit})", 4, 9, "axis")]
     for tick in y.ticks(5):
         content += [line(34, y(tick), right, y(tick), "grid"), words(f"{tick:g}", 30, y(tick) + 4, "tick", "end")]
     for tick in [t for t in x.ticks(4) if t == int(t)]:
@@ -63,10 +63,10 @@ def convergence(g: Group) -> Markup | None:
     for (method, value), spot in zip(ends.items(), spots, strict=True):
         by_method[method] += [
             line(right + 1, y(value), right + 10, spot, f"lead m-{method}"),
-            words(f"{_short(g, method)} {value:.1f}", right + 13, spot + 4, f"name m-{method}"),
+            words(f"{_short(g, method)} {value:.{g.digits}f}", right + 13, spot + 4, f"name m-{method}"),
         ]
     content += [method_group(method, *parts) for method, parts in by_method.items() if parts]
-    told = ", ".join(f"{g.names[m]} {v:.1f}" for m, v in sorted(ends.items(), key=lambda end: end[1]))
+    told = ", ".join(f"{g.names[m]} {v:.{g.digits}f}" for m, v in sorted(ends.items(), key=lambda end: end[1]))
     return figure(252, f"Convergence, {g.title}. Loss on the tuned wording at the end: {told}.", *content)
 
 
@@ -109,16 +109,19 @@ def dimensions(g: Group) -> Markup:
     values += [v for scores in single for v in scores.values()] + list(g.target.values())
     known = [v for v in values if v is not None]
     left = 12 + CHARACTER * max(map(len, names)) * 1.15
-    x = Scale(min([0, *known]), max([100, *known]), left + 8, WIDTH - 10)
+    low, high = g.first.result.published_range
+    x = Scale(min([low, *known]), max([high, *known]), left + 8, WIDTH - 10)
     bottom = row * len(names) + 8
-    content = [Markup('<path class="shade" d="M{} 4H{}V{}H{}z"/>').format(*map(number, (x(0), x(100), bottom, x(0))))]
+    content = [
+        Markup('<path class="shade" d="M{} 4H{}V{}H{}z"/>').format(*map(number, (x(low), x(high), bottom, x(low))))
+    ]
     for tick in x.ticks(6):
         content += [
             line(x(tick), 4, x(tick), bottom, "grid"),
             words(f"{tick:g}", x(tick), bottom + 14, "tick", "middle"),
         ]
     content.append(
-        words("index points (0 to 100 is the published scale)", (left + WIDTH) / 2, bottom + 29, "axis", "middle")
+        words(f"{g.unit} (published scores: {low:g} to {high:g})", (left + WIDTH) / 2, bottom + 29, "axis", "middle")
     )
     for i, dimension in enumerate(names):
         y = 8 + row * (i + 0.5)
@@ -142,7 +145,7 @@ def dimensions(g: Group) -> Markup:
                 parts += [mark(method, x(s), y, small=True) for v in single if (s := v[dimension]) is not None]
         content.append(method_group(method, *parts))
     told = "; ".join(
-        f"{d}: target {_said(g.target[d])}, {', '.join(f'{g.names[m]} {_said(shown[m][TUNED][d])}' for m in shown)}"
+        f"{d}: target {_said(g, g.target[d])}, {', '.join(f'{g.names[m]} {_said(g, shown[m][TUNED][d])}' for m in shown)}"
         for d in names
     )
     return figure(bottom + 36, f"Dimension scores, {g.title}, tuned wording. {told}.", *content)
@@ -153,5 +156,5 @@ def _means(g: Group, method: str, wordings: list[str]) -> dict[str, float | None
     return {d: mean(record.dimensions[d] for record in records) for d in g.target}
 
 
-def _said(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.0f}"
+def _said(g: Group, value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.{g.digits - 1}f}"

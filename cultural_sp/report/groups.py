@@ -16,7 +16,6 @@ from cultural_sp.report.collect import Run, held_out, tuned
 from cultural_sp.results import SUMMARY, ScoreRecord
 from cultural_sp.survey.instrument import Survey, load_survey
 
-SAME = 0.05  # index points: smaller differences don't show in a number with one digit
 MODEL = ("model.name_or_path", "model.adapter", "model.note")
 ELSEWHERE = ("output_dir", "overwrite", "tracker.")  # where a run lies and is shown
 NOT_SETTINGS = ("region.", *MODEL, "seed", "optimizer.seed", *ELSEWHERE)
@@ -38,6 +37,8 @@ class Estimate:
     """All."""
     interval: str = ""
     """What ``low`` and ``high`` are; empty if there is one value."""
+    digits: int = 1
+    """Decimals that are shown."""
 
     @property
     def whole(self) -> bool:
@@ -47,16 +48,25 @@ class Estimate:
     @property
     def spread(self) -> bool:
         """Whether the interval is so wide that it shows."""
-        return self.high - self.low > SAME
+        return self.high - self.low > same(self.digits)
+
+    def shown(self, value: float) -> str:
+        """A loss with as many decimals as its unit calls for."""
+        return f"{value:.{self.digits}f}"
 
     def __str__(self) -> str:
-        text = f"{self.mean:.1f}"
+        text = self.shown(self.mean)
         if self.spread:
-            text += f" [{self.low:.1f}, {self.high:.1f}]"
+            text += f" [{self.shown(self.low)}, {self.shown(self.high)}]"
         return text if self.whole else f"{text} ({self.seeds} of {self.of} seeds)"
 
 
-def estimate(values: Sequence[float | None]) -> Estimate | None:
+def same(digits: int) -> float:
+    """Differences up to this don't show in numbers with so many decimals."""
+    return 0.5 * 10.0**-digits
+
+
+def estimate(values: Sequence[float | None], digits: int = 1) -> Estimate | None:
     """Mean over seeds with the 95 % t interval from three on, the range with two; None without any value."""
     known = [v for v in values if v is not None]
     if not known:
@@ -64,8 +74,8 @@ def estimate(values: Sequence[float | None]) -> Estimate | None:
     n, mean = len(known), sum(known) / len(known)
     if n > 2:
         half = float(stdtrit(n - 1, 0.975)) * sqrt(sum((v - mean) ** 2 for v in known) / (n - 1) / n)
-        return Estimate(mean, mean - half, mean + half, n, len(values), T_INTERVAL)
-    return Estimate(mean, min(known), max(known), n, len(values), SEED_RANGE if n == 2 else "")
+        return Estimate(mean, mean - half, mean + half, n, len(values), T_INTERVAL, digits)
+    return Estimate(mean, min(known), max(known), n, len(values), SEED_RANGE if n == 2 else "", digits)
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,16 @@ class Group:
         return self.first.result.note
 
     @property
+    def unit(self) -> str:
+        """What scores and losses are counted in."""
+        return self.first.result.unit
+
+    @property
+    def digits(self) -> int:
+        """Decimals of losses; scores are shown with one less."""
+        return self.first.result.digits + 1
+
+    @property
     def target(self) -> dict[str, float | None]:
         """Dimension -> score."""
         target: dict[str, float | None] = self.first.result.region["target"]
@@ -145,7 +165,7 @@ class Group:
 
     def _loss(self, method: str, wordings: list[str]) -> Estimate | None:
         by_seed = list(zip(*([r.loss for r in self.records(method, w)] for w in wordings), strict=True))
-        found = estimate([mean(losses) for losses in by_seed])
+        found = estimate([mean(losses) for losses in by_seed], self.digits)
         if found is None or len(by_seed) > 1 or len(wordings) == 1:
             return found
         known = [loss for loss in by_seed[0] if loss is not None]
@@ -154,7 +174,13 @@ class Group:
     def closest(self, kind: str) -> list[str]:
         """Methods with the lowest mean loss, several if they agree to a digit; none without any loss."""
         whole = {m: e.mean for m, e in self.losses[kind].items() if e is not None and e.whole}
-        return [m for m, loss in whole.items() if loss <= min(whole.values()) + SAME]
+        return [m for m, loss in whole.items() if loss <= min(whole.values()) + same(self.digits)]
+
+
+def common_unit(groups: Sequence[Group]) -> str | None:
+    """The unit of all groups; None if they differ, so that nothing may be compared across them."""
+    units = {(g.unit, g.digits) for g in groups}
+    return groups[0].unit if len(units) == 1 else None
 
 
 def mean(values: Iterable[float | None]) -> float | None:

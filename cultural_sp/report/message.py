@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from cultural_sp.report.collect import VERDICTS
-from cultural_sp.report.groups import HELD_OUT, SAME, TUNED, WORDING_RANGE, Group
+from cultural_sp.report.groups import HELD_OUT, TUNED, WORDING_RANGE, Group, common_unit, same
 from cultural_sp.results import SUMMARY
 
 NOT_CHECKED = "not checked"
@@ -79,7 +79,8 @@ class Comparison:
     of: int
     """All; where a loss is missing, the evolved prompt is not closer."""
     change: float | None
-    """Median over the groups of the evolved prompt's loss minus the baseline's, in index points; None if none is known."""
+    """Median over the groups of the evolved prompt's loss minus the baseline's, None if none is known or
+    the groups differ in their unit."""
 
     @property
     def outcome(self) -> str:
@@ -94,11 +95,11 @@ def comparisons(groups: Sequence[Group]) -> dict[str, list[Comparison]]:
 
 
 def _comparison(groups: Sequence[Group], kind: str, baseline: str) -> Comparison:
-    compared = [g.losses[kind] for g in groups if kind in g.losses]
-    pairs = [(losses["aligned"], losses[baseline]) for losses in compared]
-    changes = [a.mean - b.mean for a, b in pairs if a is not None and b is not None and a.whole and b.whole]
-    closer = sum(change < -SAME for change in changes)
-    return Comparison(kind, baseline, closer, len(pairs), median(changes) if changes else None)
+    pairs = [(g.losses[kind]["aligned"], g.losses[kind][baseline], g.digits) for g in groups if kind in g.losses]
+    changes = [(a.mean - b.mean, digits) for a, b, digits in pairs if a and b and a.whole and b.whole]
+    closer = sum(change < -same(digits) for change, digits in changes)
+    known = changes and common_unit(groups) is not None
+    return Comparison(kind, baseline, closer, len(pairs), median(change for change, _ in changes) if known else None)
 
 
 def headline(groups: Sequence[Group]) -> str:
@@ -118,7 +119,7 @@ def _told(g: Group, c: Comparison) -> str:
         return f"not comparable {WHERE[c.kind]}, as answers are missing"
     closer = "closer" if c.closer else "not closer"
     than = " to the target than the plain model" if c.kind == TUNED else ""
-    return f"{closer}{than} {WHERE[c.kind]} ({before.mean:.1f} → {after.mean:.1f} index points)"
+    return f"{closer}{than} {WHERE[c.kind]} ({before.shown(before.mean)} → {after.shown(after.mean)} {g.unit})"
 
 
 def _cases(groups: Sequence[Group]) -> str:
@@ -153,7 +154,7 @@ def seeds_sentence(groups: Sequence[Group]) -> str:
     """How many seeds stand behind a number, and what brackets are."""
     counts = sorted({len(g.runs) for g in groups})
     if counts == [1]:
-        text = "Single seed: one run behind every number, so differences of a few points may be chance."
+        text = "Single seed: one run behind every number, so small differences may be chance."
     else:
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         brackets = ["both values where there are two"] if 2 in counts else []

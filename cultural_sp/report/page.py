@@ -14,7 +14,7 @@ from markupsafe import Markup
 from cultural_sp.analysis.tables import origin
 from cultural_sp.report.collect import LeftOut, Run
 from cultural_sp.report.figures import DOTS, convergence, dimensions
-from cultural_sp.report.groups import TUNED, Group, config_differences, mean
+from cultural_sp.report.groups import TUNED, Group, common_unit, config_differences, mean
 from cultural_sp.report.message import (
     BASELINES,
     GENERAL,
@@ -27,7 +27,7 @@ from cultural_sp.report.message import (
     seeds_sentence,
     verdicts,
 )
-from cultural_sp.report.options import items_of, options
+from cultural_sp.report.options import codes_of, items_of, options
 from cultural_sp.report.plane import maps
 from cultural_sp.report.progress import counted
 from cultural_sp.report.svg import MARKS, nice_ticks
@@ -36,7 +36,7 @@ from cultural_sp.results import SUMMARY
 
 HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, where they don't cover marks
 OPEN = 6  # with more groups than this, only the first one is unfolded
-CODES = (1, 2, 3, 4, 5)  # of an item whose options aren't recorded
+N_OPTIONS = 5  # of an item whose options aren't recorded
 SHADES = 8  # of the heat map, between the lowest and the highest code
 TOKENS, NEAREST, WEIGHTS, VALUES = (
     8,
@@ -73,7 +73,9 @@ def markdown_page(
     environment = _environment(escape=False)
     environment.filters["md"] = lambda value: in_markdown(str(value))
     context = _context(groups, runs, left_out)
-    return environment.get_template("report.md").render(**context, files=files, groups=groups, dimension=_dimension)
+    return environment.get_template("report.md").render(
+        **context, files=files, groups=groups, dimension=_dimension, shown=number_of
+    )
 
 
 def _environment(*, escape: bool) -> Environment:
@@ -87,12 +89,10 @@ def _environment(*, escape: bool) -> Environment:
 
 
 def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut]) -> dict[str, Any]:
-    known = [e for g in groups for losses in g.losses.values() for e in losses.values() if e]
-    top = max((e.mean for e in known), default=0.0)
-    top = (
-        min(max((e.high for e in known), default=0.0), 1.25 * top) * 1.03 or 1.0
-    )  # three seeds may give huge intervals
+    tops = {unit: _top([g for g in groups if g.unit == unit]) for unit in dict.fromkeys(g.unit for g in groups)}
+    unit = common_unit(groups)
     found = verdicts(groups)
+    groups_of = {run.where: g for g in groups for run in g.runs}
     keys = config_differences(runs)
     return {
         "title": _title(groups, runs),
@@ -109,18 +109,32 @@ def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[Le
         "methods": SUMMARY,
         "names": _names(groups),
         "heights": HEIGHTS,
-        "rows": [_row(g, top) for g in groups],
-        "ticks": [(f"{tick:g}", round(100 * tick / top, 2)) for tick in nice_ticks(0, top, 4)],
+        "unit": unit,
+        "digits": groups[0].digits,
+        "rows": [_row(g, tops[g.unit]) for g in groups],
+        "ticks": []
+        if unit is None
+        else [(f"{x:g}", round(100 * x / tops[unit], 2)) for x in nice_ticks(0, tops[unit], 4)],
         "regions": dict(sorted(((g.region, g.country) for g in groups), key=lambda pair: pair[1])),
         "models": list(dict.fromkeys(g.model for g in groups)),
         "settings": any(g.setting for g in groups),
         "keys": keys,
         "runs": [(run, [run.config.get(key, "unknown") for key in keys]) for run in runs],
-        "groups_of": {run.where: g for g in groups for run in g.runs},
+        "groups_of": groups_of,
         "provenance": _provenance(runs),
+        "factors": [(groups_of[run.where], run.result.seed, run.factors) for run in runs if run.factors is not None],
         "frozen": _frozen(runs),
         "left_out": left_out,
     }
+
+
+def _top(groups: Sequence[Group]) -> float:
+    """The loss at the right end of a strip."""
+    known = [e for g in groups for losses in g.losses.values() for e in losses.values() if e]
+    top = max((e.mean for e in known), default=0.0)
+    return (
+        min(max((e.high for e in known), default=0.0), 1.25 * top) * 1.03 or 1.0
+    )  # three seeds may give huge intervals
 
 
 def _title(groups: Sequence[Group], runs: Sequence[Run]) -> str:
@@ -151,7 +165,9 @@ def _row(g: Group, top: float) -> dict[str, Any]:
             "spans": {
                 m: (_at(e.low, top), _at(e.high, top)) for m in HEIGHTS if (e := known.get(m)) is not None and e.spread
             },
-            "told": ", ".join(f"{g.names[m]} {e.mean:.1f}" for m, e in sorted(known.items(), key=lambda x: x[1].mean)),
+            "told": ", ".join(
+                f"{g.names[m]} {e.shown(e.mean)}" for m, e in sorted(known.items(), key=lambda x: x[1].mean)
+            ),
         }
     return {"group": g, "kinds": kinds, "verdicts": verdicts([g])}
 
@@ -171,9 +187,11 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "masses": {m: [_share(v) for v in masses(g, m)] for m in SUMMARY if m != "midpoint"},
         "items": [(item, title, [_shaded(g, m, item) for m in SUMMARY]) for item, title in items_of(g, items).items()],
         "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:SEEDS]],
+        "factors": [(run.result.seed, run.factors) for run in g.runs[:SEEDS] if run.factors is not None],
         "more_prompts": max(len(g.runs) - SEEDS, 0),
         "origin": list(dict.fromkeys(line for run in g.runs for line in origin(run.result))),
         "notes": [f"seed {run.result.seed}: {note}" for run in g.runs for note in run.notes],
+        "answers": g.first.result.open_answers,
         "thin": _thin(g),
     }
 
@@ -196,8 +214,10 @@ def _shaded(g: Group, method: str, item: str) -> tuple[str, int | None]:
     if value is None:
         return "-", None
     chances = g.records("naive", TUNED, "expected")[0].option_probabilities or {}
-    last = len(chances.get(item, CODES))
-    return f"{value:.1f}", min(max(round((value - 1) / max(last - 1, 1) * SHADES), 0), SHADES)
+    codes = codes_of(g, item, len(chances.get(item, range(N_OPTIONS))))
+    return f"{round(value, 1) + 0.0:.1f}", min(
+        max(round((value - codes[0]) / (codes[-1] - codes[0]) * SHADES), 0), SHADES
+    )
 
 
 def _tokens(run: Run) -> tuple[list[tuple[str, str, list[tuple[str, str]]]], int]:
@@ -244,4 +264,9 @@ def _frozen(runs: Sequence[Run]) -> str:
 
 def _dimension(g: Group, method: str, dimension: str) -> str:
     value = mean(record.dimensions[dimension] for record in g.records(method, TUNED))
-    return "-" if value is None else f"{value:.0f}"
+    return number_of(g, value)
+
+
+def number_of(g: Group, value: float | None) -> str:
+    """A score with as many decimals as its unit calls for."""
+    return "-" if value is None else f"{value:.{g.digits - 1}f}"

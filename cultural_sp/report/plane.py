@@ -45,10 +45,16 @@ class Plane:
 
 
 def plane(scores: Array, dimensions: tuple[str, ...]) -> Plane:
-    """Principal components of scores [N, K] without rescaling, as all dimensions have one scale."""
+    """Principal components of scores [N, K] without rescaling, as all dimensions have one scale.
+
+    Two dimensions are the plane themselves, the first one upwards.
+    """
     centre = scores.mean(axis=0)
     _, sizes, axes = np.linalg.svd(scores - centre, full_matrices=False)
     signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
+    if len(dimensions) == 2:
+        variances = scores.var(axis=0)[::-1]
+        return Plane(centre, np.eye(2)[::-1], variances / variances.sum(), dimensions)
     return Plane(centre, (axes * signs[:, None])[:2], (sizes**2 / (sizes**2).sum())[:2], dimensions)
 
 
@@ -127,11 +133,11 @@ def _drawn(found: Plane, countries: Sequence[Region], groups: Sequence[Group], t
     for g in groups:
         content.append(_journey(g, placed, goals, x, y, taken))
     told = "; ".join(
-        f"{g.country}: " + ", ".join(f"{g.names[m]} {_away(placed.get((g.id, m)), goals[g.id])}" for m in SHOWN)
+        f"{g.country}: " + ", ".join(f"{g.names[m]} {_away(g, placed.get((g.id, m)), goals[g.id])}" for m in SHOWN)
         for g in groups
         if g.id in goals
     )
-    return figure(HEIGHT, f"Map, {title}. Distances to the target in the plane, in index points. {told}.", *content)
+    return figure(HEIGHT, f"Map, {title}. Distances to the target in the plane, in {groups[0].unit}. {told}.", *content)
 
 
 def _spot(found: Plane, g: Group, method: str) -> Array | None:
@@ -140,8 +146,8 @@ def _spot(found: Plane, g: Group, method: str) -> Array | None:
     return None if None in scores else found.at(np.array(scores, dtype=float))
 
 
-def _away(spot: Array | None, goal: Array) -> str:
-    return "unknown" if spot is None else f"{np.linalg.norm(spot - goal):.0f}"
+def _away(g: Group, spot: Array | None, goal: Array) -> str:
+    return "unknown" if spot is None else f"{np.linalg.norm(spot - goal):.{g.digits - 1}f}"
 
 
 def _journey(

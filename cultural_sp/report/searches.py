@@ -28,7 +28,7 @@ class Search:
     """The evaluations of one search, in their order."""
 
     l1: Array
-    """[n], mean absolute difference in index points; NaN where there is none."""
+    """[n], mean absolute difference in the survey's unit; NaN where there is none."""
     best: Array
     """[n], that of whichever candidate has had the lowest loss."""
 

@@ -71,10 +71,10 @@ def _losses(groups: Sequence[Group]) -> Table:
         for kind, losses in g.losses.items():
             closest = g.closest(kind)
             rows += [
-                (*about, kind, m, "yes" if m in closest else "no", *_numbers(losses[m], len(g.runs)), g.note)
+                (*about, kind, m, "yes" if m in closest else "no", *_numbers(losses[m], len(g.runs)), g.unit, g.note)
                 for m in SUMMARY
             ]
-    return Table("losses", (*heads, "loss", "low", "high", "interval", "seeds_with_loss", "seeds", NOTE), rows)
+    return Table("losses", (*heads, "loss", "low", "high", "interval", "seeds_with_loss", "seeds", "unit", NOTE), rows)
 
 
 def _numbers(e: Estimate | None, seeds: int) -> tuple[Cell, ...]:

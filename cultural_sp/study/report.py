@@ -16,12 +16,13 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cultural_sp.analysis.curves import best_so_far
+from cultural_sp.analysis.markdown import markdown_table
 from cultural_sp.config import JOINT, ModelConfig
 from cultural_sp.files import using, write_text
 from cultural_sp.results import METHODS as RESULT_METHODS
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import RESULT, region_folders
-from cultural_sp.search.journal import JOURNAL, read_journal
 from cultural_sp.study.config import StudyConfig
 from cultural_sp.study.run import GRADIENT, WARM, Cell, gradient_records
 
@@ -73,16 +74,13 @@ def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
 
 def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
     """Loss of the best candidate so far, a row per evaluation and region; random search within each space beside its arm."""
-    rows = []
-    for cell in grid:
-        records = read_journal(cell.folder / JOURNAL)
-        for region, folder in region_folders(cell.config).items():
-            target = pd.Series(load_result(folder / RESULT).region["target"], dtype=float)
-            for search in ("random_search", "aligned"):
-                scores = pd.DataFrame([r["dimensions"] for r in records if r["search"] == search], dtype=float)
-                losses = (scores[target.index] - target).abs().mean(axis=1, skipna=True).fillna(np.inf)
-                for n, value in enumerate(np.minimum.accumulate(losses), 1):
-                    rows.append((cell.model, cell.arm, region, cell.seed, search, n, value))
+    rows = [
+        (cell.model, cell.arm, region, cell.seed, search, n, loss)
+        for cell in grid
+        for region in region_folders(cell.config)
+        for search, curve in best_so_far(cell.folder, region).items()
+        for n, loss in curve.items()
+    ]
     return pd.DataFrame(rows, columns=["model", "arm", "region", "seed", "search", "evaluations", "loss"])
 
 
@@ -95,7 +93,7 @@ def method_table(scores: pd.DataFrame) -> str:
     for name, (wording, readout) in CONDITIONS.items():
         there = scores[(scores.wording == wording) & (scores.readout == readout)]
         rows[f"**all, {name}**"] = there.groupby("method").loss.median().reindex(present)
-    return _markdown(pd.DataFrame(rows).T, "median loss")
+    return markdown_table(pd.DataFrame(rows).T, "median loss")
 
 
 def verdicts(scores: pd.DataFrame) -> str:
@@ -141,7 +139,7 @@ def arm_table(curves: pd.DataFrame) -> str:
             "quartiles at the end": f"{last.quantile(0.25):.1f}-{last.quantile(0.75):.1f}",
             "runs": str(len(last)),
         }
-    return _markdown(pd.DataFrame(rows).T, "median loss")
+    return markdown_table(pd.DataFrame(rows).T, "median loss")
 
 
 def savings(curves: pd.DataFrame, config: StudyConfig) -> str:
@@ -161,22 +159,13 @@ def savings(curves: pd.DataFrame, config: StudyConfig) -> str:
     return "\n".join(lines)
 
 
-def _markdown(table: pd.DataFrame, corner: str) -> str:
-    heads = [corner, *map(str, table.columns)]
-    lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for name, row in table.iterrows():
-        cells = [x if isinstance(x, str) else "-" if pd.isna(x) else f"{x:.1f}" for x in row]
-        lines.append("| " + " | ".join([str(name), *cells]) + " |")
-    return "\n".join(lines)
-
-
 def figure(curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig, notes: Sequence[str] = ()) -> Figure:
     """Loss against evaluations: a panel per model, a line per arm, and quartile bands of the chosen one; ``notes`` below."""
     drawn, axes = plt.subplots(len(config.models), 1, figsize=(9.5, 4.5 * len(config.models)), squeeze=False)
     for panel, model in zip(axes[:, 0], config.models, strict=True):
         _panel(panel, curves[curves.model == model], scores[scores.model == model], config.chosen)
         panel.set_title(f"{model}: {len(config.regions)} regions, {len(config.seeds)} seeds", loc="left", fontsize=11)
-        panel.set_ylabel("loss of the best candidate so far\n(mean absolute difference, index points)")
+        panel.set_ylabel("loss of the best candidate so far\n(mean absolute difference)")
     drawn.tight_layout()
     for number, note in enumerate(notes):
         text = textwrap.fill(note.replace("*", ""), 110)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from hydra import compose
 
-from cultural_sp.align import align
+from cultural_sp.alignment import align
+from cultural_sp.build import build
 from cultural_sp.conclude import judged
-from cultural_sp.config import JOINT, AlignConfig, build
+from cultural_sp.config import JOINT, AlignConfig
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
 from cultural_sp.gradient import gradient_reference
@@ -121,7 +122,7 @@ def _gradient(cell: Cell, steps: int) -> None:
     lm = PROCESS.model(config.model, load_model)
     space = search_space(config, lm)
     examiner = Examiner(lm, survey, config, PROCESS)
-    z, losses = gradient_reference(examiner.tuning(), space, region.target, config.objective.constant, steps)
+    z, losses = gradient_reference(examiner.tuning(), space, region.target, steps)
     records = judged(GRADIENT, examiner.answers(prompt=space.decode(z[None])[0]), region)
     kept = {"losses": losses, "records": [asdict(record) for record in records]}
     write_text(file, json.dumps(jsonable(kept), indent=1, allow_nan=False) + "\n")

@@ -4,27 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import reprlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cultural_sp.survey.scoring import INDEX, Scoring, make_scoring, matrix
+from cultural_sp.survey.targets import Targets, read_targets
 from cultural_sp.survey.yaml_file import read_yaml
 
 DATA = Path(__file__).parent / "data"
+FORM = ("name", "title", "extends", "unit", "published_range", "targets", "default_vintage")
+KEYS = frozenset((*FORM, "scales", "items", "dimensions", "scoring", "poles", "demonstrations"))
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The answer options of an item; ``labels[i]`` has code ``i + 1``."""
+    """The answer options of an item; ``labels[i]`` has code ``codes[i]``."""
 
     name: str
     labels: tuple[str, ...]
     lead: str
     """Words that open the answer when an option's own text is scored."""
+    codes: tuple[float, ...] = ()
+    """Rising; 1, 2, ... where the file gives none."""
+
+    def __post_init__(self) -> None:
+        """Number the labels if there are no codes."""
+        if not self.codes:
+            object.__setattr__(self, "codes", tuple(range(1, len(self.labels) + 1)))
+
+    def begun(self) -> list[tuple[str, str]]:
+        """Pairs of labels of which the first begins the second: so that its likelihood holds the other's, as 1 does 10's."""
+        return [(a, b) for a in self.labels for b in self.labels if a != b and b.lower().startswith(a.lower())]
 
 
 @dataclass(frozen=True)
@@ -45,12 +63,17 @@ class Survey:
     title: str
     items: tuple[Item, ...]
     dimensions: dict[str, dict[str, float]]
-    """Dimension -> item id -> weight; an index is the weighted sum of item means plus a constant."""
-    targets: str
-    """CSV of regional targets, a file name in this package's data folder."""
+    """Dimension -> id of an item that measures it -> weight, whose sign is the item's direction."""
+    scoring: Scoring
+    """From item means to dimension scores."""
+    targets: Targets
     default_vintage: str
     poles: dict[str, dict[str, str]]
     """Dimension -> ``high`` or ``low`` -> persona, for the validity check."""
+    unit: str = "index points"
+    """What scores and losses are counted in."""
+    published_range: tuple[float, float] = (0.0, 100.0)
+    """Where published scores lie; scores outside are possible."""
     demonstrations: str = ""
     """Claims about other constructs, for the baseline with demonstrations: a shipped list's name or a file; empty for none."""
 
@@ -69,22 +92,37 @@ class Survey:
         """The largest number of options O over the items."""
         return max(len(item.scale.labels) for item in self.items)
 
-    def weights(self) -> NDArray[np.float64]:
-        """Weights [K, Q] of every item mean in every index."""
-        return np.array([[w.get(item.id, 0.0) for item in self.items] for w in self.dimensions.values()])
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """Ids of the Q items, in order."""
+        return tuple(item.id for item in self.items)
+
+    def measures(self) -> NDArray[np.float64]:
+        """Which items measure which dimension, [K, Q]: 0 for none, else a number with the sign of the item's direction."""
+        return matrix(self.dimensions, self.item_ids)
 
     def codes(self) -> NDArray[np.float64]:
         """Answer codes [Q, O], NaN where an item has fewer options than others."""
         codes = np.full((len(self.items), self.n_options), np.nan)
         for row, item in zip(codes, self.items, strict=True):
-            row[: len(item.scale.labels)] = np.arange(1, len(item.scale.labels) + 1)
+            row[: len(item.scale.codes)] = item.scale.codes
         return codes
 
     def fingerprint(self) -> str:
         """SHA-256 of everything the model is shown and everything the scores depend on."""
-        content = [[i.id, i.scale.labels, i.scale.lead, i.wordings] for i in self.items]
-        text = json.dumps([content, self.dimensions, self.poles], sort_keys=True, ensure_ascii=True)
+        content: list[Any] = [[i.id, i.scale.labels, i.scale.lead, i.wordings] for i in self.items]
+        parts = [content, self.dimensions, self.poles]
+        if any(i.scale.codes != Scale("", i.scale.labels, "").codes for i in self.items):
+            parts.append([i.scale.codes for i in self.items])
+        if self.scoring.kind != INDEX:  # C is a setting of a run, and the weights of an index are the dimensions'
+            parts.append([self.scoring.kind, self.scoring.weights.tolist(), self.scoring.constants.tolist()])
+        text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def decimals(published_range: tuple[float, float]) -> int:
+    """Decimals that show a hundredth of a range: 0 for one of 100 points."""
+    return max(0, 2 - math.floor(math.log10(published_range[1] - published_range[0])))
 
 
 def available() -> list[str]:
@@ -105,38 +143,74 @@ def load_survey(name_or_path: str) -> Survey:
             raise ValueError(
                 f"survey.instrument={name_or_path!r} is unknown; allowed: {', '.join(available())} or a .yaml file"
             )
-    raw = _read_yaml(path)
-    if "extends" in raw and {"name", "title"} <= raw.keys():
-        if raw["extends"] not in available():
-            raise ValueError(f"{path.name}: extends={raw['extends']!r} is unknown; allowed: {', '.join(available())}")
-        base = load_survey(raw["extends"])
-        weights = {**base.dimensions, **_weights(path, raw.get("dimensions", {}))}
-        return _checked(path, replace(base, name=str(raw["name"]), title=str(raw["title"]), dimensions=weights))
+    return _survey(path, _whole(path))
+
+
+def _survey(path: Path, raw: dict[str, Any]) -> Survey:
     try:
-        scales = {
-            name: Scale(name, _texts(spec["labels"]), str(spec.get("lead", ""))) for name, spec in raw["scales"].items()
-        }
+        scales = {str(name): _scale(str(name), spec) for name, spec in raw["scales"].items()}
         items = []
         for spec in raw["items"]:
             if spec["scale"] not in scales:
                 raise ValueError(
-                    f"{path.name}: item {spec['id']} has the unknown scale {spec['scale']!r}; defined: {', '.join(scales)}"
+                    f"item {spec['id']} has the unknown scale {spec['scale']!r}; defined: {', '.join(scales)}"
                 )
             wordings = _texts(spec["wordings"])
             items.append(Item(str(spec["id"]), str(spec.get("construct", "")), scales[spec["scale"]], wordings))
-        survey = Survey(
+        dimensions = _weights(raw["dimensions"])
+        _check_items(items, dimensions)
+        return Survey(
             name=str(raw["name"]),
             title=str(raw["title"]),
             items=tuple(items),
-            dimensions=_weights(path, raw["dimensions"]),
-            targets=str(raw["targets"]),
+            dimensions=dimensions,
+            scoring=make_scoring(raw.get("scoring") or {}, [item.id for item in items], dimensions),
+            targets=read_targets(raw["targets"], tuple(dimensions), path.parent, DATA),
             default_vintage=str(raw["default_vintage"]),
             poles=_poles(raw.get("poles") or {}),
+            unit=str(raw.get("unit", Survey.unit)),
+            published_range=_range(raw.get("published_range", Survey.published_range)),
             demonstrations=str(raw.get("demonstrations") or ""),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name}: incomplete or misshapen survey ({error}); compare with vsm13.yaml") from error
-    return _checked(path, survey)
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}") from error
+
+
+def _whole(path: Path) -> dict[str, Any]:
+    """The content of a survey file, with that of the instrument it extends under it; dimensions are replaced one by one."""
+    raw = _read_yaml(path)
+    unknown = sorted(set(raw) - KEYS)
+    if unknown:
+        raise ValueError(
+            f"{path.name}: unknown entry {', '.join(map(str, unknown))}; allowed: {', '.join(sorted(KEYS))}"
+        )
+    if "extends" not in raw:
+        return raw
+    lacking = [key for key in ("name", "title") if key not in raw]
+    if lacking:
+        raise ValueError(
+            f"{path.name}: incomplete or misshapen survey ({lacking[0]!r}); one that extends another needs its own"
+        )
+    name = str(raw["extends"])
+    if name not in available():
+        raise ValueError(f"{path.name}: extends={name!r} is unknown; allowed: {', '.join(available())}")
+    base = _whole(DATA / f"{name}.yaml")
+    both = {**base, **raw}
+    if isinstance(raw.get("dimensions"), dict):
+        both["dimensions"] = {**base["dimensions"], **raw["dimensions"]}
+    return both
+
+
+def _scale(name: str, spec: dict[str, Any]) -> Scale:
+    labels = _texts(spec["labels"])
+    scale = Scale(name, labels, str(spec.get("lead", "")), tuple(float(code) for code in spec.get("codes", ())))
+    if len(labels) < 2 or len(set(labels)) < len(labels) or not all(label.strip() for label in labels):
+        raise ValueError(f"scale {name} needs at least two different labels, none empty, got {list(labels)}")
+    if len(scale.codes) != len(labels) or any(a >= b for a, b in pairwise(scale.codes)):
+        raise ValueError(f"scale {name} needs one code per label, each above the one before, got {list(scale.codes)}")
+    return scale
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -149,6 +223,13 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise ValueError(f"{path.name}: expected a mapping with name, scales, items and dimensions at the top level")
     return raw
+
+
+def _range(given: Any) -> tuple[float, float]:
+    low, high = map(float, given) if isinstance(given, list | tuple) and len(given) == 2 else (0.0, 0.0)
+    if not low < high:
+        raise ValueError(f"published_range needs two numbers, the lower one first, got {given}")
+    return low, high
 
 
 def _texts(values: Any) -> tuple[str, ...]:
@@ -167,35 +248,33 @@ def _poles(raw: Any) -> dict[str, dict[str, str]]:
     return dict(raw)
 
 
-def _weights(path: Path, raw: dict[str, Any]) -> dict[str, dict[str, float]]:
+def _weights(raw: dict[str, Any]) -> dict[str, dict[str, float]]:
     try:
         parsed = {str(d): {str(i): float(w) for i, w in weights.items()} for d, weights in raw.items()}
         if not all(weights and np.isfinite(list(weights.values())).all() for weights in parsed.values()):
             raise ValueError("every dimension needs at least one item, and weights must be finite")
         return parsed
     except (AttributeError, ValueError, TypeError) as error:
-        raise ValueError(f"{path.name}: dimensions must map name -> item id -> number ({error})") from error
+        raise ValueError(f"dimensions must map name -> item id -> number ({error})") from error
 
 
-def _checked(path: Path, survey: Survey) -> Survey:
-    ids = [item.id for item in survey.items]
-    if not ids or not survey.dimensions:
-        raise ValueError(f"{path.name}: a survey needs at least one item and one dimension")
+def _check_items(items: Sequence[Item], dimensions: Mapping[str, Mapping[str, float]]) -> None:
+    """Refuse items and dimensions that don't go together.
+
+    Raises:
+        ValueError: in one line, without the name of the file.
+    """
+    ids = [item.id for item in items]
+    if not ids or not dimensions:
+        raise ValueError("a survey needs at least one item and one dimension")
     twice = sorted({i for i in ids if ids.count(i) > 1})
     if twice:
-        raise ValueError(f"{path.name}: item ids must be unique, repeated: {', '.join(twice)}")
-    for item in survey.items:
-        labels = item.scale.labels
-        if len(labels) < 2 or len(set(labels)) < len(labels) or not all(label.strip() for label in labels):
-            raise ValueError(
-                f"{path.name}: scale {item.scale.name} needs at least two different labels, none empty, got {list(labels)}"
-            )
-        if len(item.wordings) != survey.n_wordings or not all(w.strip() for w in item.wordings):
-            raise ValueError(
-                f"{path.name}: item {item.id} needs {survey.n_wordings} non-empty wordings like the first item"
-            )
-    for dimension, weights in survey.dimensions.items():
+        raise ValueError(f"item ids must be unique, repeated: {', '.join(twice)}")
+    number = len(items[0].wordings)
+    for item in items:
+        if len(item.wordings) != number or not all(w.strip() for w in item.wordings):
+            raise ValueError(f"item {item.id} needs {number} non-empty wordings like the first item")
+    for dimension, weights in dimensions.items():
         unknown = sorted(set(weights) - set(ids))
         if unknown:
-            raise ValueError(f"{path.name}: dimension {dimension} uses undefined items: {', '.join(unknown)}")
-    return survey
+            raise ValueError(f"dimension {dimension} uses undefined items: {', '.join(unknown)}")

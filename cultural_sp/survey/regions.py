@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.survey.instrument import DATA, Survey
+from cultural_sp.survey.instrument import Survey
 
 
 @dataclass(frozen=True)
 class Region:
-    """A region's target vector [K] on the index scale; NaN where the vintage has no score."""
+    """A region's target vector [K] in the unit of the survey; NaN where the vintage has no score."""
 
     code: str
     country: str
@@ -25,26 +22,9 @@ class Region:
     """Whether the source marks the scores as estimates."""
 
 
-@cache
-def _table(file: str) -> tuple[dict[str, str], ...]:
-    path = DATA / Path(file).name
-    if not path.is_file():
-        raise ValueError(
-            f"survey file: targets={file!r} is unknown; allowed: {', '.join(p.name for p in DATA.glob('*.csv'))}"
-        )
-    try:
-        with path.open(encoding="utf-8", newline="") as handle:
-            rows = tuple(csv.DictReader(handle))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"targets={file} can't be read ({error}); restore the file") from error
-    if not rows:
-        raise ValueError(f"targets={file} has no rows; restore the file")
-    return rows
-
-
 def vintages(survey: Survey) -> list[str]:
     """Vintages of the survey's target table, oldest first."""
-    return list(dict.fromkeys(row["vintage"] for row in _table(survey.targets)))
+    return list(dict.fromkeys(row["vintage"] for row in survey.targets.rows))
 
 
 def region_codes(survey: Survey, vintage: str | None = None) -> list[str]:
@@ -52,7 +32,7 @@ def region_codes(survey: Survey, vintage: str | None = None) -> list[str]:
     return sorted(
         {
             row["iso_alpha2"].lower()
-            for row in _table(survey.targets)
+            for row in survey.targets.rows
             if (vintage is None or row["vintage"] == vintage) and all(row[d] for d in survey.dimensions)
         }
     )
@@ -66,7 +46,7 @@ def known_vintage(survey: Survey, vintage: str | None) -> str:
     """
     vintage = vintage or survey.default_vintage
     if vintage not in vintages(survey):
-        raise ValueError(f"region.vintage={vintage!r} is unknown; allowed: {', '.join(vintages(survey))}")
+        raise ValueError(f"region.vintage={vintage!r} is unknown; allowed: {', '.join(vintages(survey))}, or null")
     return vintage
 
 
@@ -83,17 +63,11 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
         ValueError: in one line, for an unknown code or vintage or a region without any score in it.
     """
     vintage = known_vintage(survey, vintage)
-    unknown = [d for d in survey.dimensions if d not in _table(survey.targets)[0]]
-    if unknown:
-        raise ValueError(
-            f"survey {survey.name}: dimensions {', '.join(unknown)} are no columns of targets={survey.targets}; "
-            f"allowed: {', '.join(_table(survey.targets)[0])}"
-        )
-    rows = {r["vintage"]: r for r in _table(survey.targets) if r["iso_alpha2"].lower() == code.lower()}
+    rows = {r["vintage"]: r for r in survey.targets.rows if r["iso_alpha2"].lower() == code.lower()}
     if not rows:
         raise ValueError(
             f"{key}={code!r} is in no target table of {survey.name}; allowed: ISO alpha-2 codes such as "
-            f"{', '.join(region_codes(survey)[:6])}, ... (the whole table: survey/data/{survey.targets})"
+            f"{', '.join(region_codes(survey)[:6])}, ... (the whole table: {survey.targets.source})"
         )
     row = rows.get(vintage)
     if row is None or not any(row[d] for d in survey.dimensions):
@@ -102,22 +76,8 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
             f"{key}={code!r} has no score in region.vintage={vintage}; it has in: {', '.join(known) or 'none'}; choose "
             "one of these, or another region"
         )
-    target = np.array([_score(row, d, survey.targets) for d in survey.dimensions])
+    target = np.array([float(row[d]) if row[d] else np.nan for d in survey.dimensions])
     return Region(row["iso_alpha2"].lower(), row["country"], vintage, target, row["estimated"] == "yes")
-
-
-def _score(row: dict[str, str], dimension: str, table: str) -> float:
-    """A score of a row; NaN where it is empty, and only there: a nan in the file may be anything."""
-    try:
-        score = float(row[dimension] or 0)
-    except ValueError:
-        score = np.nan
-    if not np.isfinite(score):
-        raise ValueError(
-            f"targets={table}: {dimension}={row[dimension]} of {row['country']} is no number; give one, or nothing where it is "
-            "missing"
-        )
-    return score if row[dimension] else np.nan
 
 
 def complete_regions(survey: Survey, vintage: str) -> list[Region]:

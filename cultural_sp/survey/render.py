@@ -59,7 +59,7 @@ def render(
         persona: system message; empty for the plain model.
 
     Raises:
-        ValueError: with ``number``, if an item has more than nine options.
+        ValueError: with ``number``, if an item has more than nine options; with ``label``, if one label begins another.
     """
     if scoring == "number":
         long = [item.id for item in survey.items if len(item.scale.labels) > 9]
@@ -70,6 +70,15 @@ def render(
             )
         questions = [_numbered(item, item.wordings[wording], layout, order, persona) for item in survey.items]
         return Administration(order, tuple(questions), (), ())
+    begun = [
+        (scale.name, *pair) for scale in dict.fromkeys(item.scale for item in survey.items) for pair in scale.begun()
+    ]
+    if begun:
+        name, label, longer = begun[0]
+        raise ValueError(
+            f"survey.scoring=label can't tell labels apart of which one begins another, as {label!r} does {longer!r} in scale "
+            f"{name} of {survey.name}; name the points in words, or label fewer of them and give their codes"
+        )
     questions = [labelled(item.scale, item.wordings[wording], persona) for item in survey.items]
     scales = list(dict.fromkeys(item.scale for item in survey.items)) if calibrate else []
     content_free = [labelled(scale, CONTENT_FREE, persona) for scale in scales]

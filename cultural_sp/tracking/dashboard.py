@@ -33,6 +33,8 @@ class Runs:
     wordings: list[str]
     remarks: list[str]
     """What must be said wherever numbers of these runs appear."""
+    unit: str
+    """Of scores and losses; several in a row if there are several."""
 
 
 def runs_below(folder: Path, entity: str | None = None) -> Runs:
@@ -46,6 +48,7 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
     dimensions: dict[str, None] = {}
     wordings: dict[str, None] = {}
     remarks: dict[str, None] = {}
+    units: dict[str, None] = {}
     for run in finished_runs(folder):
         config = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
         tracker = config.get("tracker", {})
@@ -56,6 +59,7 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
             dimensions |= dict.fromkeys(result.region["target"])
             wordings |= dict.fromkeys(record.wording for record in result.scores)
             remarks |= dict.fromkeys(origin(result))
+            units[result.unit] = None
     if not places:
         raise ValueError(f"no finished run (no {RESULT}) in {folder}; give a folder above finished runs")
     if len(places) > 1:
@@ -64,7 +68,7 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
     ((owner, project),) = places
     if owner is None:
         raise ValueError("whose project it is is not known, as tracker.entity is null; give --entity NAME")
-    return Runs(owner, project, sorted(groups), list(dimensions), list(wordings), list(remarks))
+    return Runs(owner, project, sorted(groups), list(dimensions), list(wordings), list(remarks), ", ".join(units))
 
 
 def workspace(runs: Runs) -> Workspace:
@@ -72,7 +76,7 @@ def workspace(runs: Runs) -> Workspace:
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces import expr
 
-    shown = panels(runs.dimensions, runs.wordings, runs.remarks)
+    shown = panels(runs.dimensions, runs.wordings, runs.remarks, runs.unit)
     return ws.Workspace(
         entity=runs.entity,
         project=runs.project,
@@ -88,7 +92,7 @@ def report(runs: Runs) -> Report:
     from wandb_workspaces.reports import v2 as wr
 
     blocks: list[Any] = []
-    for name, shown in panels(runs.dimensions, runs.wordings, runs.remarks).items():
+    for name, shown in panels(runs.dimensions, runs.wordings, runs.remarks, runs.unit).items():
         runset = wr.Runset(filters=expr.And(expr.Metric("Group").isin(runs.groups)))  # of the report's project
         blocks += [wr.H2(name), wr.PanelGrid(runsets=[runset], panels=shown)]
     return wr.Report(entity=runs.entity, project=runs.project, title=_title(runs), blocks=blocks, width="fluid")

@@ -13,30 +13,32 @@ SETTINGS = (
     "seed",
 )
 READ_FIRST = (
-    "Loss: mean absolute difference to the region's scores in index points; lower is better. The mark to beat is a respondent "
-    "who always answers 3 (midpoint), and held-out wordings tell what carries over."
+    "Loss: mean absolute difference to the region's scores; lower is better. The mark to beat is a respondent who "
+    "always picks the middle option (midpoint), and held-out wordings tell what carries over."
 )
 
 
-def panels(dimensions: Sequence[str], wordings: Sequence[str], remarks: Sequence[str]) -> dict[str, list[Any]]:
+def panels(
+    dimensions: Sequence[str], wordings: Sequence[str], remarks: Sequence[str], unit: str
+) -> dict[str, list[Any]]:
     """Section -> its panels, for a workspace and a report alike.
 
     Args:
         dimensions: of the survey.
         wordings: those that the runs were scored on.
         remarks: what must be said wherever numbers of these runs appear.
+        unit: of scores and losses.
     """
     from wandb_workspaces.reports import v2 as wr
 
     region = {"groupby": wr.Config("goal.region"), "groupby_aggfunc": "mean"}
     spread = {**region, "groupby_rangefunc": "minmax"}
-    points = "index points"
     methods = [
         wr.BarPlot(
             title=f"Loss by region and method, {wording.replace('_', ' ')} wording",
             metrics=[wr.SummaryMetric(f"loss/{wording}/{method}") for method in LOSSES],
             orientation="v",
-            title_y=points,
+            title_y=unit,
             **region,
         )
         for wording in wordings
@@ -46,7 +48,7 @@ def panels(dimensions: Sequence[str], wordings: Sequence[str], remarks: Sequence
             title=f"Best loss so far, {name}",
             x=f"{search}/evaluation",
             y=[f"{search}/best_l1"],
-            title_y=points,
+            title_y=unit,
             **spread,
         )
         for search, name in (("aligned", "search"), ("random_search", "random search"))
@@ -59,14 +61,14 @@ def panels(dimensions: Sequence[str], wordings: Sequence[str], remarks: Sequence
                 title=f"{dimension}: plain model, aligned, target",
                 metrics=[wr.SummaryMetric(f"{kind}/{dimension}") for kind in kinds],
                 orientation="v",
-                title_y=points,
+                title_y=unit,
                 **region,
             ),
             wr.LinePlot(
                 title=f"{dimension}: best candidate minus target",
                 x="aligned_generation/number",
                 y=[f"aligned_generation/miss/{dimension}"],
-                title_y=points,
+                title_y=unit,
                 **spread,
             ),
         ]

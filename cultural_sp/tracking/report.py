@@ -1,11 +1,10 @@
-"""From a result to what is shown at the end of a run: summary, tables and the card of the soft prompt."""
+"""From a result to what is shown at the end of a run: summary and tables."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
-from cultural_sp.analysis.tables import labels, summary
 from cultural_sp.results import METHODS, SUMMARY, Result
 
 Table = tuple[list[str | int], list[Iterable[Any]]]
@@ -68,24 +67,3 @@ def scores(result: Result) -> Table:
         for record in result.scores
     ]
     return [*heads, *dimensions], rows
-
-
-def card(result: Result, config: dict[str, Any]) -> str:
-    """What a reader should know of the soft prompt, as Markdown; ``config`` is the resolved config of the run."""
-    region, prompt = result.region, config["soft_prompt"]
-    peft = "`peft.PeftModel.from_pretrained` loads it." if prompt["placement"] == "prefix" else "PEFT can't place it."
-    estimated = " (estimates)" if region["estimated"] else ""
-    return f"""# Soft prompt: {result.model} towards {region["country"]}
-
-{prompt["n_tokens"]} virtual tokens for the frozen model `{result.model}`, placement `{prompt["placement"]}`; {peft}
-Method {labels(result, config["readout"]["kind"])["aligned"]}, {result.evaluations} evaluations, seed {result.seed}.
-Survey `{config["survey"]["instrument"]}`, readout `{config["readout"]["kind"]}`, target {region["vintage"]}{estimated}.
-
-It was fitted to the answers to one survey and says nothing about persons. Losses on held-out wordings tell how far it carries.
-
-```
-{summary(result, config["readout"]["kind"]).strip()}
-```
-
-Config SHA-256 `{result.provenance["config_hash"]}`, weights SHA-256 `{result.provenance["weights_hash_after"]}`.
-"""

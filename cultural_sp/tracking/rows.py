@@ -27,7 +27,7 @@ class Rows:
     def row(self, record: dict[str, Any]) -> tuple[int, dict[str, float]]:
         """Step and metrics of a record; the step is the place of the evaluation among all of the run, from 0.
 
-        Losses in what the search lowers, l1, scores and misses (score minus target) in index points; what is missing is left out.
+        Losses in what the search lowers, l1, scores and misses (score minus target); what is missing is left out.
         """
         record = self._course.add(record)
         search, index, best = record["search"], record["index"], self._course.best

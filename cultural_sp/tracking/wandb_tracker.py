@@ -14,7 +14,6 @@ import yaml
 from cultural_sp.analysis.tables import origin
 from cultural_sp.config import JOINT
 from cultural_sp.course import Course, targets
-from cultural_sp.files import write_text
 from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import JOURNAL, read_header
@@ -81,12 +80,9 @@ class WandbTracker:
         _log(started, 2 * result.evaluations, end)
         run.summary.update(report.summary_of(result, self._config["readout"]["kind"]))
         run.notes = "\n".join(origin(result))
-        card = self._folder / "wandb" / f"{run.id}.md"
-        write_text(card, report.card(result, self._config))
         about = {"region": result.region, "model": result.model, "note": result.note}
         prompt = wandb.Artifact(f"soft-prompt-{run.id}", "soft-prompt", metadata=about)
         # Immutable: read from where they are when they are uploaded, rather than copied into the user's cache.
-        prompt.add_file(str(card), name="README.md", policy="immutable")
         for file in [*sorted((folder / "soft_prompt").iterdir()), *sorted(folder.glob("*.csv"))]:
             prompt.add_file(str(file), policy="immutable")
         run.log_artifact(prompt)

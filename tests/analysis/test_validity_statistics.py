@@ -17,7 +17,7 @@ def moved(survey, plain, direction):
     for wording, orders in plain.items():
         base = np.mean(list(orders.values()), axis=0)
         poles[wording] = {}
-        for name, weights in zip(survey.dimensions, survey.weights(), strict=True):
+        for name, weights in zip(survey.dimensions, survey.measures(), strict=True):
             poles[wording][name, "high"] = base + direction * np.sign(weights)
             poles[wording][name, "low"] = base - direction * np.sign(weights)
     return poles

@@ -204,10 +204,13 @@ def test_conclusions_that_depend_on_the_constant_are_seen():
     }
     assert found == {(50.0, True): HOLDS, (0.0, False): FAILS}
     text = markdown(verdicts)
-    assert "| DE beats Naive in every region* | insights_2021 | 50 | 35 and 35 | **holds** | 0.00781 |" in text
+    assert "| DE beats Naive in every region | insights_2021 | 50 | 35 and 35 | **holds** | 0.00781 |" in text
     assert "| DE beats Naive in every region | insights_2021 | 0 | 35 and 25 | **fails** |" in text
-    assert "| no weight of the model changes* | - | - | - | **holds** | - |" in text
-    assert "no search was run for them" in text
+    assert "| no weight of the model changes | - | - | - | **holds** | - |" in text
+    assert "no search was run for these" in text
+    tuned, others = text.split("## The same answers, scored otherwise")
+    assert "| insights_2021 | 0 | 35 and 25 | **fails** |" in others
+    assert "**fails**" not in tuned
     assert len(verdicts) == 6 * len(settings(CODES)) + 3
 
 

@@ -81,7 +81,7 @@ def test_the_fingerprint_sees_every_change(survey):
 
 
 def test_shipped_instruments_are_listed():
-    assert available() == ["vsm13", "vsm13_cat"]
+    assert available() == ["inglehart_welzel", "inglehart_welzel_factor", "vsm13", "vsm13_cat"]
 
 
 @pytest.mark.parametrize(
@@ -122,5 +122,7 @@ def test_other_bad_input_is_refused_in_one_line(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             load_survey(str(tmp_path / name))
-    with pytest.raises(ValueError, match="allowed: vsm13, vsm13_cat or a .yaml file"):
+    with pytest.raises(
+        ValueError, match="allowed: inglehart_welzel, inglehart_welzel_factor, vsm13, vsm13_cat or a .yaml file"
+    ):
         load_survey("vsm14")

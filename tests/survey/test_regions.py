@@ -1,11 +1,10 @@
-import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from cultural_sp.survey.instrument import DATA, load_survey
+from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.regions import load_region, region_codes, vintages
 
 CONF = Path(__file__).parents[2] / "conf" / "region"
@@ -81,7 +80,7 @@ def test_one_option_for_every_country_with_six_scores(survey):
 
 
 def test_table_is_clean(survey):
-    rows = list(csv.DictReader((DATA / survey.targets).open(encoding="utf-8")))
+    rows = survey.targets.rows
     assert len({(r["vintage"], r["iso_alpha2"]) for r in rows}) == len(rows) == 456
     assert vintages(survey) == ["matrix_2015", "insights_2021", "insights_2022", "culture_factor_2023"]
     scores = [float(r[d]) for r in rows for d in survey.dimensions if r[d]]

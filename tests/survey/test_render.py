@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from cultural_sp.survey.instrument import Scale
 from cultural_sp.survey.render import orders_of, render
 
 
@@ -94,3 +95,12 @@ def test_numbers_of_two_digits_are_refused(toy_survey):
     with pytest.raises(ValueError, match=r"at most 9 options, because 10 begins like 1; toy has more in a; use survey"):
         number(survey)
     assert render(survey, 0, scoring="label", layout="", order="none", calibrate=False).questions[0].options[9] == " j"
+
+
+def test_labels_of_which_one_begins_another_are_refused(toy_survey):
+    ten = Scale("points", tuple(str(i) for i in range(1, 11)), "")
+    survey = replace(toy_survey, items=(replace(toy_survey.items[0], scale=ten), *toy_survey.items[1:]))
+    with pytest.raises(
+        ValueError, match=r"^[^\n]*as '1' does '10' in scale points of toy; name the points in words[^\n]*$"
+    ):
+        render(survey, 0, scoring="label", layout="", order="none", calibrate=False)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -16,7 +18,8 @@ def means(**codes):
 
 
 def scores(survey, item_means, constant=50.0):
-    return dict(zip(survey.dimension_names, dimension_scores(survey, item_means, constant), strict=True))
+    survey = dataclasses.replace(survey, scoring=survey.scoring.with_constant(constant))
+    return dict(zip(survey.dimension_names, dimension_scores(survey, item_means), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +61,7 @@ def test_equal_answers_everywhere_score_the_constant(survey, constant, code):
     ("dimension", "extreme"), [("PDI", 240), ("IDV", 280), ("MAS", 280), ("UAI", 260), ("LTO", 260), ("IVR", 300)]
 )
 def test_raw_ranges(survey, dimension, extreme):
-    weights = survey.weights()[NAMES.index(dimension)]
+    weights = survey.scoring.weights[NAMES.index(dimension)]
     highest, lowest = np.where(weights > 0, 5.0, 1.0), np.where(weights > 0, 1.0, 5.0)
     assert scores(survey, highest, 0.0)[dimension] == extreme
     assert scores(survey, lowest, 0.0)[dimension] == -extreme
@@ -84,11 +87,11 @@ def test_a_missing_answer_spoils_only_its_own_index(survey):
 
 def test_batches_are_scored_row_by_row(survey):
     batch = np.stack([means(), means(m07=4.0)])
-    found = dimension_scores(survey, batch, 50.0)
+    found = dimension_scores(survey, batch)
     assert found.shape == (2, 6)
     assert found[1, 0] - found[0, 0] == 35
 
 
 def test_a_wrong_number_of_items_is_refused(survey):
     with pytest.raises(ValueError, match=r"vsm13 has 24 items, got means of shape \(6,\)"):
-        dimension_scores(survey, np.ones(6), 50.0)
+        dimension_scores(survey, np.ones(6))

@@ -6,12 +6,13 @@ from cultural_sp.survey.statements import POLES, Statement, load_statements, sta
 GOOD = "PDI:\n  high: [Obey., Know your place.]\n  low: [All are equal.]\n"
 
 
-def test_the_shipped_statements_have_both_poles_of_every_dimension_in_equal_numbers():
-    statements = load_statements("vsm13")
-    survey = load_survey("vsm13")
+@pytest.mark.parametrize("name", ["vsm13", "inglehart_welzel"])
+def test_the_shipped_statements_have_both_poles_of_every_dimension_in_equal_numbers(name):
+    statements = load_statements(name)
+    survey = load_survey(name)
     cells = [(s.dimension, s.pole) for s in statements]
     assert {cell: cells.count(cell) for cell in cells} == {(d, p): 3 for d in survey.dimension_names for p in POLES}
-    assert available() == ["vsm13", "vsm13_cat"]  # they are no instrument
+    assert len(available()) == 4  # they are no instrument
 
 
 def test_the_shipped_statements_repeat_no_text_of_the_survey():
@@ -57,7 +58,9 @@ def test_a_malformed_file_is_refused_in_one_line(tmp_path, case):
 
 
 def test_unknown_names_and_missing_files_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="soft_prompt.statements='wvs' is unknown; allowed: vsm13 or a .yaml file"):
+    with pytest.raises(
+        ValueError, match="soft_prompt.statements='wvs' is unknown; allowed: inglehart_welzel, vsm13 or a .yaml file"
+    ):
         load_statements("wvs")
     with pytest.raises(ValueError, match="none.yaml: can't read the file .No such file"):
         load_statements(str(tmp_path / "none.yaml"))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cultural_sp.analysis.tables import report
 from cultural_sp.analysis.weights import weights_summary
 from cultural_sp.checkpoint import Kept, kept_validity
-from cultural_sp.conclude import Found, final_knowledge, final_scores, save_result, save_solution
+from cultural_sp.conclude import Found, final_answers, final_knowledge, final_scores, save_result, save_solution
 from cultural_sp.config import AlignConfig
 from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
@@ -27,7 +27,7 @@ from cultural_sp.interrupt import stop_if_asked
 from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
 from cultural_sp.provenance import provenance
-from cultural_sp.results import Answers, Knowledge, KnowledgeScore, Result
+from cultural_sp.results import Answers, Knowledge, KnowledgeScore, OpenAnswer, Result
 from cultural_sp.run_folder import empty, hold, region_folders, run_folder, skip_finished, write_config
 from cultural_sp.search.archive import Archive, find_journals, read_archive
 from cultural_sp.search.journal import JOURNAL, Journal
@@ -154,6 +154,10 @@ def _run(
     if questions is not None:
         with _timed(clock, "knowledge"):
             knowledge = final_knowledge(examiner, questions, space, regions, found, scores, known)
+    written: dict[str, list[OpenAnswer]] = {}
+    if config.open_questions:
+        with _timed(clock, "open_questions"):
+            written = final_answers(lm, space, regions, found, config.soft_prompt.placement)
     after = weights_hash(lm.model)
     assert after == before, "a weight of the frozen model changed"
     origin = provenance(
@@ -175,12 +179,15 @@ def _run(
             },
             model=config.model.name_or_path,
             seed=config.seed,
+            unit=survey.unit,
+            published_range=survey.published_range,
             evaluations=config.optimizer.budget,
             optimizer=config.optimizer.kind,
             note=config.model.note,
             scores=scores[region.code],
             validity=validity,
             knowledge=knowledge.get(region.code),
+            open_answers=written.get(region.code, []),
             provenance=origin,
             seconds={k: round(v, 1) for k, v in clock.items()},
             joint=[] if config.region.codes is None else [r.code for r in regions],
@@ -192,7 +199,7 @@ def _run(
     ]
     for result in results:
         code = result.region["code"]
-        save_result(folders[code], result, found[code], config.readout.kind)
+        save_result(folders[code], result, found[code], config, survey)
     tracker.finish()
     print(report(results, config.readout.kind))
     if statements and len(results) == 1:

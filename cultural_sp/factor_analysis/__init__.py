@@ -1,0 +1,1 @@
+"""Simulated respondents take a survey, before and after alignment, and their answers are factor analysed."""

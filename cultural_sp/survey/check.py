@@ -1,0 +1,93 @@
+"""Look a survey file over: what it holds, and what would not work with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+
+from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.regions import load_region, region_codes, vintages
+from cultural_sp.survey.scoring import dimension_scores
+from cultural_sp.survey.statements import POLES
+
+MIDDLE = 0.5
+
+
+def overview(survey: Survey) -> str:
+    """A valid survey in a few lines, then what its author should know, a line each.
+
+    Raises:
+        ValueError: in one line, if no region has a score in the default vintage.
+    """
+    reach = reachable(survey)
+    codes = survey.codes()
+    middle = dimension_scores(survey, (np.nanmin(codes, axis=1) + np.nanmax(codes, axis=1)) * MIDDLE)
+    options = Counter(len(item.scale.labels) for item in survey.items)
+    lines = [
+        f"{survey.title} ({survey.name})",
+        f"{len(survey.items)} items with {survey.n_wordings} wordings each; options: "
+        + ", ".join(f"{n} ({count} items)" for n, count in sorted(options.items())),
+        f"scoring: {survey.scoring.kind}, in {survey.unit}",
+    ]
+    for k, (name, weights) in enumerate(survey.dimensions.items()):
+        lines.append(
+            f"  {name}: {len(weights)} items; answers can reach {reach[k, 0]:.4g} to {reach[k, 1]:.4g}, in the "
+            f"middle of every scale is {middle[k]:.4g}"
+        )
+    counts = [f"{v} ({len(region_codes(survey, v))} complete)" for v in vintages(survey)]
+    lines.append(f"targets: {', '.join(counts)}; default {survey.default_vintage}")
+    return "\n".join([*lines, *(f"note: {note}" for note in notes(survey))])
+
+
+def reachable(survey: Survey) -> np.ndarray:
+    """Lowest and highest score [K, 2] that answers can give."""
+    low, high = np.nanmin(survey.codes(), axis=1), np.nanmax(survey.codes(), axis=1)
+    weights, constants = survey.scoring.weights, survey.scoring.constants
+    ends = [np.where(weights > 0, a, b) for a, b in ((low, high), (high, low))]
+    return np.stack([(weights * end).sum(axis=1) + constants for end in ends], axis=1)
+
+
+def notes(survey: Survey) -> list[str]:
+    """What a valid survey lacks or leaves out of reach.
+
+    Raises:
+        ValueError: in one line, if the default vintage isn't in the targets.
+    """
+    found = []
+    if survey.default_vintage not in vintages(survey):
+        raise ValueError(
+            f"default_vintage={survey.default_vintage!r} is not in the targets; allowed: {', '.join(vintages(survey))}"
+        )
+    if survey.n_wordings < 2:
+        found.append("one wording: nothing is held out, so a run can't show whether an alignment carries over")
+    lacking = [d for d in survey.dimensions if set(survey.poles.get(d) or {}) != set(POLES)]
+    if lacking:
+        found.append(f"no pole personas for {', '.join(lacking)}: runs need validity=false")
+    used = {item for weights in survey.dimensions.values() for item in weights}
+    unused = [item for item in survey.item_ids if item not in used]
+    if unused:
+        found.append(f"items that measure no dimension: {', '.join(unused)}")
+    long = [item.id for item in survey.items if len(item.scale.labels) > 9]
+    if long:
+        found.append(
+            f"more than nine options in {', '.join(long)}: only survey.scoring=label takes it; label fewer points, with codes"
+        )
+    begun = [f"{a!r} begins {b!r}" for scale in dict.fromkeys(i.scale for i in survey.items) for a, b in scale.begun()]
+    if begun:
+        found.append(f"{begun[0]}: only survey.scoring=number takes it, up to nine options; name the points in words")
+    thin = [d for d, weights in survey.dimensions.items() if len(weights) < 3]
+    if thin:
+        found.append(
+            f"fewer than three items for {', '.join(thin)}: factor analysis of this dimension alone isn't identified"
+        )
+    reach = reachable(survey)
+    for k, name in enumerate(survey.dimensions):
+        beyond = [
+            code
+            for code in region_codes(survey, survey.default_vintage)
+            if not reach[k, 0] <= load_region(survey, code).target[k] <= reach[k, 1]
+        ]
+        if beyond:
+            found.append(f"{name}: no answers reach the target of {', '.join(beyond)}")
+    return found

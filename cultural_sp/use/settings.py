@@ -1,0 +1,106 @@
+"""Under which settings a soft prompt is used: those of its run, but for what the command line says. Loads no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from cultural_sp.config import ModelConfig
+from cultural_sp.results import Result, load_result
+from cultural_sp.run_folder import CONFIG, RESULT
+
+INHERITED = ("model", "survey", "readout", "objective", "seed")
+
+
+def run_of(path: str) -> tuple[Path, Path] | None:
+    """The folder with the result, and the one with the config, of the run whose soft prompt ``path`` holds; None if none.
+
+    They differ in joint runs only.
+    """
+    folder = Path(path).expanduser().resolve().parent
+    for above in (folder, folder.parent):
+        if (above / CONFIG).is_file():
+            return folder, above
+    return None
+
+
+def result_of(path: str) -> Result | None:
+    """The result of that run; None if there is none, or none yet.
+
+    Raises:
+        ValueError: in one line, if it can't be read.
+    """
+    run = run_of(path)
+    return load_result(run[0] / RESULT) if run is not None and (run[0] / RESULT).is_file() else None
+
+
+def inherit(config: DictConfig) -> DictConfig:
+    """The composed config with the settings of the run that ``soft_prompt.path`` belongs to, below those of the command line.
+
+    A soft prompt of no run brings its base model along, if PEFT wrote it down. Number of virtual tokens and placement
+    are its own in any case.
+
+    Raises:
+        ValueError: in one line, if there is no soft prompt or nothing says which model it is for.
+    """
+    path = config.soft_prompt.path
+    if not path:
+        return config
+    from cultural_sp.lm.soft_prompt import peft_settings, read_soft_prompt  # brings torch
+
+    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    keys = [str(override.key_or_group) for override in overrides]
+    prompt, placement = read_soft_prompt(path)
+    run = run_of(path)
+    if run is not None:
+        inherited = _of_run(*run, path)
+    elif {"model", "model.name_or_path"} & set(keys):
+        inherited = {}
+    else:
+        inherited = {"model": _base_model(path, peft_settings(path))}
+    merged: Any = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    with open_dict(merged):
+        for group, values in inherited.items():
+            if group not in keys:
+                merged[group] = {**config[group], **values} if isinstance(values, dict) else values
+        merged.soft_prompt.n_tokens, merged.soft_prompt.placement = len(prompt), placement
+    for key in keys:
+        if "." in key and key.split(".")[0] not in keys:
+            OmegaConf.update(merged, key, OmegaConf.select(config, key), force_add=True)
+    return DictConfig(OmegaConf.merge(config, merged))
+
+
+def _of_run(folder: Path, above: Path, path: str) -> dict[str, Any]:
+    """What the run says of each inherited group."""
+    try:
+        there: Any = OmegaConf.to_container(OmegaConf.load(above / CONFIG), resolve=True)
+        settings = {name: there[name] for name in INHERITED}
+        region = dict(there["region"])
+    except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
+        raise ValueError(
+            f"soft_prompt.path={path}: {above / CONFIG} is no config of this program ({' '.join(str(error).split())}); copy the "
+            "soft_prompt folder elsewhere and give model=, region= and survey= instead"
+        ) from error
+    if folder != above:  # of a joint run, one region's
+        region.update(code=folder.name, codes=None)
+    return {**settings, "region": region}
+
+
+def _base_model(path: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings of the model that PEFT wrote down."""
+    name = settings.get("base_model_name_or_path")
+    if not name or " + " in name:
+        says = f"names {name}, a model with an adapter" if name else "names no base model"
+        raise ValueError(
+            f"soft_prompt.path={path} {says}, and belongs to no run of this program; say which model it is for with model= or "
+            "model.name_or_path= and model.adapter="
+        )
+    plain = OmegaConf.to_container(OmegaConf.structured(ModelConfig))
+    assert isinstance(plain, dict)
+    return {**{str(k): v for k, v in plain.items()}, "name_or_path": name, "revision": settings.get("revision")}
