@@ -7,7 +7,7 @@ ARGS ?=
 PROFILE ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help install run reproduce-paper bench study test test-fast lint format clean
+.PHONY: help install run reproduce-paper bench study test test-fast lint audit format clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -35,6 +35,11 @@ lint: install ## format check, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+audit: install ## compare the pinned versions with known vulnerabilities (network needed)
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet pip-audit
+	$(VENV)/audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip
 
 format: install ## rewrite the code in the house format
 	$(BIN)/ruff format .

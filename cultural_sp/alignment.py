@@ -142,6 +142,7 @@ def _run(
         by_chance = search("random_search", [RandomSearch(config.optimizer, space.dim)])
     with _timed(clock, "search"):
         best = search("aligned", _optimizers(config, space.dim, len(regions)), archive)
+    journal.end()
 
     found = {r.code: Found(by_chance[r.code], best[r.code]) for r in regions}
     folders = region_folders(config)

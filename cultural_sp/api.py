@@ -12,7 +12,8 @@ from hydra.core.global_hydra import GlobalHydra
 from numpy.typing import NDArray
 
 from cultural_sp.alignment import align as run_alignment
-from cultural_sp.config import AlignConfig, ModelConfig, SurveyConfig, build, config_folder, register
+from cultural_sp.build import build
+from cultural_sp.config import AlignConfig, ModelConfig, SurveyConfig, config_folder, register
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.load import load_model as load_configured
 from cultural_sp.lm.readout import make_readout
@@ -174,7 +175,7 @@ def _composed(overrides: list[str]) -> AlignConfig:
     Raises:
         ValueError: in one line, for an override that doesn't fit.
     """
-    from cultural_sp.cli import BAD_INPUT, one_line
+    from cultural_sp.messages import BAD_INPUT, one_line
 
     register()
     before = GlobalHydra.instance().hydra  # a notebook may have its own

@@ -23,7 +23,7 @@ def kept_validity(path: Path, check: Callable[[], Validity]) -> Validity:
         try:
             with using(path):
                 return read_validity(json.loads(path.read_text(encoding="utf-8")))
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise ValueError(
                 f"{path} is no validity check of this program ({error}); delete it, or {WAY_OUT}"
             ) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Collection
 
 
@@ -13,6 +15,21 @@ def one_of(key: str, value: str, allowed: Collection[str]) -> None:
 
 def check_in_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
     """Raise a ValueError that names ``key``, ``value`` and the legal range if the value lies outside it."""
-    if not low <= value <= high:
+    if not (low <= value <= high and math.isfinite(value)):
         bound = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
         raise ValueError(f"{key}={value} is out of range; give a number {bound}")
+
+
+def check_above_zero(key: str, value: float) -> None:
+    """Raise a ValueError that names ``key`` and ``value`` if the value isn't a finite number above 0."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{key}={value} is out of range; give a number above 0")
+
+
+def plain_name(key: str, *values: str | None) -> None:
+    """Raise a ValueError that names ``key`` and the value if one of the values can't be the name of one folder."""
+    for value in values:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
+            raise ValueError(
+                f"{key}={value!r} is not allowed; use at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
+            )

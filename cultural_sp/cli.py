@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf.errors import OmegaConfBaseException
 
-from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, register
+from cultural_sp.build import build
+from cultural_sp.config import AlignConfig, config_folder, register
 from cultural_sp.files import RESUME
 from cultural_sp.interrupt import PeerLostError, Stopped, stop_on_signals
+from cultural_sp.messages import BAD_INPUT, one_line
 from cultural_sp.run_folder import run_folder, skip_finished
 from cultural_sp.shared import PROCESS
 from cultural_sp.sweep import Announce, Done, Sweep
 from cultural_sp.sweep_summary import reported
-
-BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException)
 
 
 def main(
@@ -79,6 +76,7 @@ def main(
 
     entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(run)
     try:
+        _check_flags()
         with stop_on_signals(), reported(sweep, failed):
             entry()
     except BAD_INPUT as error:
@@ -92,24 +90,19 @@ def main(
         sys.exit(2)
 
 
-def one_line(error: BaseException, root: type = AlignConfig) -> str:
-    """An error's message as one line, with the cause Hydra hides behind it and without the internals it shows."""
-    text = str(error)
-    cause = error.__cause__
-    if isinstance(cause, OmegaConfBaseException) and str(cause) not in text:
-        text = f"{text}: {cause}"
-    unknown = re.match(r"Could not override '([^']+)'", text)
-    if unknown:
-        parent, _, _ = unknown[1].rpartition(".")
-        schema = GROUPS.get(parent, root)
-        allowed = ", ".join(f.name for f in dataclasses.fields(schema))
-        return f"unknown key {unknown[1]}; allowed{' in ' + parent if parent in GROUPS else ''}: {allowed}"
-    plugin = re.search(r"Could not (?:find|load) 'hydra/launcher/(joblib|submitit)", text)
-    if plugin:
-        extra = {"joblib": "joblib", "submitit": "slurm"}[plugin[1]]
-        return f"hydra/launcher: the {plugin[1]} launcher is not installed; pip install 'cultural-sp[{extra}]'"
-    text = re.split(r"\s*Config search path:|\s+full_key:|\s+reference_type=|\s+object_type=", text)[0]
-    return " ".join(text.split())
+def _check_flags() -> None:
+    """Refuse flags that Hydra doesn't have; it would print its whole usage.
+
+    Raises:
+        ValueError: in one line.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise ValueError(f"{message}; write options of a run as key=value, and see --hydra-help for flags")
+
+    parser = get_args_parser()
+    parser.error = refuse  # type: ignore[method-assign]
+    parser.parse_args()
 
 
 def align_main() -> None:

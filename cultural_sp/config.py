@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, OmegaConf
+from omegaconf import MISSING
 
-from cultural_sp.checks import check_in_range, one_of
+from cultural_sp.checks import check_above_zero, check_in_range, one_of, plain_name
 from cultural_sp.knowledge.config import KnowledgeConfig
 from cultural_sp.search.settings import DE_SETTINGS, OPTIMIZERS, check_settings
 from cultural_sp.tracking.config import TrackerConfig
@@ -29,6 +29,7 @@ class ModelConfig:
     revision: str | None = None
     """Branch, tag or commit of a hub model."""
     dtype: str = "float32"
+    """float32, bfloat16 or float16, whatever the files have."""
     device: str = "auto"
     """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
     device_map: str | None = None
@@ -58,8 +59,8 @@ class ModelConfig:
             check_in_range("model.batch_size", self.batch_size, 1)
         if self.device_map is not None:
             one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
-        if self.memory_gib is not None and not self.memory_gib > 0:
-            raise ValueError(f"model.memory_gib={self.memory_gib} is out of range; give a number above 0, or null")
+        if self.memory_gib is not None:
+            check_above_zero("model.memory_gib", self.memory_gib)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise ValueError(f"model.device={self.device!r} is not allowed; choose auto, cpu, cuda, cuda:N or mps")
         if not self.name_or_path.strip():
@@ -84,7 +85,9 @@ class RegionConfig:
     """Edition of the target table; null takes the survey's default. Never mixed within one target."""
 
     def __post_init__(self) -> None:
-        """Check that one region or several are given, not both."""
+        """Check that one region or several are given, not both; codes and vintage become names of folders."""
+        plain_name("region.code", self.code)
+        plain_name("region.vintage", self.vintage)
         if (self.code == JOINT) != (self.codes is not None):
             raise ValueError(
                 f"region.codes={self.codes} does not go with region.code={self.code}; choose region=joint for several regions "
@@ -96,6 +99,7 @@ class RegionConfig:
             raise ValueError(
                 f"region.codes={self.codes} is not allowed; give a list of ISO codes such as [sa,us], or all"
             )
+        plain_name("region.codes", *self.codes)
         lower = [code.lower() for code in self.codes]
         twice = sorted({code for code in lower if lower.count(code) > 1})
         if twice:
@@ -191,8 +195,7 @@ class SoftPromptConfig:
         one_of("soft_prompt.placement", self.placement, PLACEMENTS)
         one_of("soft_prompt.space", self.space, ("projection", "full", "statements", "poles"))
         check_in_range("soft_prompt.dim", self.dim, 1)
-        if not self.scale > 0:
-            raise ValueError(f"soft_prompt.scale={self.scale} is out of range; give a number above 0")
+        check_above_zero("soft_prompt.scale", self.scale)
         if (self.space in ("statements", "poles")) != (self.statements is not None):
             raise ValueError(
                 f"soft_prompt.statements={self.statements} does not go with soft_prompt.space={self.space}; choose "
@@ -224,6 +227,7 @@ class OptimizerConfig:
     warm_start: Any = None
     """Folders of earlier runs, or above several: what they evaluated is offered to the search, but not to the baseline."""
     seed: int = 0
+    """Of the optimizer's draws; follows the run's seed."""
     max_failed_share: float = 0.5
     """End the run if more than this share of a search's evaluations has no loss."""
 
@@ -259,6 +263,8 @@ class ObjectiveConfig:
         one_of("objective.kind", self.kind, ("l1", "squared"))
         check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
         check_in_range("objective.argmax_weight", self.argmax_weight, 0)
+        if self.constant is not None:
+            check_in_range("objective.constant", self.constant, -10_000, 10_000)
 
 
 @dataclass
@@ -279,6 +285,7 @@ class AlignConfig:
     seed: int = 0
     """Seed of everything random; optimizer.seed follows it."""
     output_dir: str = "outputs"
+    """Folder above all runs."""
     overwrite: bool = False
     """Delete what the run folder holds and start anew; without it an unfinished run goes on."""
     validity: bool = True
@@ -289,10 +296,7 @@ class AlignConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         check_in_range("seed", self.seed, 0, 2**32 - 1)
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", self.name):
-            raise ValueError(
-                f"name={self.name!r} is not allowed; use letters, digits, '.', '_' and '-', starting with a letter"
-            )
+        plain_name("name", self.name)
 
 
 GROUPS: dict[str, type] = {
@@ -321,28 +325,3 @@ def config_folder() -> Path:
     package = Path(__file__).parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
-
-
-Schema = TypeVar("Schema")
-
-
-def build(config: Any, schema: type[Schema]) -> Schema:
-    """Typed, checked object of a composed Hydra config, such as :class:`AlignConfig`.
-
-    Raises:
-        ValueError: if a key is unknown or a value out of range; OmegaConf's own errors for types and missing values.
-    """
-    _no_unknown_keys(config, schema)
-    built = OmegaConf.to_object(config)
-    assert isinstance(built, schema)
-    return built
-
-
-def _no_unknown_keys(config: Any, schema: Any, prefix: str = "") -> None:
-    """Refuse keys that ``+key=value`` added: nothing would read them."""
-    allowed = [f.name for f in fields(schema)]
-    for key in config:
-        if key not in allowed:
-            raise ValueError(f"unknown key {prefix}{key}; allowed: {', '.join(allowed)}")
-        if not prefix and key in GROUPS and config[key] is not None:
-            _no_unknown_keys(config[key], GROUPS[key], f"{key}.")

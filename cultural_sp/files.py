@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -14,6 +15,7 @@ from safetensors import SafetensorError
 
 WAY_OUT = "choose another name=, or replace it with overwrite=true"
 CHECKSUM = "crc32"
+_TAIL = f'"{CHECKSUM}": "%08x"}}\n'.encode()  # of a line
 RESUME = "the same command, without overwrite=true, goes on from what is saved"
 
 
@@ -41,11 +43,14 @@ def write_text(path: Path, text: str) -> None:
     """
     scratch = path.with_suffix(".tmp")
     with using(path):
-        with scratch.open("w", encoding="utf-8") as handle:
-            handle.write(text)
-            handle.flush()
-            os.fsync(handle.fileno())
-        scratch.replace(path)
+        try:
+            with scratch.open("w", encoding="utf-8") as handle:
+                handle.write(text)
+                handle.flush()
+                os.fsync(handle.fileno())
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
 
 
 def read_lines(content: bytes) -> tuple[list[dict[str, Any]], list[int], str]:
@@ -57,14 +62,16 @@ def read_lines(content: bytes) -> tuple[list[dict[str, Any]], list[int], str]:
     """
     records: list[dict[str, Any]] = []
     ends = [0]
-    for line in content.splitlines(keepends=True):
+    for line in BytesIO(content):  # unlike splitlines it doesn't hold all of a large file twice
         try:
             record = json.loads(line)
             if not isinstance(record, dict):
                 raise ValueError("not a JSON object")
-            record.pop(CHECKSUM, None)
-            if line != _line(record):
+            if not _as_written(line):
                 raise ValueError("its checksum is wrong")
+            del record[CHECKSUM]
+        except RecursionError:
+            return records, ends, "nested too deep"
         except ValueError as error:
             return records, ends, str(error)
         records.append(record)
@@ -132,7 +139,13 @@ class JsonLines:
         )
 
 
+def _as_written(line: bytes) -> bool:
+    """Whether a line has the checksum of what stands before it, and nothing else behind that."""
+    body = line[: -len(_TAIL % 0)]
+    return line == body + _TAIL % crc32(body.removesuffix(b", ") + b"}")
+
+
 def _line(record: dict[str, Any]) -> bytes:
     """A record as it stands in the file, with the checksum of all before it."""
-    text = json.dumps(record, allow_nan=False)
-    return json.dumps({**record, CHECKSUM: f"{crc32(text.encode()):08x}"}, allow_nan=False).encode() + b"\n"
+    body = json.dumps(record, allow_nan=False).encode()
+    return body[:-1] + (b", " if record else b"") + _TAIL % crc32(body)

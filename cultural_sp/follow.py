@@ -81,7 +81,7 @@ class Follower:
                         break
                     self._take(json.loads(line))
                     self._read += len(line)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError:  # replaced by a longer one: from its start, next time
             self._read = sys.maxsize

@@ -261,5 +261,5 @@ def load_result(path: Path | str) -> Result:
             "open_answers": [OpenAnswer(**answer) for answer in raw.get("open_answers", [])],
         }
         return Result(**{**raw, **parts, "validity": validity, "knowledge": knowledge})
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error

@@ -67,7 +67,10 @@ def skip_finished(config: AlignConfig) -> list[Result] | None:
     if config.overwrite:
         return None
     files = [there / RESULT for there in region_folders(config).values()]
-    results = [load_result(file) for file in files if file.is_file()]
+    try:
+        results = [load_result(file) for file in files if file.is_file()]
+    except ValueError as error:
+        raise ValueError(f"{error}; {WAY_OUT}") from error
     differ = _differences(folder / CONFIG, config)
     for result in results:  # config.yaml may have been edited or lost
         there = {"config_hash": result.provenance.get("config_hash")}
@@ -145,7 +148,7 @@ def _differences(path: Path, config: AlignConfig) -> str:
         return ""
     try:
         there = content(_plain(OmegaConf.load(path)))
-    except (OSError, yaml.YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is no config of this program ({' '.join(str(error).split())}); {WAY_OUT}") from error
     return differences(there, content(_plain(OmegaConf.structured(config))))
 

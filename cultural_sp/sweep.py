@@ -16,6 +16,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.files import write_text
 
@@ -77,9 +78,9 @@ class Sweep:
 
     def start(self, config: DictConfig) -> None:
         """Hydra starts a sweep with this config, which has the launcher's settings and the overrides as they were typed."""
-        typed = "\n".join([self.program, *sorted(config.hydra.overrides.task)])
+        typed = "\n".join([self.program, *sorted(_typed(config.hydra))])
         digest = hashlib.sha256(typed.encode()).hexdigest()[:8]
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", str(OmegaConf.select(config, "name")))
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", str(_value(config, "name")))
         self.summary = Path(config.hydra.sweep.dir).absolute() / f"{name}-{digest}.csv"  # the same for the same sweep
         self._jobs = self.summary.with_suffix(f".{uuid.uuid4().hex[:8]}")  # another one for every start of it
         with suppress(OSError):  # Hydra makes the folder around it next, and says what is wrong there
@@ -95,11 +96,11 @@ class Sweep:
         hydra = HydraConfig.get()
         outcome = Outcome(
             job=hydra.job.num if self.summary else 0,
-            overrides=list(hydra.overrides.task),
-            region=OmegaConf.select(config, "region.code"),
-            seed=OmegaConf.select(config, "seed"),
-            model=OmegaConf.select(config, "model.name_or_path"),
-            readout=OmegaConf.select(config, "readout.kind"),
+            overrides=_typed(hydra),
+            region=_value(config, "region.code"),
+            seed=_value(config, "seed"),
+            model=_value(config, "model.name_or_path"),
+            readout=_value(config, "readout.kind"),
         )
         self._write(outcome)
         try:
@@ -129,6 +130,20 @@ class Sweep:
     def forget(self) -> None:
         """Delete the files of the jobs."""
         shutil.rmtree(self._jobs, ignore_errors=True)
+
+
+def _typed(hydra: Any) -> list[str]:
+    """The overrides of the command line as they were typed, with references to other keys unresolved."""
+    plain: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    return [str(override) for override in plain]
+
+
+def _value(config: DictConfig, key: str) -> Any:
+    """A value of a composed config; None where it can't be had, which the job itself will complain about."""
+    try:
+        return OmegaConf.select(config, key)
+    except (OmegaConfBaseException, AttributeError):  # the latter if a whole group was taken out
+        return None
 
 
 class Announce(Callback):

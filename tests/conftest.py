@@ -1,3 +1,4 @@
+import gc
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -16,6 +17,7 @@ from cultural_sp.lm.load import load_model
 from cultural_sp.survey.instrument import DATA, load_survey
 
 torch.set_num_threads(1)
+gc.freeze()  # runs in this process collect garbage when they let a model go; what was imported would be most of the work
 
 SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 TEMPLATE = (

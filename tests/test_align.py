@@ -1,17 +1,33 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from runs import call
+from runs import Run, call, folder_of
 
 from cultural_sp import cli
+from cultural_sp.analysis.figures import save_figures
 from cultural_sp.analysis.tables import OPTIMIZERS
 from cultural_sp.results import ICL, METHODS, load_result
 from cultural_sp.search.journal import read_journal
+
+pytestmark = pytest.mark.usefixtures("no_figures")
+
+
+SMALL = [
+    "optimizer.budget=10",
+    "optimizer.population=5",
+    "soft_prompt.n_tokens=3",
+    "soft_prompt.dim=4",
+    "validity=false",
+    "readout.report_generate=false",
+    "open_questions=false",
+]
 
 
 @pytest.fixture
@@ -21,20 +37,25 @@ def tiny_run(tiny_folder, toy_survey_file, tmp_path):
         f"model.name_or_path={tiny_folder}",
         f"survey.instrument={toy_survey_file}",
         f"output_dir={tmp_path / 'outputs'}",
-        "optimizer.budget=10",
-        "optimizer.population=5",
-        "soft_prompt.n_tokens=3",
-        "soft_prompt.dim=4",
-        "validity=false",
-        "readout.report_generate=false",
-        "open_questions=false",
+        *SMALL,
     ]
+
+
+@pytest.fixture(scope="module")
+def plain(tiny_folder, toy_survey_file, tmp_path_factory):
+    """Folder of such a run; only to be read."""
+    output = tmp_path_factory.mktemp("plain")
+    mine = [*SMALL, f"model.name_or_path={tiny_folder}", f"survey.instrument={toy_survey_file}", f"output_dir={output}"]
+    code, _, errors = Run(mine, output / "log").end()
+    assert code == 0, errors
+    return folder_of(output)
 
 
 FULL = ["survey.instrument=vsm13", "validity=true", "readout.report_generate=true", "open_questions=true"]
 
 
 def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, tmp_path):
+    monkeypatch.setattr("cultural_sp.conclude.save_figures", save_figures)
     code, out, _ = call(monkeypatch, capsys, *tiny_run, *FULL, "region=jp", "seed=3")
     assert code == 0
     folder = tmp_path / "outputs" / "align" / "jp" / "tiny" / "seed-3"
@@ -85,18 +106,16 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
     assert journal[0]["loss"] == pytest.approx(result.score("start").loss, abs=1e-3)
 
 
-def test_the_same_command_gives_the_same_numbers(monkeypatch, capsys, tiny_run, tmp_path):
-    results = []
-    for name in ("one", "two"):
-        code, _, err = call(monkeypatch, capsys, *tiny_run, f"name={name}")
-        assert code == 0, err
-        results.append(load_result(next((tmp_path / "outputs" / name).rglob("result.json"))))
-    assert results[0].scores == results[1].scores
+def test_the_same_command_gives_the_same_numbers(monkeypatch, capsys, tiny_run, plain, tmp_path):
+    code, _, err = call(monkeypatch, capsys, *tiny_run)
+    assert code == 0, err
+    assert (
+        load_result(folder_of(tmp_path / "outputs") / "result.json").scores == load_result(plain / "result.json").scores
+    )
 
 
-def test_a_saved_prompt_scores_the_same_when_loaded_as_the_start(monkeypatch, capsys, tiny_run, tmp_path):
-    assert call(monkeypatch, capsys, *tiny_run, "name=first")[0] == 0
-    first = next((tmp_path / "outputs" / "first").rglob("result.json"))
+def test_a_saved_prompt_scores_the_same_when_loaded_as_the_start(monkeypatch, capsys, tiny_run, plain, tmp_path):
+    first = plain / "result.json"
     again = [*tiny_run, "name=second", "soft_prompt.init=file", f"soft_prompt.path={first.parent / 'soft_prompt'}"]
     assert call(monkeypatch, capsys, *again)[0] == 0
     second = load_result(next((tmp_path / "outputs" / "second").rglob("result.json")))
@@ -127,7 +146,7 @@ def test_numbered_options_in_every_order(monkeypatch, capsys, tiny_run, tmp_path
 
 
 @pytest.mark.parametrize(("kind", "label"), OPTIMIZERS.items())
-def test_every_optimizer_runs_goes_on_and_is_named(monkeypatch, capsys, tiny_run, no_figures, tmp_path, kind, label):
+def test_every_optimizer_runs_goes_on_and_is_named(monkeypatch, capsys, tiny_run, tmp_path, kind, label):
     code, out, err = call(monkeypatch, capsys, *tiny_run, f"optimizer={kind}", "model.batch_size=5")
     assert code == 0, err
     assert f"aligned ({label})" in out
@@ -144,7 +163,7 @@ def test_every_optimizer_runs_goes_on_and_is_named(monkeypatch, capsys, tiny_run
     assert [r["loss"] for r in read_journal(journal)] == [json.loads(line)["loss"] for line in whole.splitlines()[1:]]
 
 
-def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_figures, tmp_path):
+def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, tmp_path):
     mine = tmp_path / "mine.yaml"
     mine.write_text(
         "PDI: {high: [Obey.], low: [All are equal.]}\nIDV: {high: [I come first.], low: [We come first.]}\n"
@@ -167,7 +186,7 @@ def test_weights_of_statements_can_be_read(monkeypatch, capsys, tiny_run, no_fig
     assert "statements_hash=" in err
 
 
-def test_what_must_be_said_about_a_model_is_said(monkeypatch, capsys, tiny_run, no_figures, tmp_path):
+def test_what_must_be_said_about_a_model_is_said(monkeypatch, capsys, tiny_run, tmp_path):
     code, out, err = call(monkeypatch, capsys, *tiny_run, "model.note='a phantom, no culture'")
     assert code == 0, err
     assert out.count("model: a phantom, no culture") == 2  # before the run and below its table
@@ -198,9 +217,9 @@ def test_the_journal_holds_what_is_searched_and_what_is_reported(monkeypatch, ca
 SA = ["region=sa", "region.vintage=matrix_2015", "optimizer.budget=5"]
 
 
-def test_without_a_soft_prompt_the_placement_does_not_show(monkeypatch, capsys, tiny_run, tmp_path):
-    naive = []
-    for placement in ("prefix", "system", "user"):
+def test_without_a_soft_prompt_the_placement_does_not_show(monkeypatch, capsys, tiny_run, plain, tmp_path):
+    naive = [load_result(plain / "result.json").score("naive")]
+    for placement in ("system", "user"):
         assert call(monkeypatch, capsys, *tiny_run, f"name={placement}", f"soft_prompt.placement={placement}")[0] == 0
         naive.append(load_result(next((tmp_path / "outputs" / placement).rglob("result.json"))).score("naive"))
     assert naive[0] == naive[1] == naive[2]
@@ -215,9 +234,8 @@ def test_missing_targets_are_left_out_and_said(monkeypatch, capsys, tiny_run, tm
     assert result.score("midpoint").loss == pytest.approx((14 + 2) / 2)
 
 
-def test_a_finished_run_is_skipped_and_another_refused(monkeypatch, capsys, tiny_run, tmp_path):
-    assert call(monkeypatch, capsys, *tiny_run)[0] == 0
-    file = next((tmp_path / "outputs").rglob("result.json"))
+def test_a_finished_run_is_skipped_and_another_refused(monkeypatch, capsys, tiny_run, plain, tmp_path):
+    file = Path(shutil.copytree(plain, folder_of(tmp_path / "outputs"))) / "result.json"
     before = file.read_bytes()
     page = file.parent / "report" / "report.html"
     page.write_text("kept")
@@ -250,30 +268,18 @@ def test_a_sweep_runs_every_combination_and_names_bad_jobs(monkeypatch, capsys, 
     assert len(list((tmp_path / "outputs" / "b").rglob("result.json"))) == 1
 
 
-BAD = {
-    "unknown region": (["region=atlantis"], "region/atlantis"),
+BAD = {  # a few of hundreds: see bad_input
     "unknown region code": (["region.code=zz"], "region.code='zz'"),
     "typo in a key": (["regoin=us"], "unknown key regoin; allowed: model, region"),
-    "typo in a group key": (["optimizer.budgett=3"], "unknown key optimizer.budgett; allowed in optimizer: kind"),
-    "negative budget": (["optimizer.budget=-1"], "optimizer.budget=-1"),
-    "not a number": (["optimizer.budget=many"], "optimizer.budget=many"),
+    "missing item": (["survey.questionnaire={tmp}/short.csv"], "lacks: m24"),
     "no poles": (
         ["survey.instrument={tmp}/nopoles.yaml", "validity=true"],
         "no high and low pole persona for PDI, IDV",
-    ),
-    "not a model folder": (["model.name_or_path={tmp}"], "is not a model folder"),
-    "missing item": (["survey.questionnaire={tmp}/short.csv"], "lacks: m24"),
-    "sixth option": (["survey.questionnaire={tmp}/sixth.csv"], "has 6 options"),
-    "no such prompt": (["soft_prompt.init=file", "soft_prompt.path={tmp}"], "can't read adapter_model.safetensors"),
-    "no such statements": (
-        ["soft_prompt=statements", "soft_prompt.statements={tmp}/x.yaml"],
-        "x.yaml: can't read the file",
     ),
     "no probabilities": (
         ["readout=generate", "objective.valid_mass_weight=1"],
         "needs probabilities, which readout=generate",
     ),
-    "broken override": (["region=[us"], "no viable alternative"),
 }
 
 
@@ -283,10 +289,8 @@ def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(
 ):
     overrides, message = BAD[case]
     (tmp_path / "nopoles.yaml").write_text(toy_survey_file.read_text().split("poles:")[0])
-    header = "item,text," + ",".join(f"option_{i}" for i in range(1, 7))
-    rows = [f"m{i:02},Question {i}?" for i in range(1, 25)]
-    (tmp_path / "short.csv").write_text("item,text\n" + "\n".join(rows[:-1]))
-    (tmp_path / "sixth.csv").write_text(header + "\n" + "\n".join(f"{r},a,b,c,d,e,f" for r in rows))
+    rows = [f"m{i:02},Question {i}?" for i in range(1, 24)]
+    (tmp_path / "short.csv").write_text("item,text\n" + "\n".join(rows))
     overrides = ["survey.instrument=vsm13", *(o.format(tmp=tmp_path) for o in overrides)]
     code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
     assert code == 2
@@ -296,9 +300,8 @@ def test_bad_input_is_one_line_and_exit_code_2_and_writes_nothing(
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_soft_prompt_of_the_wrong_shape_is_refused(monkeypatch, capsys, tiny_run, tmp_path):
-    assert call(monkeypatch, capsys, *tiny_run, "name=first")[0] == 0
-    prompt = next((tmp_path / "outputs").rglob("soft_prompt"))
+def test_a_soft_prompt_of_the_wrong_shape_is_refused(monkeypatch, capsys, tiny_run, plain, tmp_path):
+    prompt = plain / "soft_prompt"
     overrides = [
         f"output_dir={tmp_path / 'more'}",
         "soft_prompt.init=file",
@@ -311,15 +314,11 @@ def test_a_soft_prompt_of_the_wrong_shape_is_refused(monkeypatch, capsys, tiny_r
     assert not (tmp_path / "more").exists()
 
 
-def test_a_licensed_questionnaire_becomes_the_tuned_wording(monkeypatch, capsys, tiny_run, tmp_path):
-    rows = "\n".join(f'm{i:02},"My licensed text, number {i}?"' for i in range(1, 25))
+def test_a_licensed_questionnaire_becomes_the_tuned_wording(monkeypatch, capsys, tiny_run, plain, tmp_path):
+    rows = "\n".join(f'{item},"My licensed text, number {i}?"' for i, item in enumerate("abcd"))
     (tmp_path / "mine.csv").write_text("item,text\n" + rows)
-    tiny_run = [*tiny_run, "survey.instrument=vsm13", "optimizer.budget=5"]
-    results = []
-    for name, overrides in (("own", []), ("mine", [f"survey.questionnaire={tmp_path / 'mine.csv'}"])):
-        assert call(monkeypatch, capsys, *tiny_run, f"name={name}", *overrides)[0] == 0
-        results.append(load_result(next((tmp_path / "outputs" / name).rglob("result.json"))))
-    own, mine = results
+    assert call(monkeypatch, capsys, *tiny_run, f"survey.questionnaire={tmp_path / 'mine.csv'}")[0] == 0
+    own, mine = (load_result(x / "result.json") for x in (plain, folder_of(tmp_path / "outputs")))
     assert own.score("naive").item_means != mine.score("naive").item_means
     assert own.score("naive", "held_out_1") == mine.score("naive", "held_out_1")
     assert own.provenance["survey_hash"] != mine.provenance["survey_hash"]
@@ -344,9 +343,8 @@ def test_shell_completion_offers_regions():
     assert {"region=ng", "region=nl", "region=no", "region=nz"} == set(done.stdout.split())
 
 
-def test_result_json_holds_no_nan(monkeypatch, capsys, tiny_run, tmp_path):
-    assert call(monkeypatch, capsys, *tiny_run)[0] == 0
-    text = next((tmp_path / "outputs").rglob("result.json")).read_text()
+def test_result_json_holds_no_nan(plain):
+    text = (plain / "result.json").read_text()
 
     def refuse(constant):
         raise AssertionError(constant)

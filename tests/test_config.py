@@ -4,7 +4,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from cultural_sp.config import GROUPS, AlignConfig, build, config_folder, register
+from cultural_sp.build import build
+from cultural_sp.config import GROUPS, AlignConfig, config_folder, register
 from cultural_sp.inputs import open_survey
 from cultural_sp.provenance import config_hash
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from cultural_sp.checks import check_in_range
+from cultural_sp.checks import check_in_range, plain_name
 from cultural_sp.config import ModelConfig, SurveyConfig
 
 
@@ -16,12 +16,27 @@ class GeometryConfig:
     """Shape of a Llama whose weights are random: the speed of a model without its download."""
 
     hidden_size: int = MISSING
+    """Width H of the embeddings."""
     intermediate_size: int = MISSING
+    """Width inside of the feed-forward layers."""
     layers: int = MISSING
+    """Number of decoder layers."""
     heads: int = MISSING
+    """Number of attention heads."""
     kv_heads: int = MISSING
+    """Number of heads that have keys and values of their own."""
     vocab_size: int = MISSING
     """Raised to the tokenizer's where that has more entries."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        for key in ("hidden_size", "intermediate_size", "layers", "heads", "kv_heads", "vocab_size"):
+            check_in_range(f"geometry.{key}", getattr(self, key), 1)
+        if self.hidden_size % (2 * self.heads) or self.heads % self.kv_heads:
+            raise ValueError(
+                f"geometry.heads={self.heads} does not go with geometry.hidden_size={self.hidden_size} and "
+                f"geometry.kv_heads={self.kv_heads}; give heads of an even width, and a multiple of kv_heads"
+            )
 
 
 @dataclass
@@ -41,11 +56,15 @@ class BenchmarkConfig:
     growth: bool = True
     """Also measure how the cost of the token tree grows."""
     name: str = "bench"
+    """Folder of the tables."""
     seed: int = 0
+    """Of the candidates, and of random weights."""
     output_dir: str = "outputs"
+    """Folder above it."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        plain_name("name", self.name)
         for key in ("n_tokens", "max_new_tokens", "rounds"):
             check_in_range(key, getattr(self, key), 1)
         if self.survey.scoring != "number":

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from cultural_sp.config import AlignConfig, SurveyConfig, build
+from cultural_sp.build import build
+from cultural_sp.config import AlignConfig, SurveyConfig
 from cultural_sp.examine import Examiner
 from cultural_sp.factor_analysis.config import FactorConfig
 from cultural_sp.factor_analysis.kept import KeptAnswers

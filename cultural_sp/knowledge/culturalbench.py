@@ -15,6 +15,7 @@ COLUMNS = {
     "Hard": (*SHARED, "prompt_option"),
 }
 ENDINGS = (".csv", ".parquet")
+AGAIN = "mend the file, or write it anew from the hub's"
 
 
 def load_culturalbench(source: str, revision: str | None = None) -> KnowledgeSet:
@@ -44,7 +45,8 @@ def _local(folder: Path) -> dict[str, Path]:
     }
     if not found:
         raise ValueError(
-            f"knowledge.source={folder} has neither CulturalBench-Easy nor CulturalBench-Hard, as .csv or .parquet"
+            f"knowledge.source={folder} has neither CulturalBench-Easy nor CulturalBench-Hard, as .csv or .parquet; "
+            "give the folder of the downloaded files"
         )
     return found
 
@@ -76,10 +78,12 @@ def _table(path: Path, task: str) -> pd.DataFrame:
     except ImportError as error:
         raise ValueError(f"{path} needs pyarrow; pip install 'cultural-sp[parquet]', or use the .csv file") from error
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read ({' '.join(str(error).split())[:200]})") from error
+        raise ValueError(f"{path} can't be read ({' '.join(str(error).split())[:200]}); {AGAIN}") from error
     lacking = [column for column in COLUMNS[task] if column not in table]
     if lacking:
-        raise ValueError(f"{path} lacks the columns {', '.join(lacking)} of CulturalBench-{task}")
+        raise ValueError(f"{path} lacks the columns {', '.join(lacking)} of CulturalBench-{task}; {AGAIN}")
+    if not len(table):
+        raise ValueError(f"{path} has no questions; {AGAIN}")
     return table
 
 
@@ -88,7 +92,9 @@ def _easy(path: Path) -> tuple[Question, ...]:
     for row in _table(path, "Easy").to_dict("records"):
         letter = row["answer"].strip().upper()
         if letter not in LETTERS:
-            raise ValueError(f"{path}: question_idx {row['question_idx']} has the answer {row['answer']!r}, not A to D")
+            raise ValueError(
+                f"{path}: question_idx {row['question_idx']} has the answer {row['answer']!r}, not A to D; {AGAIN}"
+            )
         options = tuple(row[f"prompt_option_{x.lower()}"].strip() for x in LETTERS)
         right = tuple(x == letter for x in LETTERS)
         questions.append(
@@ -105,7 +111,7 @@ def _hard(path: Path) -> tuple[Question, ...]:
         if len(rows) != len(LETTERS) or None in answers or len(set(rows["prompt_question"])) > 1:
             raise ValueError(
                 f"{path}: question_idx {number} needs four rows of one question with the answers true or false, got "
-                f"{len(rows)} with {', '.join(map(repr, rows['answer']))}"
+                f"{len(rows)} with {', '.join(map(repr, rows['answer']))}; {AGAIN}"
             )
         first = rows.iloc[0]
         options = tuple(option.strip() for option in rows["prompt_option"])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
+from cultural_sp.survey.yaml_file import read_yaml
 
 OWN = Path(__file__).parent / "data" / "own.yaml"
 
@@ -76,16 +77,18 @@ def load_own(path: Path = OWN) -> KnowledgeSet:
         ValueError: in one line naming the file and what is wrong.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
         questions = tuple(_question(i, entry) for i, entry in enumerate(raw["questions"]))
         if not questions:
             raise ValueError("it has no questions")
         return KnowledgeSet(str(raw["name"]), str(raw["title"]), questions, questions)
     except OSError as error:
-        raise ValueError(f"knowledge.source={path}: can't read the file ({error.strerror})") from error
+        raise ValueError(
+            f"knowledge.source={path}: can't read the file ({error.strerror}); give a file like {OWN.name}"
+        ) from error
     except KeyError as error:
         raise ValueError(f"knowledge.source={path}: {error} is missing; compare with {OWN.name}") from error
-    except (yaml.YAMLError, ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"knowledge.source={path}: {reason}; compare with {OWN.name}") from error
 
@@ -93,7 +96,9 @@ def load_own(path: Path = OWN) -> KnowledgeSet:
 def _question(number: int, entry: dict[str, Any]) -> Question:
     texts = [entry["country"], entry["text"], entry["right"], *entry["wrong"], entry["source"]]
     if not all(isinstance(text, str) and text.strip() for text in texts):
-        raise ValueError(f"question {number + 1} needs texts, in quotes where YAML reads something else, got {texts}")
+        raise ValueError(
+            f"question {number + 1} needs texts, in quotes where YAML reads something else, got {reprlib.repr(texts)}"
+        )
     options = list(entry["wrong"])
     if len(options) != 3 or entry["right"] in options or len(set(options)) < 3:
         raise ValueError(f"question {number + 1} needs three different wrong options")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from peft import PeftConfig, PeftType, get_peft_model, load_peft_weights, set_peft_model_state_dict
-from safetensors import SafetensorError
 from transformers import PreTrainedModel
+
+WEIGHTS = "adapter_model.safetensors"
 
 
 @contextmanager
@@ -31,16 +32,22 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         settings = PeftConfig.from_pretrained(str(folder))
         if settings.peft_type != PeftType.LORA:
             raise ValueError(f"it is a {settings.peft_type.value} adapter")
+        if not (folder / WEIGHTS).is_file():  # peft would unpickle a .bin file
+            raise ValueError(f"it has no {WEIGHTS}")
+        given = load_peft_weights(str(folder), device="cpu")
+        odd = [name for name, x in given.items() if not (x.is_floating_point() and x.isfinite().all())]
+        if odd:
+            raise ValueError(f"{odd[0]} holds no floating-point numbers, or some that are not finite")
         settings.base_model_name_or_path = model.name_or_path  # whatever the path was where it was trained
         with quiet():
             adapted: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
         wanted = {name for name, _ in adapted.named_parameters() if "lora_" in name}
-        report = set_peft_model_state_dict(adapted, load_peft_weights(str(folder), device="cpu"))
+        report = set_peft_model_state_dict(adapted, given)
         lacking = sorted(wanted & set(report.missing_keys))
         if lacking or report.unexpected_keys:
             raise ValueError(f"its weights lack {lacking[:3]} and have {report.unexpected_keys[:3]} too many")
         whole: PreTrainedModel = adapted.merge_and_unload()
-    except (OSError, ValueError, TypeError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # whatever peft stumbles over in a damaged file
         reason = " ".join(str(error).split())[:300]
         raise ValueError(
             f"model.adapter={folder} can't be merged into the model; give a folder with adapter_config.json and the weights of a "

@@ -64,7 +64,11 @@ def _obstacle(lm: LanguageModel, tree: TokenTree, n_virtual: int) -> str | None:
 
 
 def _probe(lm: LanguageModel, cached: bool) -> str | None:
-    """Let the model read a small made-up tree both ways: no list of architectures can be complete, their answers can."""
+    """Let the model read a small made-up tree both ways: no list of architectures can be complete, their answers can.
+
+    Raises:
+        ValueError: in one line, if its answers are no numbers.
+    """
     if not lm.model._supports_attention_backend:
         return "its attention function can't be replaced"
     ids = [i * (len(lm.embeddings) - 1) // 24 for i in range(24)]
@@ -85,7 +89,13 @@ def _probe(lm: LanguageModel, cached: bool) -> str | None:
         if should_reduce_batch_size(error):  # out of memory says nothing about the model
             raise
         return f"its attention can't take blocks ({' '.join(str(error).split())[:200]})"
-    difference = float((found - PaddedForward(lm, tree)(prompts)).abs().mean())
+    plain = PaddedForward(lm, tree)(prompts)
+    if plain.isnan().any():
+        raise ValueError(
+            f"{lm.name} gives no numbers; its weights are damaged, or its numbers too large for this model.dtype: check the "
+            "files, and try model.dtype=float32"
+        )
+    difference = float((found - plain).abs().mean())
     if difference <= (1e-3 if lm.embeddings.dtype == torch.float32 else 0.25):
         return None
     return f"it doesn't follow the tree's mask (log-probabilities differ by {difference:.2g})"

@@ -18,7 +18,6 @@ import torch
 from filelock import FileLock
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
-from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
@@ -95,6 +94,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
                 dtype=getattr(torch, config.dtype),
                 attn_implementation=config.attn_implementation,
                 output_loading_info=True,
+                use_safetensors=True,  # other weights are pickles
                 **spread,
                 **common,
             )
@@ -102,11 +102,16 @@ def load_model(config: ModelConfig) -> LanguageModel:
                 raise ValueError(
                     f"its weights lack {sorted(map(str, report['missing_keys'] or report['mismatched_keys']))}"
                 )
-    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
+    except Exception as error:  # whatever transformers stumbles over in a damaged file
         reason = " ".join(str(error).split())
+        if "trust_remote_code" in reason:
+            raise ValueError(
+                f"model.name_or_path={config.name_or_path} runs code from its repository; read that, then set "
+                "model.trust_remote_code=true, or choose another model"
+            ) from error
         raise ValueError(
             f"model.name_or_path={config.name_or_path} can't be loaded as a causal language model; give a hub id you have "
-            f"access to, a folder with config.json, weights and tokenizer, or a .gguf file ({reason[:300]})"
+            f"access to, a folder with config.json, safetensors weights and tokenizer, or a .gguf file ({reason[:300]})"
         ) from error
     if config.adapter is not None:
         folder = (

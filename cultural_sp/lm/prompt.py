@@ -40,6 +40,10 @@ def chat_text(
         text = "\n\n".join(part for part in (system, user) if part) + "\n\n"
     else:
         text = _chat(tokenizer, system, user, template_args)
+        if question.user.strip() not in text.replace(SLOT, ""):
+            raise ValueError(
+                "the model's chat template doesn't show the question; mend it there, or choose another model"
+            )
     text += question.lead
     text = SLOT + text if placement == "prefix" else text
     if text.count(SLOT) != 1:
@@ -53,15 +57,21 @@ def chat_text(
 def _chat(tokenizer: PreTrainedTokenizerBase, system: str, user: str, args: Mapping[str, Any]) -> str:
     """The rendered turns; where the template refuses or drops the system role, its text opens the user's turn."""
     turn = {"role": "user", "content": user}
-    if not system:
-        return _template(tokenizer, [turn], args)
+    if system:
+        try:
+            text = _template(tokenizer, [{"role": "system", "content": system}, turn], args)
+        except TemplateError:
+            text = ""
+        if system.strip() in text:
+            return text
+        turn = {"role": "user", "content": f"{system}\n\n{user}"}
     try:
-        text = _template(tokenizer, [{"role": "system", "content": system}, turn], args)
-    except TemplateError:
-        text = ""
-    if system.strip() in text:
-        return text
-    return _template(tokenizer, [{"role": "user", "content": f"{system}\n\n{user}"}], args)
+        return _template(tokenizer, [turn], args)
+    except Exception as error:  # a template is a program
+        raise ValueError(
+            f"the model's chat template fails ({' '.join(str(error).split())[:200]}); mend it in the model's folder, check "
+            "model.chat_template_args, or choose another model"
+        ) from error
 
 
 def _template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], args: Mapping[str, Any]) -> str:

@@ -29,7 +29,8 @@ def sampled_vocab(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Ge
     ordinary = np.setdiff1d(np.arange(known), special)
     if config.n_tokens > len(ordinary):
         raise ValueError(
-            f"soft_prompt.n_tokens={config.n_tokens} but the model has only {len(ordinary)} ordinary tokens"
+            f"soft_prompt.n_tokens={config.n_tokens} but the model has only {len(ordinary)} ordinary tokens; "
+            "give fewer, or another soft_prompt.init"
         )
     return lm.embed(rng.choice(ordinary, size=config.n_tokens, replace=False))
 
@@ -154,18 +155,24 @@ def read_soft_prompt(path: str) -> tuple[Prompt, str]:
         raise ValueError(f"soft_prompt.path={path} holds a {kind} adapter; give a {KIND} one, whose tokens are inputs")
     try:
         with safe_open(Path(path).expanduser() / WEIGHTS, framework="pt") as handle:
-            if TENSOR not in handle.keys():  # noqa: SIM118 - the handle is no mapping
+            if (names := list(handle.keys())) != [TENSOR]:
                 raise ValueError(
-                    f"soft_prompt.path={path}: {WEIGHTS} has no tensor {TENSOR!r}; give a prompt-tuning folder"
+                    f"soft_prompt.path={path}: {WEIGHTS} has the tensors {names[:3]} instead of {TENSOR!r}; give a prompt-tuning "
+                    "folder"
                 )
-            tensor = handle.get_tensor(TENSOR).float()
+            tensor = handle.get_tensor(TENSOR)
+            if not tensor.is_floating_point():
+                raise ValueError(
+                    f"soft_prompt.path={path} holds {tensor.dtype}; give a prompt of floating-point numbers"
+                )
+            tensor = tensor.float()
             placement = (handle.metadata() or {}).get("placement", "prefix")
     except (OSError, SafetensorError) as error:
         raise ValueError(
             f"soft_prompt.path={path}: can't read {WEIGHTS} ({error}); give a soft_prompt folder"
         ) from error
     if not torch.isfinite(tensor).all():
-        raise ValueError(f"soft_prompt.path={path} holds numbers that are not finite; the file is damaged")
+        raise ValueError(f"soft_prompt.path={path} holds numbers that are not finite; give a file that isn't damaged")
     prompt: Prompt = tensor.numpy()
     return prompt, placement
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import yaml
 from hydra import compose
 
-from cultural_sp.config import AlignConfig, build
+from cultural_sp.build import build
+from cultural_sp.config import AlignConfig
 from cultural_sp.files import write_text
 from cultural_sp.lm.load import load_model
 from cultural_sp.paper.config import PaperConfig

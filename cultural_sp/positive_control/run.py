@@ -6,7 +6,8 @@ from pathlib import Path
 
 from hydra import compose
 
-from cultural_sp.config import AlignConfig, build
+from cultural_sp.build import build
+from cultural_sp.config import AlignConfig
 from cultural_sp.files import using
 from cultural_sp.lm.load import load_model
 from cultural_sp.positive_control.config import ControlConfig

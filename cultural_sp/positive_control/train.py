@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.nn.functional import log_softmax
 
@@ -41,7 +43,8 @@ WARM_UP = 15  # steps
 MASS_WEIGHT = 0.2  # of the log-probability of giving any valid answer at all
 CLEAR = 0.5  # an answer counts as right or wrong if it should be so far from the middle of the scale
 SAVE_EVERY, WATCH_EVERY = 25, 50
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT = "checkpoint.safetensors"
+ADAPTER, MOMENTS = "adapter.", "optimizer."  # what the names of its tensors begin with
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -170,26 +173,37 @@ def _write_adapter(folder: Path, model: Any, base: str) -> Path:
 
 
 def _save(path: Path, model: Any, optimizer: torch.optim.Optimizer, state: Progress, settings: Any) -> None:
-    kept = {
-        "adapter": get_peft_model_state_dict(model),
-        "optimizer": optimizer.state_dict(),
-        "progress": vars(state),
-        "settings": settings,
-    }
+    moments = optimizer.state_dict()
+    tensors = {f"{ADAPTER}{name}": x for name, x in get_peft_model_state_dict(model).items()}
+    for number, entry in moments["state"].items():
+        tensors |= {f"{MOMENTS}{number}.{name}": x for name, x in entry.items()}
+    about = {"progress": vars(state), "settings": settings, "groups": moments["param_groups"]}
     scratch = path.with_suffix(".tmp")
     with using(path):
-        torch.save(kept, scratch)
+        save_file({k: x.contiguous() for k, x in tensors.items()}, scratch, metadata={"about": json.dumps(about)})
         scratch.replace(path)
 
 
 def _restored(path: Path, model: Any, optimizer: torch.optim.Optimizer, settings: Any) -> Progress:
     if not path.exists():
         return Progress()
-    with using(path):
-        kept = torch.load(path, weights_only=True)
-    differ = differences(kept["settings"], settings)
+    try:
+        with safe_open(path, framework="pt") as handle:
+            about = json.loads(handle.metadata()["about"])
+            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118 - the handle is no mapping
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is no checkpoint of a training ({error}); delete it, or choose another output_dir"
+        ) from error
+    differ = differences(about["settings"], settings)
     if differ:
         raise ValueError(f"{path} belongs to another training: {differ}; delete it, or choose another output_dir")
-    set_peft_model_state_dict(model, kept["adapter"])
-    optimizer.load_state_dict(kept["optimizer"])
-    return Progress(**kept["progress"])
+    adapter = {name.removeprefix(ADAPTER): x for name, x in tensors.items() if name.startswith(ADAPTER)}
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, x in tensors.items():
+        if name.startswith(MOMENTS):
+            number, _, key = name.removeprefix(MOMENTS).partition(".")
+            moments.setdefault(int(number), {})[key] = x
+    set_peft_model_state_dict(model, adapter)
+    optimizer.load_state_dict({"state": moments, "param_groups": about["groups"]})
+    return Progress(**about["progress"])

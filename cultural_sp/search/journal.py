@@ -67,6 +67,9 @@ class Journal:
             differ = "it has no header: another version of this program wrote it"
         if differ:
             raise ValueError(f"{path} belongs to another run: {differ}; {WAY_OUT}")
+        size = self.header.get("batch_size")
+        if not (isinstance(size, int) and size > 0):
+            raise self._lines.damaged(1, f"its batch_size is {size!r}")
         self._next = 1
         self.listener: Callable[[Sequence[dict[str, Any]]], None] | None = None
         """Is told every record that counts, in order: those taken over, then those written."""
@@ -92,6 +95,15 @@ class Journal:
             print(f"{search}: evaluating {found - whole} of an unfinished batch again", flush=True)
             self._lines.keep(self._next + whole)
         return whole
+
+    def end(self) -> None:
+        """Every search has been played or run.
+
+        Raises:
+            ValueError: in one line, if evaluations are left that belong to none of them.
+        """
+        if self._next < len(self._lines.records):
+            raise self._lines.damaged(self._next + 1, "nothing should stand there")
 
     def recorded(self, candidates: Array, goal: str, dimension_names: Sequence[str]) -> Recorded:
         """What the candidates [N, d] that ``goal`` asks for scored before: the next N evaluations of the journal.

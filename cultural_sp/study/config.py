@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from cultural_sp.checks import check_in_range
+from cultural_sp.checks import check_in_range, plain_name
 
 
 @dataclass
@@ -19,6 +19,7 @@ class StudyConfig:
     regions: list[str] = MISSING
     """Options of the group ``region``; each gets a search of its own."""
     seeds: list[int] = MISSING
+    """Each repeats every search."""
     arms: dict[str, list[str]] = MISSING
     """Name of an arm -> the overrides that make it: a space, an optimizer, an objective."""
     chosen: str = MISSING
@@ -32,10 +33,13 @@ class StudyConfig:
     gradient_steps: int = 40
     """Steps of the gradient reference, with the first seed, as it draws nothing; 0 leaves it out."""
     name: str = "study"
+    """Folder of the tables; runs lie beside it, in NAME-ARM."""
     output_dir: str = "outputs"
+    """Folder above all runs."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
+        plain_name("name", self.name)
         for key in ("models", "regions", "seeds", "arms"):
             if not getattr(self, key):
                 raise ValueError(f"{key} is empty; give at least one")

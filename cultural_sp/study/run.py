@@ -9,8 +9,9 @@ from pathlib import Path
 from hydra import compose
 
 from cultural_sp.alignment import align
+from cultural_sp.build import build
 from cultural_sp.conclude import judged
-from cultural_sp.config import JOINT, AlignConfig, build
+from cultural_sp.config import JOINT, AlignConfig
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using, write_text
 from cultural_sp.gradient import gradient_reference

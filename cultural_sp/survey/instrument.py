@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from cultural_sp.survey.scoring import INDEX, Scoring, make_scoring, matrix
 from cultural_sp.survey.targets import Targets, read_targets
+from cultural_sp.survey.yaml_file import read_yaml
 
 DATA = Path(__file__).parent / "data"
 FORM = ("name", "title", "extends", "unit", "published_range", "targets", "default_vintage")
@@ -166,7 +167,7 @@ def _survey(path: Path, raw: dict[str, Any]) -> Survey:
             scoring=make_scoring(raw.get("scoring") or {}, [item.id for item in items], dimensions),
             targets=read_targets(raw["targets"], tuple(dimensions), path.parent, DATA),
             default_vintage=str(raw["default_vintage"]),
-            poles=dict(raw.get("poles") or {}),
+            poles=_poles(raw.get("poles") or {}),
             unit=str(raw.get("unit", Survey.unit)),
             published_range=_range(raw.get("published_range", Survey.published_range)),
             demonstrations=str(raw.get("demonstrations") or ""),
@@ -205,8 +206,8 @@ def _whole(path: Path) -> dict[str, Any]:
 def _scale(name: str, spec: dict[str, Any]) -> Scale:
     labels = _texts(spec["labels"])
     scale = Scale(name, labels, str(spec.get("lead", "")), tuple(float(code) for code in spec.get("codes", ())))
-    if len(labels) < 2 or len(set(labels)) < len(labels):
-        raise ValueError(f"scale {name} needs at least two different labels, got {list(labels)}")
+    if len(labels) < 2 or len(set(labels)) < len(labels) or not all(label.strip() for label in labels):
+        raise ValueError(f"scale {name} needs at least two different labels, none empty, got {list(labels)}")
     if len(scale.codes) != len(labels) or any(a >= b for a, b in pairwise(scale.codes)):
         raise ValueError(f"scale {name} needs one code per label, each above the one before, got {list(scale.codes)}")
     return scale
@@ -214,11 +215,11 @@ def _scale(name: str, spec: dict[str, Any]) -> Scale:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = read_yaml(path)
     except OSError as error:
-        raise ValueError(f"cannot read the survey file {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path.name} is not UTF-8 YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"cannot read the survey file {path}: {error.strerror}; give a .yaml file") from error
+    except ValueError as error:
+        raise ValueError(f"{path.name}: {error}; compare with vsm13.yaml") from error
     if not isinstance(raw, dict):
         raise ValueError(f"{path.name}: expected a mapping with name, scales, items and dimensions at the top level")
     return raw
@@ -234,8 +235,17 @@ def _range(given: Any) -> tuple[float, float]:
 def _texts(values: Any) -> tuple[str, ...]:
     """A list of texts; YAML turns an unquoted yes, no or 1 into something else."""
     if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
-        raise TypeError(f"expected a list of texts, in quotes where YAML reads something else, got {values!r}")
+        raise TypeError(
+            f"expected a list of texts, in quotes where YAML reads something else, got {reprlib.repr(values)}"
+        )
     return tuple(values)
+
+
+def _poles(raw: Any) -> dict[str, dict[str, str]]:
+    """Dimension -> pole -> persona, as the file has them; which a run needs is checked where it needs them."""
+    if not all(isinstance(text, str) and text.strip() for texts in raw.values() for text in texts.values()):
+        raise TypeError("poles must map dimension -> high or low -> text, in quotes where YAML reads something else")
+    return dict(raw)
 
 
 def _weights(raw: dict[str, Any]) -> dict[str, dict[str, float]]:

@@ -16,9 +16,8 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-import yaml
-
 from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.yaml_file import read_yaml
 
 Row = tuple[str, str, tuple[str, ...]]
 
@@ -61,6 +60,10 @@ def apply_questionnaire(survey: Survey, path: str) -> Survey:
 
 
 def _read(path: Path) -> list[Row]:
+    if path.suffix.lower() in {".yaml", ".yml"}:
+        return _from_yaml(path)
+    if path.suffix.lower() != ".csv":
+        raise ValueError(f"survey.questionnaire={path} has the ending {path.suffix!r}; allowed: .csv, .yaml, .yml")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -69,11 +72,7 @@ def _read(path: Path) -> list[Row]:
         ) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"survey.questionnaire={path} is not UTF-8 text; save it as UTF-8") from error
-    if path.suffix.lower() == ".csv":
-        return _from_csv(path, text)
-    if path.suffix.lower() in {".yaml", ".yml"}:
-        return _from_yaml(path, text)
-    raise ValueError(f"survey.questionnaire={path} has the ending {path.suffix!r}; allowed: .csv, .yaml, .yml")
+    return _from_csv(path, text)
 
 
 def _from_csv(path: Path, text: str) -> list[Row]:
@@ -103,11 +102,15 @@ def _csv_rows(path: Path, reader: csv.DictReader[str]) -> list[Row]:
     return rows
 
 
-def _from_yaml(path: Path, text: str) -> list[Row]:
+def _from_yaml(path: Path) -> list[Row]:
     try:
-        return [_yaml_row(**row) for row in yaml.safe_load(text)]
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+        return [_yaml_row(**row) for row in read_yaml(path)]
+    except OSError as error:
+        raise ValueError(
+            f"survey.questionnaire={path} can't be read: {error.strerror}; give a CSV or YAML file"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())[:300]
         raise ValueError(
             f"survey.questionnaire={path} is not a list of {{item, text, options}} ({reason}); see docs/surveys.md"
         ) from error

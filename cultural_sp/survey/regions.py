@@ -73,7 +73,8 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
     if row is None or not any(row[d] for d in survey.dimensions):
         known = [v for v, r in rows.items() if any(r[d] for d in survey.dimensions)]
         raise ValueError(
-            f"{key}={code!r} has no score in region.vintage={vintage}; it has in: {', '.join(known) or 'none'}"
+            f"{key}={code!r} has no score in region.vintage={vintage}; it has in: {', '.join(known) or 'none'}; choose "
+            "one of these, or another region"
         )
     target = np.array([float(row[d]) if row[d] else np.nan for d in survey.dimensions])
     return Region(row["iso_alpha2"].lower(), row["country"], vintage, target, row["estimated"] == "yes")

@@ -9,9 +9,8 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cultural_sp.survey.instrument import DATA
+from cultural_sp.survey.yaml_file import read_yaml
 
 FOLDER = DATA / "statements"
 POLES = ("high", "low")
@@ -48,10 +47,12 @@ def load_statements(
         if name_or_path not in shipped:
             raise ValueError(f"{key}={name_or_path!r} is unknown; allowed: {', '.join(shipped)} or a .yaml file")
     try:
-        statements = _parsed(yaml.safe_load(path.read_text(encoding="utf-8")))
+        statements = _parsed(read_yaml(path))
     except OSError as error:
-        raise ValueError(f"{key}={name_or_path}: can't read the file ({error.strerror})") from error
-    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(
+            f"{key}={name_or_path}: can't read the file ({error.strerror}); give a .yaml file of the form {FORM}"
+        ) from error
+    except ValueError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{key}={name_or_path}: {reason}; give UTF-8 YAML of the form {FORM}") from error
     return statements

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,11 @@ def read_targets(given: Any, dimensions: Sequence[str], folder: Path, shipped: P
 def _file(name: str, folder: Path, shipped: Path) -> Targets:
     for path in (folder / name, shipped / name):
         if path.is_file():
-            with path.open(encoding="utf-8", newline="") as handle:
-                return Targets(name, tuple(csv.DictReader(handle)))
+            try:
+                with path.open(encoding="utf-8-sig", newline="") as handle:
+                    return Targets(name, tuple(csv.DictReader(handle, strict=True)))
+            except (OSError, UnicodeDecodeError, csv.Error) as error:
+                raise ValueError(f"targets={name} can't be read as a CSV file in UTF-8 ({error}); mend it") from error
     known = ", ".join(sorted(path.name for path in shipped.glob("*.csv")))
     raise ValueError(f"targets={name!r} is unknown; allowed: a CSV file beside the survey file, or {known}")
 
@@ -91,8 +95,11 @@ def _row(vintage: str, code: Any, entry: Any, dimensions: Sequence[str]) -> Mapp
 
 def _number(row: Mapping[str, str], dimension: str, source: str) -> None:
     try:
-        float(row[dimension] or 0)
+        score = float(row[dimension] or 0)
     except ValueError:
+        score = math.nan
+    if not math.isfinite(score):  # a nan that stands in a file may mean anything
         raise ValueError(
-            f"targets={source}: {row['iso_alpha2']} in {row['vintage']} has {dimension}={row[dimension]!r}, which is no number"
-        ) from None
+            f"targets={source}: {row['iso_alpha2']} in {row['vintage']} has {dimension}={row[dimension]!r}, which is no number; "
+            "give one, or nothing where it is missing"
+        )

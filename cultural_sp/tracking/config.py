@@ -17,6 +17,7 @@ class TrackerConfig:
     mode: str = MISSING
     """offline: a wandb log below the run folder, to be uploaded later; online: uploaded as it comes; disabled."""
     project: str = "cultural-sp"
+    """Project at wandb that the runs go into."""
     entity: str | None = None
     """Account or team at wandb; null is your own default."""
     group: str | None = None

@@ -61,7 +61,7 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
             remarks |= dict.fromkeys(origin(result))
             units[result.unit] = None
     if not places:
-        raise ValueError(f"no finished run (no {RESULT}) in {folder}")
+        raise ValueError(f"no finished run (no {RESULT}) in {folder}; give a folder above finished runs")
     if len(places) > 1:
         found = ", ".join(sorted(f"{e or '?'}/{p}" for e, p in places))
         raise ValueError(f"the runs in {folder} are in several projects ({found}); give a folder with one of them")

@@ -34,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise ValueError("WANDB_MODE=disabled switches wandb off; unset it")
         runs = sorted({run for folder in given.folders for run in finished_runs(folder)})
         if not runs:
-            raise ValueError(f"no finished run (no {RESULT}) in {', '.join(map(str, given.folders))}")
+            raise ValueError(
+                f"no finished run (no {RESULT}) in {', '.join(map(str, given.folders))}; give run folders, or folders above some"
+            )
     except ValueError as error:
         sys.exit(_error(error))
     for folder in runs:

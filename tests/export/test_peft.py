@@ -48,7 +48,8 @@ def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, 
     import torch
     from hydra import compose, initialize_config_dir
 
-    from cultural_sp.config import AlignConfig, build, config_folder, register
+    from cultural_sp.build import build
+    from cultural_sp.config import AlignConfig, config_folder, register
     from cultural_sp.export.card import card
     from cultural_sp.lm.load import load_model
     from cultural_sp.lm.prompt import tokenize

@@ -7,7 +7,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import cultural_sp
-from cultural_sp.config import AlignConfig, build, config_folder, register
+from cultural_sp.build import build
+from cultural_sp.config import AlignConfig, config_folder, register
 from cultural_sp.validity import check
 
 FOLDER = Path(cultural_sp.__file__).parent / "positive_control" / "smollm2_135m_control"

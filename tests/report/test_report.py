@@ -368,7 +368,6 @@ def test_a_sweep_of_two_regions_ends_with_a_report(monkeypatch, capsys, no_figur
         *short_run,
         f"output_dir={tmp_path}",
         "region=us,jp",
-        "survey.instrument=vsm13",
         "optimizer.budget=5",
     ]
     code, out, err = call(monkeypatch, capsys, *sweep, "soft_prompt=statements", "soft_prompt.n_tokens=2")
@@ -384,7 +383,7 @@ def test_a_sweep_of_two_regions_ends_with_a_report(monkeypatch, capsys, no_figur
     for region in ("us", "jp"):
         result = load_result(next((tmp_path / "align" / region).rglob("result.json")))
         assert float(rows[region.upper(), "tuned", "aligned"]["loss"]) == result.score("aligned").loss
-        held = np.mean([result.score("naive", wording).loss for wording in ("held_out_1", "held_out_2")])
+        held = result.score("naive", "held_out_1").loss
         assert float(rows[region.upper(), "held out", "naive"]["loss"]) == pytest.approx(held)
-    assert len(table(folder, "options")) == 2 * 5 * 3 * 24
+    assert len(table(folder, "options")) == 2 * 5 * 2 * 4
     assert not list((tmp_path / "align").rglob("report.html"))

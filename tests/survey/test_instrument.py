@@ -95,7 +95,7 @@ def test_shipped_instruments_are_listed():
         ("[much, some, none]", "[much, much, none]", "scale three needs at least two different labels"),
         ('"Is bread good?"', '" "', "item b needs 2 non-empty wordings"),
         (', "Is bread good?"', "", "item b needs 2 non-empty wordings"),
-        ("name: toy", "name: [toy", "is not UTF-8 YAML"),
+        ("name: toy", "name: [toy", "it is not UTF-8 YAML"),
         ("name: toy", "extends: vsm13", "incomplete or misshapen survey ('name')"),
         ("[much, some, none]", "[yes, some, no]", "expected a list of texts, in quotes"),
         ("{a: 10, b: -10}", "{}", "every dimension needs at least one item"),

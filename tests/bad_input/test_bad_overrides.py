@@ -1,0 +1,153 @@
+"""Overrides: every option of every group with values of the wrong type, and the command line itself."""
+
+import dataclasses
+import types
+import typing
+
+import pytest
+from malformed import Case, ends_in_one_line
+
+from cultural_sp import cli
+from cultural_sp.config import GROUPS, AlignConfig
+
+pytestmark = pytest.mark.slow
+
+WRONG = {
+    int: {"abc": "a whole number", "1.5": "a whole number", "[1]": "a whole number"},
+    float: {"abc": "a number", "nan": "number", "inf": "number"},
+    bool: {"maybe": "true or false"},
+    str: {"[a]": "a text"},
+}
+
+
+def _of_every_option():
+    for group, schema in [*GROUPS.items(), ("", AlignConfig)]:
+        hints = typing.get_type_hints(schema)
+        for option in dataclasses.fields(schema):
+            hint = hints[option.name]
+            key = f"{group}.{option.name}" if group else option.name
+            kinds = set(typing.get_args(hint)) if isinstance(hint, types.UnionType) else {hint}
+            for kind, values in WRONG.items():
+                if kind in kinds:
+                    yield from ((key, value, allowed) for value, allowed in values.items())
+            if kinds <= set(WRONG):
+                yield key, "null", "not Optional"
+
+
+CASES = {
+    f"{key}={value}": Case([f"{key}={value}"], [f"{key}={value}", allowed])
+    for key, value, allowed in _of_every_option()
+} | {
+    name: Case([name], says)
+    for name, says in {
+        "optimizer=bees": ["optimizer=bees is unknown", "cma, de, "],
+        "experiment=none_such": ["experiment=none_such", "control, paper, smoke"],
+        "region=atlantis": ["region=atlantis", "ae, al"],
+        "region=": ["region"],
+        "region=../../etc/passwd": ["region/../../etc=passwd", "choose one of"],
+        "region.code=../../etc": ["region.code='../../etc'", "letters, digits"],
+        "region.code=": ["region.code=''"],
+        "region.vintage=1066": ["region.vintage='1066' is unknown", "insights_2021"],
+        "region.vintage=../x": ["region.vintage='../x'", "letters, digits"],
+        "region=de,us": ["region=de,us", "--multirun"],
+        "+region=de": ["region has a value already", "leave the + out"],
+        "~region": ["region"],
+        "~optimizer.budget": ["optimizer.budget", "leave the option out"],
+        "optimizer.budget=[1": ["optimizer.budget=[1 can't be parsed", "quote"],
+        "optimizer.budget": ["optimizer.budget can't be parsed", "write key=value"],
+        "optimizer.budget=1=2": ["optimizer.budget=1=2 can't be parsed"],
+        "=3": ["--help"],
+        "model@x=smollm2_135m": ["unknown key model@x"],
+        "regoin=us": ["unknown key regoin; allowed: model, region"],
+        "optimizer.bugdet=3": ["unknown key optimizer.bugdet; allowed in optimizer: kind"],
+        "+model.extra=3": ["unknown key model.extra; allowed: name_or_path"],
+        "+extra=3": ["unknown key extra; allowed: model"],
+        "name=../../escape": ["name='../../escape'", "letters, digits"],
+        "name=/abs": ["name='/abs'"],
+        "name=..": ["name='..'"],
+        "name=a/b": ["name='a/b'"],
+        "name=''": ["name=''"],
+        f"name={'x' * 300}": ["name='xxx", "up to 100 letters"],
+        "name=${nope}": ["name can't be resolved", "'nope' not found"],
+        "name=${oc.env:NO_SUCH_VARIABLE}": ["name can't be resolved", "NO_SUCH_VARIABLE"],
+        "seed=-1": ["seed=-1 is out of range", "from 0"],
+        "seed=4294967296": ["seed=4294967296 is out of range"],
+        "seed=99999999999999999999999": ["seed=99999999999999999999999"],
+        "optimizer.population=3": ["optimizer.population=3", "at least 4"],
+        "optimizer.budget=0": ["optimizer.budget=0", "at least 1"],
+        "optimizer.max_failed_share=1.1": ["optimizer.max_failed_share=1.1", "from 0 to 1"],
+        "optimizer.warm_start={here}/no": ["optimizer.warm_start=", "is no folder"],
+        "optimizer.warm_start=[]": ["optimizer.warm_start=[]"],
+        "soft_prompt.n_tokens=0": ["soft_prompt.n_tokens=0", "from 1 to 1000"],
+        "soft_prompt.n_tokens=100000": ["soft_prompt.n_tokens=100000", "from 1 to 1000"],
+        "soft_prompt.dim=0": ["soft_prompt.dim=0"],
+        "soft_prompt.scale=0": ["soft_prompt.scale=0", "above 0"],
+        "soft_prompt.placement=middle": ["soft_prompt.placement='middle'", "prefix, system, user"],
+        "soft_prompt.space=moon": ["soft_prompt.space='moon'", "projection, full"],
+        "soft_prompt.init=magic": ["soft_prompt.init='magic'", "sampled_vocab"],
+        "survey.tune_wordings=[0,7]": ["survey.tune_wordings=[0, 7]", "wordings 0 to 2"],
+        "survey.tune_wordings=[0,0]": ["survey.tune_wordings=[0, 0]", "different numbers"],
+        "survey.tune_wordings=[-1]": ["survey.tune_wordings=[-1]"],
+        "survey.tune_wordings=[x]": ["survey.tune_wordings"],
+        "survey.instrument=vsm31": ["survey.instrument='vsm31' is unknown", "vsm13"],
+        "survey.instrument=../vsm13": ["survey.instrument='../vsm13' is unknown"],
+        "survey.scoring=vibes": ["survey.scoring='vibes'", "number, label"],
+        "readout.temperature=-0.1": ["readout.temperature=-0.1", "at least 0"],
+        "objective.kind=l3": ["objective.kind='l3'", "l1, squared"],
+        "knowledge.kind=trivia": ["knowledge.kind='trivia'", "none, own, culturalbench"],
+        "knowledge.countries=[Peru]": ["knowledge.countries=['Peru']", "knowledge=own"],
+        "tracker.mode=loud": ["tracker.mode='loud'", "offline, online, disabled"],
+        "tracker.project=../x": ["tracker.project='../x'"],
+        "region.codes=[sa,us]": ["region.codes=['sa', 'us']", "region=joint"],
+        "model.dtype=int4": ["model.dtype='int4'", "float32, bfloat16, float16"],
+        "model.device=abacus": ["model.device='abacus'"],
+        "model.device=cuda:99": ["model.device=cuda:99", "model.device=auto or cpu"],
+        "model.name_or_path=''": ["model.name_or_path is empty"],
+        "--nonsense": ["--nonsense", "key=value"],
+        "-x": ["-x"],
+        "--config-name=nope": ["nope"],
+        "--config-dir=/no/such": ["/no/such"],
+        "--config-path=/no/such": ["/no/such"],
+        "--cfg=all_of_it": ["all_of_it"],
+        "hydra.run.dir=/proc/none": ["/proc/none", "give access there"],
+        "hydra/launcher=rocket": ["hydra/launcher=rocket is unknown", "parallel"],
+    }.items()
+}
+CASES |= {
+    "joint twice": Case(["region=joint", "region.codes=[sa,SA]"], ["region.codes names sa more than once"]),
+    "joint of nothing": Case(["region=joint", "region.codes=[]"], ["region.codes=[] is not allowed", "[sa,us]"]),
+    "joint of one unknown": Case(["region=joint", "region.codes=[sa,zz]"], ["region.codes='zz'"]),
+    "joint of numbers": Case(["region=joint", "region.codes=[1,2]"], ["region.codes=[1, 2]"]),
+    "poles without pairs": Case(
+        ["soft_prompt=poles", "soft_prompt.n_tokens=7"], ["soft_prompt.n_tokens=7", "a multiple of 18"]
+    ),
+    "report of nothing": Case(["runs={here}/none"], ["runs=", "is no folder"], entry=cli.report_main),
+    "report of an empty folder": Case(["runs={here}"], ["holds no finished run"], entry=cli.report_main),
+    "report of a typo": Case(["rums=x"], ["unknown key rums; allowed: runs, output"], entry=cli.report_main),
+    "benchmark of another name": Case(["name=../up"], ["name='../up'"], entry=cli.benchmark_main),
+    "benchmark without rounds": Case(["rounds=0"], ["rounds=0", "at least 1"], entry=cli.benchmark_main),
+    "benchmark of labels": Case(["survey=vsm13"], ["survey.scoring=label", "vsm13_number"], entry=cli.benchmark_main),
+    "benchmark of a flat model": Case(
+        ["geometry=tiny", "geometry.layers=0"], ["geometry.layers=0", "at least 1"], entry=cli.benchmark_main
+    ),
+    "benchmark of odd heads": Case(
+        ["geometry=tiny", "geometry.heads=3"], ["geometry.heads=3"], entry=cli.benchmark_main
+    ),
+    "study of another name": Case(["name=../up"], ["name='../up'"], entry=cli.study_main),
+    "study of no arm": Case(["chosen=none"], ["chosen=none", "choose one of"], entry=cli.study_main),
+    "study with a bad arm": Case(["+arms.x=['optimizer=bees']"], ["optimizer=bees is unknown"], entry=cli.study_main),
+    "training of another name": Case(["name=../up"], ["name='../up'"], entry=cli.positive_control_main),
+    "training without steps": Case(["steps=0"], ["steps=0"], entry=cli.positive_control_main),
+    "training at no rate": Case(
+        ["learning_rate=nan"], ["learning_rate=nan", "above 0"], entry=cli.positive_control_main
+    ),
+    "validity of a typo": Case(["model.nam=x"], ["unknown key model.nam"], entry=cli.validity_main),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_it_ends_in_one_line(monkeypatch, capsys, tmp_path, name):
+    case = CASES[name]
+    base = ["model.name_or_path={here}/none"] if case.entry in (cli.align_main, cli.validity_main) else []
+    base = [x.replace("{here}", str(tmp_path)) for x in base] if "model.name_or_path" not in name else []
+    ends_in_one_line(monkeypatch, capsys, tmp_path, case, base)
