@@ -41,6 +41,9 @@ CALLS = {  # what reads or writes pickles, or runs what a string or a file says
     "compile",
     "__import__",
 }
+EXCEPT = {
+    "prompt_embeds.py": ["torch.save"]
+}  # into memory, as vLLM's server takes embeddings in no other form; never read
 METHODS = {"to_pickle", "read_pickle", "dump_to_file"}
 
 
@@ -92,7 +95,7 @@ def test_the_scan_sees_what_is_unsafe(code):
 def test_no_pickle_is_read_or_written_and_no_text_is_run():
     found = {path.name: list(unsafe(path.read_text(encoding="utf-8"))) for path in SOURCES}
     assert len(found) > 100
-    assert {name: calls for name, calls in found.items() if calls} == {}
+    assert {name: calls for name, calls in found.items() if calls} == EXCEPT
 
 
 def test_code_of_a_models_repository_is_off_in_every_option():

@@ -15,8 +15,8 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cultural_sp.analysis.curves import best_so_far
 from cultural_sp.analysis.figures import COLOURS, DASHES
+from cultural_sp.curves import best_so_far
 from cultural_sp.files import using
 from cultural_sp.paper.artefacts import Runs
 from cultural_sp.paper.table import METHODS

@@ -16,9 +16,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cultural_sp.analysis.curves import best_so_far
 from cultural_sp.analysis.markdown import markdown_table
 from cultural_sp.config import JOINT, ModelConfig
+from cultural_sp.curves import best_so_far
 from cultural_sp.files import using, write_text
 from cultural_sp.results import METHODS as RESULT_METHODS
 from cultural_sp.results import load_result

@@ -9,7 +9,6 @@ from conftest import TOY
 from malformed import Case, ends_in_one_line
 
 from cultural_sp.knowledge.questions import OWN
-from cultural_sp.survey import regions
 
 pytestmark = pytest.mark.slow
 
@@ -321,19 +320,49 @@ CASES |= {
     "knowledge about Atlantis": Case(["knowledge=own", "knowledge.countries=[Atlantis]"], ["Atlantis", "allowed: "]),
 }
 
-# Target tables: only shipped ones, but nothing says that a shipped file stays whole
-HEAD = "vintage,iso_alpha2,country,estimated,PDI,IDV,MAS,UAI,LTO,IVR\n"
+# Target tables
+HEAD = "vintage,iso_alpha2,country,estimated,PDI,IDV\n"
 TARGETS = {
-    "NaN": HEAD + "insights_2021,US,United States,,nan,91,62,46,26,68\n",
-    "infinite": HEAD + "insights_2021,US,United States,,inf,91,62,46,26,68\n",
-    "a text": HEAD + "insights_2021,US,United States,,high,91,62,46,26,68\n",
-    "no score at all": HEAD + "insights_2021,US,United States,,,,,,,\n",
+    "NaN": HEAD + "insights_2021,US,United States,,nan,91\n",
+    "infinity": HEAD + "insights_2021,US,United States,,inf,91\n",
+    "a text": HEAD + "insights_2021,US,United States,,high,91\n",
+    "no score at all": HEAD + "insights_2021,US,United States,,,\n",
     "no rows": HEAD,
     "nothing": "",
-    "latin-1": (HEAD + "insights_2021,US,États-Unis,,1,91,62,46,26,68\n").encode("latin-1"),
+    "latin-1": (HEAD + "insights_2021,US,États-Unis,,1,91\n").encode("latin-1"),
+    "utf-16": (HEAD + "insights_2021,US,United States,,1,91\n").encode("utf-16"),
+    "binary": bytes(range(256)),
     "short rows": HEAD + "insights_2021,US\n",
+    "an open quote": HEAD + 'insights_2021,US,"United States,,40,91\n',
+    "a column too few": HEAD.replace(",IDV", "") + "insights_2021,US,United States,,40\n",
+    "no country": HEAD.replace("country,", "") + "insights_2021,US,,40,91\n",
+    "another vintage": HEAD + "2021,US,United States,,40,91\n",
+    "another region": HEAD + "insights_2021,JP,Japan,,54,46\n",
 }
-TARGET_CASES = {name: Case([], ["targets"], {"hofstede.csv": text}) for name, text in TARGETS.items()}
+CASES |= {
+    f"survey with targets of {name}": Case(
+        INSTRUMENT, [], {"s.yaml": TOY.replace("hofstede.csv", "mine.csv"), "mine.csv": text}
+    )
+    for name, text in TARGETS.items()
+}
+INLINE = {
+    "a list": "[1, 2]",
+    "no vintages": "{}",
+    "a vintage that is a list": "{v1: [us]}",
+    "no country": "{v1: {US: {PDI: 3, IDV: 4}}}",
+    "a code that is no": "{v1: {no: {country: Norway, PDI: 3, IDV: 4}}}",
+    "an unknown dimension": "{v1: {US: {country: A, PDI: 3, XYZ: 4}}}",
+    "a score that is a text": "{v1: {US: {country: A, PDI: high, IDV: 4}}}",
+    "a score that is NaN": "{v1: {US: {country: A, PDI: .nan, IDV: 4}}}",
+}
+CASES |= {
+    f"survey with targets inside that are {name}": Case(
+        INSTRUMENT,
+        ["s.yaml", "targets"],
+        {"s.yaml": TOY.replace("hofstede.csv", text).replace("insights_2021", "v1")},
+    )
+    for name, text in INLINE.items()
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -345,11 +374,3 @@ def test_it_ends_in_one_line(monkeypatch, capsys, tmp_path, short_run, name):
     base += [] if tiny else [f"model.name_or_path={tmp_path}/none"]
     ends_in_one_line(monkeypatch, capsys, tmp_path, case, base)
     assert not (tmp_path / "pwned").exists()
-
-
-@pytest.mark.parametrize("name", TARGET_CASES)
-def test_damaged_targets_end_in_one_line(monkeypatch, capsys, tmp_path, name):
-    monkeypatch.setattr(regions, "DATA", tmp_path)
-    regions._table.cache_clear()
-    ends_in_one_line(monkeypatch, capsys, tmp_path, TARGET_CASES[name], [f"model.name_or_path={tmp_path}/none"])
-    regions._table.cache_clear()
