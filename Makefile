@@ -26,7 +26,7 @@ study: install ## compare search spaces and optimizers (hours; goes on where it 
 	$(BIN)/python experiments/search_study.py $(ARGS)
 
 test: install ## all tests, those on the real embedded model included
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 test-fast: install ## only the fast tests, on all cores
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)
