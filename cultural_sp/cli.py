@@ -91,7 +91,7 @@ def main(
 
 
 def _check_flags() -> None:
-    """Refuse flags that Hydra doesn't have; it would print its whole usage.
+    """Refuse flags that Hydra doesn't have, as it would print its whole usage, and files of which it wouldn't say the name.
 
     Raises:
         ValueError: in one line.
@@ -102,7 +102,12 @@ def _check_flags() -> None:
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
-    parser.parse_args()
+    folder = parser.parse_args().config_dir
+    for path in sorted(Path(folder).rglob("*.yaml")) if folder else ():
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
 
 
 def align_main() -> None:

@@ -86,6 +86,10 @@ def _of_hydra(error: BaseException, root: type) -> str:
         return f"{twice[1]} has a value already; leave the + out: {twice[1]}=..."
     if "Config group override must be" in text:
         return "an override has no key; write key=value"
+    lacking = re.match(r"Structured config of type `(\w+)` has missing mandatory value: (\w+)", text)
+    if lacking:
+        group = next((f"{name}." for name, schema in GROUPS.items() if schema.__name__ == lacking[1]), "")
+        return f"{group}{lacking[2]} has no value; give one, in the file or as {group}{lacking[2]}=..."
     lacking = re.match(r"Missing mandatory value: ([\w.]+)", text)
     if lacking:
         return f"{lacking[1]} has no value; give one, or leave out the ~ that takes it away"

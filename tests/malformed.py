@@ -38,11 +38,9 @@ def ends_in_one_line(monkeypatch, capsys, here, case, base=()):
     case.prepare(here)
     before = _tree(here)
     monkeypatch.chdir(here)
-    base = [*(["--multirun"] if "--multirun" in case.overrides else []), *base]  # flags come first
-    overrides = [
-        *base,
-        *(override.replace("{here}", str(here)) for override in case.overrides if override != "--multirun"),
-    ]
+    flags = [override for override in case.overrides if override.startswith("--")]
+    others = [override for override in case.overrides if override not in flags]
+    overrides = [override.replace("{here}", str(here)) for override in (*flags, *base, *others)]  # flags come first
     started = time.process_time()
     code, out, err = call(monkeypatch, capsys, *overrides, entry=case.entry)
     seconds = time.process_time() - started

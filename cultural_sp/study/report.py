@@ -9,7 +9,6 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -26,7 +25,6 @@ from cultural_sp.run_folder import RESULT, region_folders
 from cultural_sp.study.config import StudyConfig
 from cultural_sp.study.run import GRADIENT, WARM, Cell, gradient_records
 
-Curve = NDArray[np.float64]
 METHODS = (*RESULT_METHODS, GRADIENT)
 CONDITIONS = {
     "tuned expected": ("tuned", "expected"),

@@ -277,4 +277,6 @@ def _check_items(items: Sequence[Item], dimensions: Mapping[str, Mapping[str, fl
     for dimension, weights in dimensions.items():
         unknown = sorted(set(weights) - set(ids))
         if unknown:
-            raise ValueError(f"dimension {dimension} uses undefined items: {', '.join(unknown)}")
+            raise ValueError(
+                f"dimension {dimension} uses undefined items: {', '.join(unknown)}; defined: {', '.join(ids)}"
+            )

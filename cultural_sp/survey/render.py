@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from cultural_sp.survey.instrument import Item, Scale, Survey
 
-LAYOUTS = ("legend_first", "question_first")
 ORDERS = ("ascending", "descending")
-SCORINGS = ("number", "label")
 CONTENT_FREE = "N/A"  # stands in for a question when an option's own likelihood is measured
 
 

@@ -42,8 +42,9 @@ def read_targets(given: Any, dimensions: Sequence[str], folder: Path, shipped: P
         raise ValueError(f"targets={targets.source} has no rows; give at least one region")
     unknown = [column for column in (*COLUMNS, *dimensions) if column not in targets.rows[0]]
     if unknown:
+        needed = ", ".join((*COLUMNS, *dimensions))
         kind = "dimensions" if set(unknown) <= set(dimensions) else "entries"
-        raise ValueError(f"{kind} {', '.join(unknown)} are no columns of targets={targets.source}")
+        raise ValueError(f"{kind} {', '.join(unknown)} are no columns of targets={targets.source}; it needs {needed}")
     for row in targets.rows:
         for dimension in dimensions:
             _number(row, dimension, targets.source)
@@ -52,7 +53,7 @@ def read_targets(given: Any, dimensions: Sequence[str], folder: Path, shipped: P
 
 def _file(name: str, folder: Path, shipped: Path) -> Targets:
     for path in (folder / name, shipped / name):
-        if path.is_file():
+        if path.is_file() and Path(name).name == name:
             try:
                 with path.open(encoding="utf-8-sig", newline="") as handle:
                     return Targets(name, tuple(csv.DictReader(handle, strict=True)))
