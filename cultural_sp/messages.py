@@ -62,6 +62,8 @@ def _message(error: BaseException, root: type) -> str:
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
         return f"{error.filename or 'a file'} can't be used ({reason}); give access there, or another path"
+    if "Config group override must be" in str(error):
+        return "an override has no key; write key=value"
     return str(error)
 
 
@@ -84,8 +86,6 @@ def _of_hydra(error: BaseException, root: type) -> str:
     twice = re.match(r"Multiple values for (\S+)\. To override a value use", text)
     if twice:
         return f"{twice[1]} has a value already; leave the + out: {twice[1]}=..."
-    if "Config group override must be" in text:
-        return "an override has no key; write key=value"
     lacking = re.match(r"Structured config of type `(\w+)` has missing mandatory value: (\w+)", text)
     if lacking:
         group = next((f"{name}." for name, schema in GROUPS.items() if schema.__name__ == lacking[1]), "")

@@ -52,6 +52,13 @@ def cells(config: StudyConfig) -> list[Cell]:
     """The runs of the grid: the chosen arm's come first, and those that share a model and candidates follow each other."""
     found = []
     order = sorted(config.arms, key=lambda arm: arm != config.chosen)
+    model, region, seed = config.models[0], config.regions[0], config.seeds[0]
+    for (
+        arm
+    ) in order:  # one of each first: the whole grid takes long to compose, and what is wrong should be said at once
+        _cell(config, model, arm, region, seed, config.arms[arm])
+    for model, region in [*((other, region) for other in config.models), *((model, other) for other in config.regions)]:
+        _cell(config, model, config.chosen, region, seed, config.arms[config.chosen])
     for model in config.models:
         for arm in order:
             for seed in config.seeds:
@@ -95,10 +102,10 @@ def _cell(
 
 def study(config: StudyConfig) -> Path:
     """Run the grid and write what it shows; returns the folder of the tables."""
+    grid = cells(config)
     folder = Path(config.output_dir) / config.name
     with using(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    grid = cells(config)
     for number, cell in enumerate(grid, 1):
         if not all((folder / RESULT).is_file() for folder in region_folders(cell.config).values()):
             print(f"\nrun {number} of {len(grid)}: {cell.title}", flush=True)
