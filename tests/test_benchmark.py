@@ -60,7 +60,7 @@ def test_the_benchmark_writes_what_it_promises(monkeypatch, capsys, tiny_bench, 
     [
         ("rounds=0", "rounds=0 is out of range; give a number at least 1"),
         ("survey=vsm13", "survey.scoring=label can't be benchmarked"),
-        ("geometry=huge", "Could not find 'geometry/huge'"),
+        ("geometry=huge", "geometry=huge is unknown; choose one of: llama3_8b, tiny"),
         ("speed=1", "unknown key speed; allowed: model, survey, geometry"),
     ],
 )

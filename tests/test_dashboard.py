@@ -95,7 +95,11 @@ def test_bad_input_is_one_line(runs, capsys):
             [str(runs), "--dry-run"],
             "error: whose project it is is not known, as tracker.entity is null; give --entity NAME\n",
         ),
-        (None, [str(runs / "none")], f"error: no finished run (no result.json) in {runs / 'none'}\n"),
+        (
+            None,
+            [str(runs / "none")],
+            f"error: no finished run (no result.json) in {runs / 'none'}; give a folder above finished runs\n",
+        ),
         (
             config,
             [str(runs), "--entity", "me"],

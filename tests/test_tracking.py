@@ -256,7 +256,10 @@ def test_what_cant_be_synced_is_named(tracked, monkeypatch, capsys, whole_run, t
     with pytest.raises(SystemExit) as leaving:
         sync.main([str(tmp_path)])
     assert leaving.value.code == 2
-    assert capsys.readouterr().err == f"error: no finished run (no result.json) in {tmp_path}\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: no finished run (no result.json) in {tmp_path}; give run folders, or folders above some\n"
+    )
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(SystemExit) as leaving:
         sync.main([str(tmp_path), "--offline"])

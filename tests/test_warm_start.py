@@ -59,7 +59,8 @@ def test_a_search_starts_from_what_another_region_evaluated(monkeypatch, capsys,
     before, after = (read_journal(new_folder(x) / "evaluations.jsonl") for x in (cold, warm))
     assert [r["fingerprint"] for r in after[:12]] == [r["fingerprint"] for r in before[:12]]  # random search as it was
     assert after[12]["z"] == [0.0] * 4
-    assert not {r["fingerprint"] for r in after[13:]} & {r["fingerprint"] for r in (*archive, *before)}
+    asked_before = {r["fingerprint"] for r in (*archive, *before)}
+    assert sum(r["fingerprint"] in asked_before for r in after[13:]) <= 1  # DE may ask for a parent again
 
     best = min(losses([*archive, *after[12:]], result))
     assert result.score("aligned").loss == pytest.approx(best, abs=1e-3)

@@ -105,7 +105,7 @@ def test_what_peft_cannot_express_gets_no_adapter_config(tiny_lm, tmp_path, plac
     [
         ({"prompt_embeddings": torch.zeros(4, 32)}, "holds shape (4, 32)"),
         ({"prompt_embeddings": torch.zeros(96)}, "holds shape (96,)"),
-        ({"lora_A": torch.zeros(3, 32)}, "has no tensor 'prompt_embeddings'"),
+        ({"lora_A": torch.zeros(3, 32)}, "instead of 'prompt_embeddings'"),
         ({"prompt_embeddings": torch.full((3, 32), float("nan"))}, "not finite"),
     ],
 )

@@ -105,7 +105,7 @@ def test_the_plan_of_a_machine_without_the_weights(monkeypatch, capsys, tmp_path
         ("regions=[]", "regions=[] is not allowed"),
         ("regions=[atlantis]", "atlantis"),
         ("overrides=['optimizer.budget=0']", "optimizer.budget=0 is out of range"),
-        ("profile=embeded", "profile/embeded"),
+        ("profile=embeded", "profile=embeded is unknown; choose one of: embedded, paper, smoke"),
         ("name=../x", "name='../x' is not allowed"),
     ],
 )

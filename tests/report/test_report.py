@@ -377,7 +377,9 @@ def test_a_sweep_of_two_regions_ends_with_a_report(monkeypatch, capsys, no_figur
     assert line == f"report: {folder / 'report.html'}"
     page = Strict((folder / "report.html").read_text())
     shown = "".join(page.shown)
-    assert shown.count("statements that weigh most") == 2
+    files = [csv.DictReader(file.open()) for file in (tmp_path / "align").rglob("statements.csv")]
+    moved = sum(any(float(row["weight"]) for row in rows) for rows in files)  # the initial prompt weighs nothing
+    assert shown.count("statements that weigh most") == moved >= 1
     assert "Japan, United States: tiny, 2 runs" in shown
     rows = {(r["region"], r["wording"], r["method"]): r for r in table(folder, "losses")}
     for region in ("us", "jp"):

@@ -58,4 +58,6 @@ def invariance(groups: Mapping[str, pd.DataFrame], model: MeasurementModel, leve
 
 def _congruence(fits: list[FactorFit], dimension: str) -> float:
     profiles = [np.array([x.standardised for x in fit.loadings if x.dimension == dimension]) for fit in fits]
+    if not all(profile.any() for profile in profiles):
+        return float("nan")
     return min(float(a @ b / np.sqrt((a @ a) * (b @ b))) for i, a in enumerate(profiles) for b in profiles[i + 1 :])
