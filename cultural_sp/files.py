@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 from zlib import crc32
 
 from safetensors import SafetensorError
@@ -53,30 +53,52 @@ def write_text(path: Path, text: str) -> None:
             scratch.unlink(missing_ok=True)
 
 
-def read_lines(content: bytes) -> tuple[list[dict[str, Any]], list[int], str]:
+class Records(Sequence[dict[str, Any]]):
     """The records of a file of JSON lines with checksums, up to the first line that can't be what was written.
 
-    Returns:
-        The records, in order; where each of them ends, in bytes, after a 0 for where the first begins; and what is wrong with the
-        next line, which is empty if that was all.
+    Each is parsed whenever it is asked for: as objects, those of a long journal would take several times its size.
     """
-    records: list[dict[str, Any]] = []
-    ends = [0]
-    for line in BytesIO(content):  # unlike splitlines it doesn't hold all of a large file twice
-        try:
-            record = json.loads(line)
-            if not isinstance(record, dict):
-                raise ValueError("not a JSON object")
+
+    def __init__(self, content: bytes) -> None:
+        """Check every line of the file's content."""
+        self._content, self._ends = content, [0]
+        self.problem = ""
+        """What is wrong with the line after the records; empty if there is none."""
+        for line in BytesIO(content):
             if not _as_written(line):
-                raise ValueError("its checksum is wrong")
-            del record[CHECKSUM]
-        except RecursionError:
-            return records, ends, "nested too deep"
-        except ValueError as error:
-            return records, ends, str(error)
-        records.append(record)
-        ends.append(ends[-1] + len(line))
-    return records, ends, ""
+                self.problem = _what_is_wrong(line)
+                break
+            self._ends.append(self._ends[-1] + len(line))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        places = range(len(self))[index]
+        if isinstance(places, range):
+            return [self[i] for i in places]
+        record: dict[str, Any] = json.loads(self._content[self._ends[places] : self._ends[places + 1]])
+        del record[CHECKSUM]
+        return record
+
+    def begins(self, index: int, entries: dict[str, Any]) -> bool:
+        """Whether a record has these entries, in this order in front of its others; a yes needs no parsing."""
+        front = json.dumps(entries)[:-1].encode() + b", "
+        return self._content.startswith(front, self._ends[index]) or entries.items() <= self[index].items()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the records."""
+        return self._ends[-1]
+
+    def keep(self, count: int) -> None:
+        """Forget those behind the first ``count``."""
+        del self._ends[count + 1 :]
 
 
 class JsonLines:
@@ -91,13 +113,13 @@ class JsonLines:
         self.path = path
         with using(path):
             content = path.read_bytes() if path.exists() else b""
-        self.records, self._ends, problem = read_lines(content)
+        self.records = Records(content)
         """The records that were read, in order, without those appended since; record i is line i + 1."""
-        self._size = self._ends[-1]
-        if problem:
+        self._size = self.records.size
+        if self.records.problem:
             number = len(self.records) + 1
             if len(content[self._size :].splitlines()) > 1:
-                raise self.damaged(number, problem)
+                raise self.damaged(number, self.records.problem)
             print(f"{path.name}: line {number} was left half-written and is dropped", flush=True)
             self.keep(len(self.records))
 
@@ -127,16 +149,25 @@ class JsonLines:
         Raises:
             ValueError: in one line, if it can't be written.
         """
+        self.records.keep(count)
         with using(self.path):
-            os.truncate(self.path, self._ends[count])
-        self._size = self._ends[count]
-        del self.records[count:], self._ends[count + 1 :]
+            os.truncate(self.path, self.records.size)
+        self._size = self.records.size
 
     def damaged(self, number: int, reason: str) -> ValueError:
         """The error for a line, counted from 1, that can't be what was written."""
         return ValueError(
             f"{self.path}, line {number} is damaged ({reason}), so the run can't go on; restore the file, or {WAY_OUT}"
         )
+
+
+def _what_is_wrong(line: bytes) -> str:
+    try:
+        return "its checksum is wrong" if isinstance(json.loads(line), dict) else "not a JSON object"
+    except RecursionError:
+        return "nested too deep"
+    except ValueError as error:
+        return str(error)
 
 
 def _as_written(line: bytes) -> bool:

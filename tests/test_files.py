@@ -40,4 +40,4 @@ def test_numbers_come_back_exactly(tmp_path):
     assert repr([record["values"] for record in again.records]) == repr([values[:2], values[2:]])
     again.append([{"values": None}])
     again.keep(1)
-    assert JsonLines(tmp_path / "x.jsonl").records == [{"values": values[:2]}]
+    assert list(JsonLines(tmp_path / "x.jsonl").records) == [{"values": values[:2]}]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.differences import differences
-from cultural_sp.files import read_lines
+from cultural_sp.files import Records
 from cultural_sp.search.journal import JOURNAL, SCHEMA_VERSION, fingerprint, numbers_of
 
 Array = NDArray[np.float64]
@@ -107,9 +107,9 @@ def _records(path: Path, shapes: Mapping[str, Any]) -> list[dict[str, Any]]:
         content = path.read_bytes()
     except OSError as error:
         raise ValueError(f"{KEY}: can't read {path} ({error.strerror}); give access, or leave it out") from error
-    records, ends, problem = read_lines(content)
-    if len(content[ends[-1] :].splitlines()) > 1:
-        raise _damaged(path, len(records) + 1, problem)
+    records = Records(content)
+    if len(content[records.size :].splitlines()) > 1:
+        raise _damaged(path, len(records) + 1, records.problem)
     if not records:
         return []
     there = {"schema_version": records[0].get("schema_version")}

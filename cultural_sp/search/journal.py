@@ -80,11 +80,11 @@ class Journal:
         Raises:
             ValueError: in one line, if records of another search follow too early.
         """
-        rest = self._lines.records[self._next :]
+        records, left = self._lines.records, len(self._lines.records) - self._next
         found = 0
-        while found < len(rest) and (rest[found].get("search"), rest[found].get("index")) == (search, found):
+        while found < left and records.begins(self._next + found, {"search": search, "index": found}):
             found += 1
-        if found != budget and (found > budget or found < len(rest)):
+        if found != budget and (found > budget or found < left):
             at = min(found, budget)
             raise self._lines.damaged(self._next + at + 1, f"evaluation {at} of {search} should stand there")
         # Only whole batches count: a candidate's last digits may depend on those it is evaluated with.

@@ -14,7 +14,7 @@ from conftest import TOY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cultural_sp.files import JsonLines, read_lines
+from cultural_sp.files import JsonLines, Records
 from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.survey.instrument import Item, Scale, Survey, load_survey
@@ -185,10 +185,10 @@ def _written(content):
 @always_the_same
 @given(records)
 def test_a_journal_reads_what_was_written(content):
-    found, ends, problem = read_lines(_written(content))
-    assert found == json.loads(json.dumps(content))
-    assert len(ends) == len(content) + 1
-    assert problem == ""
+    found = Records(_written(content))
+    assert list(found) == json.loads(json.dumps(content))
+    assert found[-1] == found[len(content) - 1]
+    assert found.problem == ""
 
 
 @always_the_same
@@ -196,10 +196,10 @@ def test_a_journal_reads_what_was_written(content):
 def test_a_journal_cut_off_anywhere_keeps_its_whole_lines(content, data):
     whole = _written(content)
     cut = data.draw(st.integers(0, len(whole)))
-    found, ends, problem = read_lines(whole[:cut])
+    found = Records(whole[:cut])
     assert len(found) == whole[:cut].count(b"\n")
-    assert ends[-1] <= cut
-    assert bool(problem) == (ends[-1] < cut)
+    assert found.size <= cut
+    assert bool(found.problem) == (found.size < cut)
 
 
 @always_the_same
@@ -209,9 +209,9 @@ def test_a_changed_byte_of_a_journal_is_never_believed(content, data):
     place = data.draw(st.integers(0, len(whole) - 1))
     other = data.draw(st.integers(0, 255).filter(lambda byte: byte != whole[place]))
     line = whole[:place].count(b"\n")
-    found, _, problem = read_lines(whole[:place] + bytes([other]) + whole[place + 1 :])
-    assert found == json.loads(json.dumps(content[:line]))
-    assert problem
+    found = Records(whole[:place] + bytes([other]) + whole[place + 1 :])
+    assert list(found) == json.loads(json.dumps(content[:line]))
+    assert found.problem
 
 
 # The token tree
