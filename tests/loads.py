@@ -196,7 +196,7 @@ def journal_load(folder, model):
     """A journal of 200,000 evaluations."""
     found = journal(folder)
     return (
-        f"journal of 200,000 evaluations ({found['megabytes']:.0f} MB), CPU seconds: written in {found['write']:.0f} s, resumed in "
+        f"journal of 200,000 evaluations ({found['megabytes']:.0f} MB), CPU seconds: write {found['write']:.0f} s, resume "
         f"{found['read'] + found['play']:.0f} s ({found['read']:.0f} s to read and check it, {found['play']:.0f} s to play it "
         f"to fresh optimizers), process of {psutil.Process().memory_info().rss / 1e6:.0f} MB"
     )
