@@ -76,7 +76,7 @@ def _of_hydra(error: BaseException, root: type) -> str:
     unknown = re.match(r"Could not override '([^']+)'", text)
     if unknown:
         return _unknown(unknown[1], root)
-    plugin = re.search(r"Could not (?:find|load) 'hydra/launcher/(\w+)", text)
+    plugin = re.search(r"Could not (?:find|load) 'hydra/launcher/([a-z]+)", text)
     if plugin and plugin[1] in LAUNCHERS:
         return f"hydra/launcher: the {plugin[1]} launcher is not installed; pip install 'cultural-sp[{LAUNCHERS[plugin[1]]}]'"
     typed = re.match(r"Error merging override ([\w.]+)=(.*): (.*)", text, re.DOTALL)
