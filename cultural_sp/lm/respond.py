@@ -28,13 +28,6 @@ class Answers:
     valid_mass: dict[str, NDArray[np.float64]]
     """Order -> probability [N, Q] that the model gives to all valid options together, before any calibration."""
 
-    def rows(self, start: int, stop: int) -> Answers:
-        """The answers of soft prompts ``start`` to ``stop - 1``."""
-        return Answers(
-            {order: x[start:stop] for order, x in self.log_probs.items()},
-            {order: x[start:stop] for order, x in self.valid_mass.items()},
-        )
-
 
 class Respondent:
     """One model, one wording of a survey and one persona; answers under any soft prompt."""

@@ -73,13 +73,6 @@ def test_descending_numbers_of_a_short_scale_come_back_in_code_order(tiny_lm, to
     assert (found[3:] == -np.inf).all()
 
 
-def test_rows_are_the_answers_of_some_prompts(tiny_lm, toy_survey):
-    answers = label(toy_survey, tiny_lm, True)
-    second = answers.rows(1, 2)
-    np.testing.assert_array_equal(second.log_probs["none"], answers.log_probs["none"][1:])
-    np.testing.assert_array_equal(second.valid_mass["none"], answers.valid_mass["none"][1:])
-
-
 @pytest.mark.parametrize("shape", [(3, 32), (1, 3, 31), (1, 1, 3, 32)])
 def test_prompts_of_another_shape_are_refused_in_one_line(tiny_lm, toy_survey, shape):
     respondent = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
