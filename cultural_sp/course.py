@@ -9,7 +9,6 @@ import numpy as np
 
 from cultural_sp.config import ObjectiveConfig
 from cultural_sp.goal import Goal
-from cultural_sp.survey.regions import Region
 
 Target = Mapping[str, float | None]
 """Dimension -> score."""
@@ -29,10 +28,9 @@ class Course:
         self.region, self.target = region, targets(config, header)[region]
         self.best: dict[str, Any] = {}
         """The record of the search that goes on with the lowest loss; empty while there is none."""
-        wanted = np.array([np.nan if score is None else score for score in self.target.values()])
+        target = np.array([np.nan if score is None else score for score in self.target.values()])
         n_tuned = len(config["survey"].get("tune_wordings", [0]))
-        there = Region(region, region, "", wanted, estimated=False)
-        self._goal = Goal(there, ObjectiveConfig(**config["objective"]), header.get("start_mass"), n_tuned)
+        self._goal = Goal(target, ObjectiveConfig(**config["objective"]), header.get("start_mass"), n_tuned)
 
     def add(self, record: dict[str, Any]) -> dict[str, Any]:
         """Take in the next record of the journal and return it with the loss and the l1 that it has for this region."""

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from cultural_sp.config import ObjectiveConfig
 from cultural_sp.objective import LOSSES, l1_loss, mass_penalty
-from cultural_sp.survey.regions import Region
 
 Array = NDArray[np.float64]
 
@@ -18,7 +17,8 @@ Array = NDArray[np.float64]
 class Goal:
     """A region's target under the configured objective."""
 
-    region: Region
+    target: Array
+    """[K], in the survey's unit; NaN where there is no score."""
     objective: ObjectiveConfig
     start_mass: float | None = None
     """Mean valid mass of the initial prompt; only an objective that weighs valid mass needs it."""
@@ -32,7 +32,7 @@ class Goal:
             dimensions: scores [N, V K] of the V views of :attr:`Examiner.score_names`.
             valid_mass: [N].
         """
-        target, objective = self.region.target, self.objective
+        target, objective = self.target, self.objective
         views = dimensions.reshape(len(dimensions), dimensions.shape[1] // len(target), len(target))
         losses = LOSSES[objective.kind](views, target)
         loss = losses[:, : self.n_tuned].mean(axis=1)

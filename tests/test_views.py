@@ -50,13 +50,13 @@ def test_wordings_that_are_tuned_on_are_not_held_out(tiny_lm, toy_survey):
 
 
 def test_losses_are_averaged_over_wordings_and_answers_weighed():
-    region = SimpleNamespace(target=np.array([10.0, np.nan, 30.0]))
+    target = np.array([10.0, np.nan, 30.0])
     scores = np.array([[10, 0, 34, 12, 0, 30, 50, 0, 30, 10, 0, 70]], dtype=float)  # two wordings, then their argmax
     mass = np.array([0.5])
-    loss, l1 = Goal(region, ObjectiveConfig(argmax_weight=0.5), None, 2)(scores, mass)
+    loss, l1 = Goal(target, ObjectiveConfig(argmax_weight=0.5), None, 2)(scores, mass)
     assert l1 == pytest.approx([(2 + 1) / 2])
     assert loss == pytest.approx([(2 + 1) / 2 + 0.5 * (20 + 20) / 2])
-    loss, l1 = Goal(region, ObjectiveConfig(kind="squared"), None, 2)(scores[:, :6], mass)
+    loss, l1 = Goal(target, ObjectiveConfig(kind="squared"), None, 2)(scores[:, :6], mass)
     assert loss == pytest.approx([(8 + 2) / 2])
     assert l1 == pytest.approx([1.5])
 

@@ -17,7 +17,6 @@ from cultural_sp.goal import Goal
 from cultural_sp.results import Result
 from cultural_sp.search.best import of_best
 from cultural_sp.search.journal import JOURNAL
-from cultural_sp.survey.regions import Region
 
 Array = NDArray[np.float64]
 SEARCHES = ("random_search", "aligned")
@@ -55,7 +54,7 @@ def read_searches(path: Path, result: Result, objective: object, n_tuned: int, n
     for number, line in enumerate(lines, 2):
         try:
             record = json.loads(line)
-            values = [record["loss"], record["l1"]] if goal is None else _answers(record, len(goal.region.target))
+            values = [record["loss"], record["l1"]] if goal is None else _answers(record, len(goal.target))
             found[record["search"]].append([math.nan if x is None else float(x) for x in values])
         except (ValueError, KeyError, TypeError, AttributeError):
             unread.append(number)
@@ -90,10 +89,9 @@ def _goal(result: Result, objective: object, header: Mapping[str, Any], n_tuned:
     """
     if not isinstance(objective, dict):
         raise ValueError("the config doesn't say what a joint run lowered")
-    given, about = ObjectiveConfig(**objective), result.region
+    given = ObjectiveConfig(**objective)
     mass = header.get("start_mass")
     if given.valid_mass_weight and mass is None:
         raise ValueError("its header lacks start_mass")
-    target = np.array([math.nan if t is None else t for t in about["target"].values()], dtype=float)
-    region = Region(about["code"], about["country"], about["vintage"], target, bool(about.get("estimated")))
-    return Goal(region, given, mass, n_tuned)
+    target = np.array([math.nan if t is None else t for t in result.region["target"].values()], dtype=float)
+    return Goal(target, given, mass, n_tuned)
