@@ -33,9 +33,13 @@ class FromNevergrad:
         self._optimizer = family(parametrization, budget=None, num_workers=config.population)
         self._optimizer.suggest(np.zeros(dim))
         self._asked: list[Any] = []
+        self._begun = False
+        self._best = np.inf
+        """The lowest loss that was told or offered."""
 
     def ask(self, n: int) -> Array:
         """The next ``n`` candidates [n, d]."""
+        self._begun = True
         self._asked = [self._optimizer.ask() for _ in range(n)]
         return np.stack([candidate.value for candidate in self._asked])
 
@@ -44,6 +48,7 @@ class FromNevergrad:
         for candidate, loss in zip(self._asked, losses, strict=True):
             self._optimizer.tell(candidate, float(loss) if np.isfinite(loss) else FAILED)
         self._asked = []
+        self._best = min(self._best, lowest(losses))
 
     def _tell_unasked(self, z: Array, loss: float) -> None:
         """Let nevergrad have a candidate [d] that it didn't ask for."""
@@ -52,22 +57,6 @@ class FromNevergrad:
 
 class Evolution(FromNevergrad):
     """Differential Evolution: a population in which every member is challenged once a generation."""
-
-    def __init__(self, family: Any, config: OptimizerConfig, dim: int) -> None:
-        """See :class:`FromNevergrad`."""
-        super().__init__(family, config, dim)
-        self._best = np.inf
-        self._begun = False
-
-    def ask(self, n: int) -> Array:
-        """The next ``n`` candidates [n, d]."""
-        self._begun = True
-        return super().ask(n)
-
-    def tell(self, losses: Array) -> None:
-        """Losses [n] of the candidates asked last."""
-        super().tell(losses)
-        self._best = min(self._best, lowest(losses))
 
     def offer(self, z: Array, losses: Array) -> None:
         """Before the first generation the best fill the population; later the best one, if it beats everything known, comes in.
@@ -86,16 +75,6 @@ class Evolution(FromNevergrad):
 class Swarm(FromNevergrad):
     """A particle swarm."""
 
-    def __init__(self, family: Any, config: OptimizerConfig, dim: int) -> None:
-        """See :class:`FromNevergrad`."""
-        super().__init__(family, config, dim)
-        self._best = np.inf
-
-    def tell(self, losses: Array) -> None:
-        """Losses [n] of the candidates asked last."""
-        super().tell(losses)
-        self._best = min(self._best, lowest(losses))
-
     def offer(self, z: Array, losses: Array) -> None:
         """If the best offered candidate beats whatever the swarm knows, its worst particle moves there and all others follow.
 
@@ -110,25 +89,14 @@ class Swarm(FromNevergrad):
 class Covariance(FromNevergrad):
     """CMA-ES: a normal distribution that follows its own better half."""
 
-    def __init__(self, family: Any, config: OptimizerConfig, dim: int) -> None:
-        """See :class:`FromNevergrad`."""
-        super().__init__(family, config, dim)
-        self._best = np.inf
-        self._first = True
-
     def ask(self, n: int) -> Array:
         """The next ``n`` candidates [n, d]."""
+        first = not self._begun
         z = super().ask(n)
-        if self._first:
+        if first:
             # A generation is drawn at a time, and z = 0 took a place in it: the one left over would shift all later ones.
             self._optimizer.ask()
-        self._first = False
         return z
-
-    def tell(self, losses: Array) -> None:
-        """Losses [n] of the candidates asked last."""
-        super().tell(losses)
-        self._best = min(self._best, lowest(losses))
 
     def offer(self, z: Array, losses: Array) -> None:
         """If the best offered candidate beats everything known: the mean starts there, or a generation later looks that way.
@@ -141,10 +109,10 @@ class Covariance(FromNevergrad):
             return
         self._best = lowest(losses)
         best = z[best_first(losses)[0]].copy()
-        if self._first:
-            self._optimizer.es.mean = best
-        else:
+        if self._begun:
             self._optimizer.es.inject([best])
+        else:
+            self._optimizer.es.mean = best
 
 
 def best_first(losses: Array) -> NDArray[np.intp]:
