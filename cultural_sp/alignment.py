@@ -21,7 +21,7 @@ from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using
 from cultural_sp.goal import Goal
-from cultural_sp.header import SHAPES_SCORES, header, target
+from cultural_sp.header import SHAPES_SCORES, header, region_entry
 from cultural_sp.inputs import open_questions, open_regions, open_survey
 from cultural_sp.interrupt import stop_if_asked
 from cultural_sp.knowledge.questions import KnowledgeSet
@@ -170,13 +170,7 @@ def _run(
     results = [
         Result(
             name=config.name,
-            region={
-                "code": region.code,
-                "country": region.country,
-                "vintage": region.vintage,
-                "estimated": region.estimated,
-                "target": target(survey, region),
-            },
+            region=region_entry(survey, region),
             model=config.model.name_or_path,
             seed=config.seed,
             unit=survey.unit,

@@ -1,4 +1,4 @@
-"""What shapes the losses of a run, as the first line of its journal says it."""
+"""What shapes the losses of a run, as the first line of its journal says it; its regions, as its results do."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def header(
         "model": config.model.name_or_path,
         "weights_hash": weights,
         "survey_hash": survey.fingerprint(),
-        "statements_hash": statements_hash(tuple(statements)) if statements else None,
+        "statements_hash": statements_hash(statements) if statements else None,
         "targets": {region.code: target(survey, region) for region in regions},
         "initial_prompt_hash": fingerprint(start),
         "chat_template_hash": lm.chat_template_hash,
@@ -81,6 +81,17 @@ def _asked(config: AlignConfig, survey: Survey) -> dict[str, Any]:
         "constant": float(constants[0]) if np.ptp(constants) == 0 else constants.tolist(),
         "argmax": config.objective.argmax_weight > 0,
         "seed": config.seed if draws else None,
+    }
+
+
+def region_entry(survey: Survey, region: Region) -> dict[str, Any]:
+    """The entry ``region`` of a :class:`Result`."""
+    return {
+        "code": region.code,
+        "country": region.country,
+        "vintage": region.vintage,
+        "estimated": region.estimated,
+        "target": target(survey, region),
     }
 
 

@@ -13,7 +13,7 @@ from cultural_sp.conclude import judged
 from cultural_sp.config import AlignConfig
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using
-from cultural_sp.header import target
+from cultural_sp.header import region_entry
 from cultural_sp.inputs import open_questions, open_regions, open_survey
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt
@@ -82,13 +82,7 @@ def evaluate(config: AlignConfig, shared: Shared | None = None) -> list[Path]:
             knowledge = Knowledge(questions.name, questions.title, questions.fingerprint(), rows)
         result = Result(
             name=EVALUATION,
-            region={
-                "code": region.code,
-                "country": region.country,
-                "vintage": region.vintage,
-                "estimated": region.estimated,
-                "target": target(survey, region),
-            },
+            region=region_entry(survey, region),
             model=config.model.name_or_path,
             seed=config.seed,
             evaluations=0,
