@@ -136,7 +136,9 @@ def _run(
         validity = kept_validity(validity_file, examiner.validity) if config.validity else None
     if validity is not None:
         print(f"validity: {validity.sentence}", flush=True)
-    goals = {r.code: Goal(r.target, config.objective, journal.header.get("start_mass"), len(examiner.tuned)) for r in regions}
+    goals = {
+        r.code: Goal(r.target, config.objective, journal.header.get("start_mass"), len(examiner.tuned)) for r in regions
+    }
     search = partial(_search, config, goals, space, examiner, journal, team)
     with _timed(clock, "random_search"):
         by_chance = search("random_search", [RandomSearch(config.optimizer, space.dim)])

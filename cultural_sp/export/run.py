@@ -18,8 +18,7 @@ from cultural_sp.inputs import open_survey
 from cultural_sp.lm.load import LanguageModel, load_model, on_hub, save_model
 from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt, save_soft_prompt
 from cultural_sp.run_folder import CONFIG
-from cultural_sp.use.evaluate import given_path
-from cultural_sp.use.settings import result_of, run_of
+from cultural_sp.use.settings import given_path, result_of, run_of
 
 
 def export(config: ExportConfig) -> Path:

@@ -15,8 +15,7 @@ from cultural_sp.lm.load import LanguageModel, load_model
 from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt, read_soft_prompt
 from cultural_sp.shared import Shared
 from cultural_sp.use.ask_config import AskConfig
-from cultural_sp.use.evaluate import given_path
-from cultural_sp.use.settings import result_of
+from cultural_sp.use.settings import given_path, result_of
 
 NARROW = 24  # columns of fewer characters are shown one below the other
 

@@ -22,7 +22,7 @@ from cultural_sp.results import EVALUATION, Answers, Knowledge, Result, stronges
 from cultural_sp.search.loop import progress
 from cultural_sp.shared import Shared
 from cultural_sp.survey.regions import Region
-from cultural_sp.use.settings import run_of
+from cultural_sp.use.settings import given_path, place_of
 
 FOLDER = "evaluations"
 
@@ -100,26 +100,9 @@ def evaluate(config: AlignConfig, shared: Shared | None = None) -> list[Path]:
     return files
 
 
-def given_path(config: AlignConfig) -> str:
-    """``soft_prompt.path``.
-
-    Raises:
-        ValueError: in one line, if it isn't given.
-    """
-    if not config.soft_prompt.path:
-        raise ValueError("soft_prompt.path is missing; give the soft_prompt folder of a run, or one that PEFT wrote")
-    return config.soft_prompt.path
-
-
 def prompt_hash(prompt: Prompt) -> str:
     """SHA-256 of a soft prompt's shape and numbers."""
     return hashlib.sha256(repr(prompt.shape).encode() + prompt.tobytes()).hexdigest()
-
-
-def place_of(path: str) -> Path:
-    """Where what is found about a soft prompt goes: the folder of its run, or its own folder if it belongs to none."""
-    run = run_of(path)
-    return Path(path).expanduser() if run is None else run[0]
 
 
 def _file(config: AlignConfig, region: Region, prompt: Prompt) -> Path:

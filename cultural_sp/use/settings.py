@@ -1,4 +1,4 @@
-"""Under which settings a soft prompt is used: those of its run, but for what the command line says. Loads no torch."""
+"""Which run a given soft prompt is from, and its settings, but for what the command line says. Loads no torch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,22 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from cultural_sp.config import ModelConfig
+from cultural_sp.config import AlignConfig, ModelConfig
 from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 
 INHERITED = ("model", "survey", "readout", "objective", "seed")
+
+
+def given_path(config: AlignConfig) -> str:
+    """``soft_prompt.path``.
+
+    Raises:
+        ValueError: in one line, if it isn't given.
+    """
+    if not config.soft_prompt.path:
+        raise ValueError("soft_prompt.path is missing; give the soft_prompt folder of a run, or one that PEFT wrote")
+    return config.soft_prompt.path
 
 
 def run_of(path: str) -> tuple[Path, Path] | None:
@@ -29,6 +40,12 @@ def run_of(path: str) -> tuple[Path, Path] | None:
     if (folder / RESULT).is_file() and (folder.parent / CONFIG).is_file():
         return folder, folder.parent
     return None
+
+
+def place_of(path: str) -> Path:
+    """Where what is found about a soft prompt goes: the folder of its run, or its own folder if it belongs to none."""
+    run = run_of(path)
+    return Path(path).expanduser() if run is None else run[0]
 
 
 def result_of(path: str) -> Result | None:

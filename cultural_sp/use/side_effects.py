@@ -27,8 +27,8 @@ from cultural_sp.results import ALL
 from cultural_sp.search.loop import progress
 from cultural_sp.shared import Shared
 from cultural_sp.survey.render import Question
-from cultural_sp.use.evaluate import given_path, place_of
 from cultural_sp.use.harness import run_tasks
+from cultural_sp.use.settings import given_path, place_of
 from cultural_sp.use.side_effects_config import SideEffectsConfig
 
 DATA = Path(__file__).parent / "data" / "side_effects.yaml"
