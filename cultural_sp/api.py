@@ -18,7 +18,7 @@ from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.load import load_model as load_configured
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.respond import Respondent
-from cultural_sp.lm.soft_prompt import load_soft_prompt, read_soft_prompt
+from cultural_sp.lm.soft_prompt import prompt_for
 from cultural_sp.objective import l1_loss
 from cultural_sp.results import Result, load_result
 from cultural_sp.shared import PROCESS
@@ -165,8 +165,7 @@ def _prompt(lm: LanguageModel, given: Path | str | NDArray[np.float32] | None) -
         return np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix"
     if isinstance(given, np.ndarray):
         return given.astype(np.float32), "prefix"
-    there, placement = read_soft_prompt(str(given))
-    return load_soft_prompt(str(given), (len(there), lm.hidden_size), placement), placement
+    return prompt_for(lm, str(given))
 
 
 def _composed(overrides: list[str]) -> AlignConfig:

@@ -16,7 +16,7 @@ from cultural_sp.export.prompt_embeds import encoded, prompt_embeds, read_questi
 from cultural_sp.files import using, write_text
 from cultural_sp.inputs import open_survey
 from cultural_sp.lm.load import LanguageModel, load_model, on_hub, save_model
-from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import Prompt, configured_prompt, save_soft_prompt
 from cultural_sp.run_folder import CONFIG
 from cultural_sp.use.settings import given_path, result_of, run_of
 
@@ -59,9 +59,9 @@ def opened(config: ExportConfig) -> tuple[LanguageModel, Prompt]:
     Raises:
         ValueError: in one line, if one of them can't be loaded or they don't fit.
     """
-    path = given_path(config)
+    given_path(config)  # says what is missing before the model is loaded
     lm = load_model(config.model)
-    return lm, load_soft_prompt(path, (config.soft_prompt.n_tokens, lm.hidden_size), config.soft_prompt.placement)
+    return lm, configured_prompt(config.soft_prompt, lm)
 
 
 def _lm_eval(config: ExportConfig, folder: Path) -> None:

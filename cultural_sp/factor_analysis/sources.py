@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from cultural_sp.factor_analysis.kept import KeptAnswers
 from cultural_sp.factor_analysis.respondents import Simulated, answer_of, draw
 from cultural_sp.inputs import open_survey
 from cultural_sp.lm.load import load_model, weights_hash
-from cultural_sp.lm.soft_prompt import load_soft_prompt
+from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import fingerprint
@@ -68,9 +68,8 @@ def open_source(config: FactorConfig, shared: Shared) -> Source:
             raise ValueError(f"wording={config.wording} is unknown; allowed: {', '.join(examiner.wordings)}")
         groups: dict[str, Prompt | None] = {"model": None}
         if folder is not None:
-            shape = (run.soft_prompt.n_tokens, lm.hidden_size)
-            prompt = load_soft_prompt(str(folder / "soft_prompt"), shape, run.soft_prompt.placement)
-            groups = {"before": None, "after": prompt}
+            tuned = replace(run.soft_prompt, path=str(folder / "soft_prompt"))
+            groups = {"before": None, "after": configured_prompt(tuned, lm)}
         asked = {
             "weights_hash": weights_hash(lm.model),
             "survey_hash": survey.fingerprint(),

@@ -76,7 +76,7 @@ def from_file(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Genera
         raise ValueError(
             "soft_prompt.init=file needs soft_prompt.path=FOLDER, the soft_prompt folder of an earlier run"
         )
-    return load_soft_prompt(config.path, (config.n_tokens, lm.hidden_size), config.placement)
+    return configured_prompt(config, lm)
 
 
 INITIALISERS: dict[str, Callable[[SoftPromptConfig, LanguageModel, np.random.Generator], Prompt]] = {
@@ -125,6 +125,27 @@ def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement:
         ).save_pretrained(str(folder))
 
 
+def configured_prompt(config: SoftPromptConfig, lm: LanguageModel) -> Prompt:
+    """The soft prompt [P, H] in the folder ``path``, for this model and of the number and placement that the config gives.
+
+    Raises:
+        ValueError: in one line, if it can't be read or isn't that.
+    """
+    assert config.path
+    return load_soft_prompt(config.path, (config.n_tokens, lm.hidden_size), config.placement)
+
+
+def prompt_for(lm: LanguageModel, path: str) -> tuple[Prompt, str]:
+    """A soft prompt [P, H] for this model, of whatever number of tokens, and its placement.
+
+    Raises:
+        ValueError: in one line, if it can't be read or is for a model of another width.
+    """
+    prompt, placement = read_soft_prompt(path)
+    _check_shape(path, prompt, (len(prompt), lm.hidden_size))
+    return prompt, placement
+
+
 def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> Prompt:
     """Read a soft prompt [P, H].
 
@@ -132,16 +153,20 @@ def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> Promp
         ValueError: in one line, if the file can't be read or its shape or placement isn't the expected one.
     """
     prompt, saved_placement = read_soft_prompt(path)
-    if prompt.shape != shape:
-        raise ValueError(
-            f"soft_prompt.path={path} holds shape {prompt.shape}, but soft_prompt.n_tokens and the model need {shape}; "
-            "set soft_prompt.n_tokens to the first number and use the model it was tuned on"
-        )
+    _check_shape(path, prompt, shape)
     if saved_placement != placement:
         raise ValueError(
             f"soft_prompt.path={path} was tuned for soft_prompt.placement={saved_placement}, not {placement}; set it so"
         )
     return prompt
+
+
+def _check_shape(path: str, prompt: Prompt, shape: tuple[int, int]) -> None:
+    if prompt.shape != shape:
+        raise ValueError(
+            f"soft_prompt.path={path} holds shape {prompt.shape}, but soft_prompt.n_tokens and the model need {shape}; "
+            "set soft_prompt.n_tokens to the first number and use the model it was tuned on"
+        )
 
 
 def read_soft_prompt(path: str) -> tuple[Prompt, str]:

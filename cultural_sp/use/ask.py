@@ -12,7 +12,7 @@ import numpy as np
 
 from cultural_sp.lm.answers import answers
 from cultural_sp.lm.load import LanguageModel, load_model
-from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt, read_soft_prompt
+from cultural_sp.lm.soft_prompt import Prompt, prompt_for
 from cultural_sp.shared import Shared
 from cultural_sp.use.ask_config import AskConfig
 from cultural_sp.use.settings import given_path, result_of
@@ -47,13 +47,10 @@ def open_prompts(config: AskConfig, lm: LanguageModel) -> dict[str, tuple[Prompt
     """
     found = {"naive": (np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix")}
     for path in (given_path(config), *config.beside):
-        there, placement = read_soft_prompt(path)
+        prompt = prompt_for(lm, path)
         result = result_of(path)
         name = path if result is None else f"{result.region['country']} (seed {result.seed})"
-        found[name if name not in found else path] = (
-            load_soft_prompt(path, (len(there), lm.hidden_size), placement),
-            placement,
-        )
+        found[name if name not in found else path] = prompt
     return found
 
 

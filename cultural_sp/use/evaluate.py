@@ -16,7 +16,7 @@ from cultural_sp.files import using
 from cultural_sp.header import region_entry
 from cultural_sp.inputs import open_questions, open_regions, open_survey
 from cultural_sp.lm.load import load_model, weights_hash
-from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt
+from cultural_sp.lm.soft_prompt import Prompt, configured_prompt
 from cultural_sp.provenance import config_hash, provenance
 from cultural_sp.results import EVALUATION, Answers, Knowledge, Result, strongest_icl
 from cultural_sp.search.loop import progress
@@ -42,7 +42,7 @@ def evaluate(config: AlignConfig, shared: Shared | None = None) -> list[Path]:
     shared = Shared() if shared is None else shared
     lm = shared.model(config.model, load_model)
     weights = weights_hash(lm.model)
-    prompt = load_soft_prompt(path, (config.soft_prompt.n_tokens, lm.hidden_size), config.soft_prompt.placement)
+    prompt = configured_prompt(config.soft_prompt, lm)
     examiner = Examiner(lm, survey, config, shared)
     icl = {region.code: personas(survey, region) for region in regions}
     asked: dict[str, partial[list[Answers]]] = {

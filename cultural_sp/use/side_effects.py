@@ -22,7 +22,7 @@ from cultural_sp.lm.answers import answers
 from cultural_sp.lm.continuations import divergence, token_losses
 from cultural_sp.lm.load import LanguageModel, load_model
 from cultural_sp.lm.prompt import tokenize
-from cultural_sp.lm.soft_prompt import Prompt, load_soft_prompt
+from cultural_sp.lm.soft_prompt import Prompt, configured_prompt
 from cultural_sp.results import ALL
 from cultural_sp.search.loop import progress
 from cultural_sp.shared import Shared
@@ -72,7 +72,7 @@ def side_effects(config: SideEffectsConfig, shared: Shared | None = None) -> Pat
         )
     shared = Shared() if shared is None else shared
     lm = shared.model(config.model, load_model)
-    prompt = load_soft_prompt(path, (config.soft_prompt.n_tokens, lm.hidden_size), placement)
+    prompt = configured_prompt(config.soft_prompt, lm)
     texts = yaml.safe_load(DATA.read_text(encoding="utf-8"))
     effects = [
         perplexity(lm, texts["texts"], prompt),
