@@ -33,6 +33,7 @@ from cultural_sp.use.side_effects_config import SideEffectsConfig
 
 DATA = Path(__file__).parent / "data" / "side_effects.yaml"
 TABLE = "side_effects"
+HEAD = ["measure", "before", "after", "change", "intervals over"]
 REFUSAL = re.compile(
     r"(i'?m|i am) (very )?(sorry|afraid|unable|not able)|sorry\b|i (can'?t|cannot|can not|won'?t|will not|must decline)|"
     r"as an (ai|artificial)|unfortunately, i"
@@ -73,14 +74,15 @@ def side_effects(config: SideEffectsConfig, shared: Shared | None = None) -> Pat
     shared = Shared() if shared is None else shared
     lm = shared.model(config.model, load_model)
     prompt = configured_prompt(config.soft_prompt, lm)
+    examiner = Examiner(lm, survey, config, shared)
     texts = yaml.safe_load(DATA.read_text(encoding="utf-8"))
     effects = [
         perplexity(lm, texts["texts"], prompt),
         *_requests(lm, texts, prompt, placement, config.max_new_tokens),
-        _valid_mass(Examiner(lm, survey, config, shared), config.survey, prompt),
+        _valid_mass(examiner, config.survey, prompt),
     ]
     if questions is not None:
-        effects += _knowledge(Examiner(lm, survey, config, shared), questions, prompt)
+        effects += _knowledge(examiner, questions, prompt)
     if config.lm_eval_tasks:
         before, after = (
             run_tasks(lm, p, config.lm_eval_tasks, config.lm_eval_include, config.lm_eval_limit) for p in (None, prompt)
@@ -191,9 +193,6 @@ def _task(name: str, before: Interval, after: Interval, limit: int | None) -> Ef
     return Effect(
         f"lm-eval: {about}", before, after, Interval(change, change - width, change + width), limit or 0, "questions"
     )
-
-
-HEAD = ["measure", "before", "after", "change", "intervals over"]
 
 
 def _cells(effect: Effect) -> list[str]:
