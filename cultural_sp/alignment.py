@@ -120,7 +120,8 @@ def _run(
         journal_file,
         {**shaping, "warm_start": None if archive is None else archive.fingerprint()},
         lambda: (
-            {"batch_size": examiner.batch_size(start)} | ({"start_mass": examiner.start_mass()} if weighs_mass else {})
+            {"batch_size": examiner.batch_size(start)}
+            | ({"start_mass": examiner.start_mass(start)} if weighs_mass else {})
         ),
     )
     kept = Kept(scores_file, Answers)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,6 @@ from cultural_sp.results import Answers, KnowledgeScore, Validity
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation, progress
 from cultural_sp.shared import Shared
-from cultural_sp.spaces import search_space
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.render import orders_of
 from cultural_sp.survey.scoring import dimension_scores
@@ -60,7 +58,6 @@ class Examiner:
         self.wordings = self.tuned | {
             f"held_out_{i}": i for i in range(survey.n_wordings) if i not in self.tuned.values()
         }
-        self.tuning = cache(self._tuning)
         self._shared = Shared() if shared is None else shared
         self._asked = (survey.fingerprint(), repr(config.survey))
         # One budget for all jobs of a model: memory that the allocator kept from earlier ones only looks taken.
@@ -105,7 +102,8 @@ class Examiner:
         """Whether generated text is among the reported readouts."""
         return self.config.readout.report_generate or self.config.readout.kind == "generate"
 
-    def _tuning(self, wording: str = "tuned") -> Respondent:
+    def tuning(self, wording: str = "tuned") -> Respondent:
+        """The model taking a tuned wording as the search has it; one for all jobs that share the model."""
         scoring = "number" if self.config.readout.kind == "generate" else None
         respondent = self._shared.part(
             ("tuning", self._asked, scoring, self.config.soft_prompt.placement, wording),
@@ -121,13 +119,13 @@ class Examiner:
             return 1
         return self.tuning().batch_size(prompt[None])
 
-    def start_mass(self) -> float:
-        """Mean valid mass of the initial prompt on the tuned wordings.
+    def start_mass(self, initial: NDArray[np.float32]) -> float:
+        """Mean valid mass of the initial prompt [P, H] on the tuned wordings.
 
         Raises:
             ValueError: in one line, if the model's output isn't finite.
         """
-        mass = float(self._fitness(search_space(self.config, self.lm).initial[None]).valid_mass[0])
+        mass = float(self._fitness(initial[None]).valid_mass[0])
         if not np.isfinite(mass):
             raise ValueError(
                 f"objective.valid_mass_weight={self.config.objective.valid_mass_weight} compares with the initial prompt, for "
@@ -136,14 +134,18 @@ class Examiner:
         return mass
 
     @property
+    def _kinds(self) -> list[str]:
+        """Readouts under which the search sees every tuned wording."""
+        return [self.config.readout.kind, *(["argmax"] if self.config.objective.argmax_weight else [])]
+
+    @property
     def score_names(self) -> tuple[str, ...]:
         """Names of the V K scores that the search sees: the K dimensions, once for each view.
 
         A view is a tuned wording under the configured readout; if the objective weighs answers, the same wordings follow once
         more under argmax.
         """
-        kinds = [self.config.readout.kind, *(["argmax"] if self.config.objective.argmax_weight else [])]
-        views = [f"{wording} {kind}" for kind in kinds for wording in self.tuned]
+        views = [f"{wording} {kind}" for kind in self._kinds for wording in self.tuned]
         first, *others = [self.survey.dimension_names] * len(views)
         return first + tuple(f"{d}, {view}" for names, view in zip(others, views[1:], strict=True) for d in names)
 
@@ -167,25 +169,20 @@ class Examiner:
 
     def _viewed(self, prompts: NDArray[np.float32], wording: str) -> tuple[list[Array], Array]:
         """Item means [N, Q] on one wording, by the configured readout and if need be by argmax; valid mass [N]."""
-        config, respondent = self.config.readout, self._tuning(wording)
+        config, respondent = self.config.readout, self.tuning(wording)
         if config.kind == "generate":
             codes = [generate_answers(respondent, p, config, self.config.seed) for p in prompts]
-            means = np.stack([_mean_known(np.concatenate(list(c.values())), axis=0) for c in codes])
+            means = np.stack([_mean_known(np.concatenate(list(c.values()))) for c in codes])
             return [means], np.full(len(prompts), np.nan)
         answers = respondent.answer(prompts)
         mass = np.mean([x.mean(axis=1) for x in answers.valid_mass.values()], axis=0)
-        kinds = [config.kind, *(["argmax"] if self.config.objective.argmax_weight else [])]
         seen = []
-        for kind in kinds:
+        for kind in self._kinds:
             readout = make_readout(kind, config.n_respondents, self.config.seed)
             by_order = [readout(x, self.survey.codes()) for x in answers.log_probs.values()]
             # argmax and sample make an answer even of log-probabilities that are NaN.
             seen.append(np.where(np.isfinite(mass)[:, None], np.mean(by_order, axis=0), np.nan))
         return seen, mass
-
-    def _evaluation(self, item_means: Array, valid_mass: Array) -> Evaluation:
-        scores = dimension_scores(self.survey, item_means)
-        return Evaluation(scores, item_means, valid_mass)
 
     def answers(self, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[Answers]:
         """Everything a respondent is asked: all wordings, orders and readouts; generated text for the tuned wording.
@@ -199,18 +196,12 @@ class Examiner:
         rows = []
         for wording in self.wordings:
             answers = self.respondent(wording, persona, prompted=prompted).answer(prompt[None])
+            mass = {order: float(x.mean()) for order, x in answers.valid_mass.items()}
+            chances = {order: option_probabilities(x)[0] for order, x in answers.log_probs.items()}
             for kind in READOUTS:
                 readout = make_readout(kind, self.config.readout.n_respondents, self.config.seed)
-                means = {order: readout(x, self.survey.codes())[0] for order, x in answers.log_probs.items()}
-                mass = {order: float(x.mean()) for order, x in answers.valid_mass.items()}
-                chances = {o: option_probabilities(x)[0] for o, x in answers.log_probs.items()}
-                rows += self._rows(
-                    wording,
-                    kind,
-                    {o: m[None] for o, m in means.items()},
-                    mass,
-                    chances if kind == "expected" else None,
-                )
+                means = {order: readout(x, self.survey.codes()) for order, x in answers.log_probs.items()}
+                rows += self._rows(wording, kind, means, mass, chances if kind == "expected" else None)
         if self.generates:
             respondent = self.respondent("tuned", persona, scoring="number", prompted=prompted)
             codes = generate_answers(respondent, prompt, self.config.readout, self.config.seed)
@@ -265,16 +256,15 @@ class Examiner:
                 chances = {**chances, "both": np.mean(list(chances.values()), axis=0)}
         rows = []
         for order, answers in codes.items():
-            scored = self._evaluation(_mean_known(answers, axis=0)[None], np.array([np.nan]))
+            means = _mean_known(answers)
+            scores = dimension_scores(self.survey, means)
             rows.append(
                 Answers(
                     wording=wording,
                     option_order=order,
                     readout=readout,
-                    dimensions=jsonable(dict(zip(self.survey.dimension_names, scored.dimensions[0], strict=True))),
-                    item_means=jsonable(
-                        {i.id: m for i, m in zip(self.survey.items, scored.item_means[0], strict=True)}
-                    ),
+                    dimensions=jsonable(dict(zip(self.survey.dimension_names, scores, strict=True))),
+                    item_means=jsonable(dict(zip(self.survey.item_ids, means, strict=True))),
                     valid_mass=None if mass is None else mass[order],
                     missing=float(np.isnan(answers).mean()),
                     option_probabilities=None if chances is None else self._by_item(chances[order]),
@@ -330,10 +320,10 @@ class Examiner:
         return assess(survey, plain, poles, float(np.mean(masses)))
 
 
-def _mean_known(answers: Array, axis: int) -> Array:
-    """Mean over the answers that are there; NaN where there is none."""
+def _mean_known(answers: Array) -> Array:
+    """Means [Q] over the answers [R, Q] that are there; NaN where there is none."""
     known = ~np.isnan(answers)
-    total = np.where(known, answers, 0.0).sum(axis=axis)
-    count = known.sum(axis=axis)
+    total = np.where(known, answers, 0.0).sum(axis=0)
+    count = known.sum(axis=0)
     means: Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
     return means
