@@ -33,6 +33,7 @@ WITHOUT_MODEL = (
     "report",
     "tracking",
     "paper.claims",
+    "paper.losses",
     "paper.table",
     "paper.figures",
 )  # these read what runs have written

@@ -13,7 +13,8 @@ import pandas as pd
 import yaml
 
 from cultural_sp.files import write_text
-from cultural_sp.paper.claims import Setting, judge, loss_table, markdown, with_icl
+from cultural_sp.paper.claims import judge, markdown
+from cultural_sp.paper.losses import Setting, loss_table, with_icl
 from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.survey.instrument import load_survey

@@ -1,47 +1,28 @@
 """Public claims of arXiv 2503.16094, each with a verdict: pure functions over the results of finished runs.
 
-What a method answered doesn't depend on a target, the constant C or an index's weights, so recorded item means are scored anew
-for every :class:`Setting`. The search was tuned for one of them only: a verdict under another one says what the same answers
-would have been worth there, not what a search for it would have found.
+Claims about losses are judged under every :class:`Setting`. The search was tuned for one of them only: a verdict under another
+one says what the same answers would have been worth there, not what a search for it would have found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from cultural_sp.analysis.stats import PairedTest, holm, paired_test
-from cultural_sp.objective import l1_loss
-from cultural_sp.results import ICL, KnowledgeScore, Result
-from cultural_sp.survey.instrument import Survey, load_survey
-from cultural_sp.survey.regions import load_region, region_codes, vintages
-from cultural_sp.survey.scoring import dimension_scores
+from cultural_sp.paper.losses import Setting, compared, loss_table, settings, survey_named
+from cultural_sp.results import KnowledgeScore, Result
 
 LEVEL = 0.05
 MARGIN = 0.05
 """A rise in accuracy that would count as one."""
 HOLDS, FAILS, OPEN = "holds", "fails", "can't tell"
-CONSTANTS = (0.0, 50.0)
-INSTRUMENTS = ("vsm13", "vsm13_cat")
 LARGEST = ("us", "in")
 FALLING = ("cn", "in")
-_survey = cache(load_survey)
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What answers are scored by."""
-
-    vintage: str
-    constant: float
-    """C of the index formulas."""
-    instrument: str
-    """vsm13 with the manual's MAS weights, or vsm13_cat with those of arXiv 2309.12342."""
 
 
 @dataclass(frozen=True)
@@ -59,46 +40,6 @@ class Verdict:
     """Of the claim's test; the claim holds if it is at most 0.05 (or if there is no test, by counting)."""
     test: str
     numbers: str
-
-
-def settings(regions: Sequence[str]) -> list[Setting]:
-    """Both MAS weights, C of 0 and 50, and every vintage in which all these regions have all their scores."""
-    found = []
-    for instrument, constant in product(INSTRUMENTS, CONSTANTS):
-        survey = _survey(instrument)
-        complete = (v for v in vintages(survey) if set(regions) <= set(region_codes(survey, v)))
-        found += [Setting(vintage, constant, instrument) for vintage in complete]
-    return found
-
-
-def loss_table(results: Sequence[Result], setting: Setting) -> pd.DataFrame:
-    """Losses under a setting, a row per region, seed, method, wording and readout, orders averaged; NaN where an item is missing.
-
-    Raises:
-        ValueError: in one line, if a result isn't of this survey, or two are of the same region and seed.
-    """
-    survey = _survey(setting.instrument)
-    survey = replace(survey, scoring=survey.scoring.with_constant(setting.constant))
-    rows = []
-    for result in results:
-        target = load_region(survey, result.region["code"], setting.vintage).target
-        orders = {r.option_order for r in result.scores}
-        for r in result.scores:
-            if r.option_order in ("both", "none") or "both" not in orders:
-                loss = l1_loss(dimension_scores(survey, _means(survey, r.item_means)), target)
-                rows.append((result.region["code"], result.seed, r.method, r.wording, r.readout, float(loss)))
-    table = pd.DataFrame(rows, columns=["region", "seed", "method", "wording", "readout", "loss"])
-    keys = ["region", "seed", "method", "wording", "readout"]
-    if table.duplicated(keys).any():
-        twice = table[table.duplicated(keys)].iloc[0]
-        raise ValueError(f"two results are of region {twice.region} and seed {twice.seed}; give one of each")
-    return table
-
-
-def _means(survey: Survey, given: dict[str, float | None]) -> np.ndarray:
-    if set(given) != {item.id for item in survey.items}:
-        raise ValueError(f"a result has the items {', '.join(given)}, which aren't those of {survey.name}")
-    return np.array([np.nan if given[item.id] is None else given[item.id] for item in survey.items], dtype=float)
 
 
 def judge(results: Sequence[Result], tuned: Setting, readout: str = "expected") -> list[Verdict]:
@@ -139,32 +80,6 @@ def _about_losses(table: pd.DataFrame, readout: str) -> dict[str, Found]:
     for other in ("argmax", "sample"):
         found[f"DE beats Naive under {other}"] = in_every_region(compared(table, "tuned", other), "naive")
     return found
-
-
-def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
-    """Losses [region x seed, method] under a condition, with ``icl``, the ICL method that is best on the tuned wording.
-
-    Args:
-        table: of :func:`loss_table`.
-        wording: ``tuned``, or ``held_out`` for the mean over the held-out wordings.
-        readout: one of those reported.
-    """
-    all_methods = with_icl(table, readout)
-    there = all_methods[(all_methods.readout == readout) & all_methods.wording.str.match(rf"{wording}(_\d+)?$")]
-    wide = there.pivot_table("loss", ["region", "seed"], "method", lambda x: x.mean(skipna=False), dropna=False)
-    return wide if "icl" in wide else wide.assign(icl=np.nan)
-
-
-def with_icl(table: pd.DataFrame, readout: str) -> pd.DataFrame:
-    """The table with the rows of each run's strongest in-context baseline once more, as method ``icl``.
-
-    Args:
-        table: of :func:`loss_table`.
-        readout: the one under which the strongest on the tuned wording is chosen.
-    """
-    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(ICL)].dropna()
-    best = first.loc[first.groupby(["region", "seed"]).loss.idxmin(), ["region", "seed", "method"]]
-    return pd.concat([table, table.merge(best).assign(method="icl")], ignore_index=True)
 
 
 def in_every_region(losses: pd.DataFrame, against: str) -> Found:
@@ -337,4 +252,4 @@ def _named(setting: Setting | None) -> tuple[str, str, str]:
 
 
 def _mas(instrument: str) -> str:
-    return " and ".join(f"{w:g}" for w in _survey(instrument).dimensions["MAS"].values() if w > 0)
+    return " and ".join(f"{w:g}" for w in survey_named(instrument).dimensions["MAS"].values() if w > 0)

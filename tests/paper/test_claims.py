@@ -9,18 +9,15 @@ from cultural_sp.paper.claims import (
     FAILS,
     HOLDS,
     OPEN,
-    Setting,
-    compared,
     in_every_region,
     judge,
     knowledge_does_not_rise,
     knowledge_falls,
     largest_drop,
-    loss_table,
     markdown,
-    settings,
     weights,
 )
+from cultural_sp.paper.losses import Setting, compared, loss_table, settings
 from cultural_sp.results import ALL, Knowledge, KnowledgeScore, Result, ScoreRecord
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.regions import load_region
