@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,23 @@ from cultural_sp.survey.scoring import INDEX
 
 GRID = "profile.yaml"
 """What was reproduced, and where its runs lie."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What runs must have in common to stand in one table."""
+
+    model: str
+    """With its adapter, if it has one."""
+    instrument: str
+    constant: float
+    """C of the index formulas."""
+    vintage: str
+    readout: str
+    """The searched one."""
+    budget: int
+    """Evaluations of a search."""
+    optimizer: str
 
 
 @dataclass
@@ -51,8 +68,8 @@ class Runs:
             ) from error
 
     @cached_property
-    def asked(self) -> dict[str, object]:
-        """Instrument, constant, vintage and readout that the searches were tuned for.
+    def asked(self) -> Asked:
+        """What the runs have in common.
 
         Raises:
             ValueError: in one line, if they differ.
@@ -60,18 +77,19 @@ class Runs:
         found = []
         for folder, result in zip(self.folders, self.results, strict=True):
             given = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+            adapter = given["model"]["adapter"]
             found.append(
-                {
-                    "model": result.model + (f" with {given['model']['adapter']}" if given["model"]["adapter"] else ""),
-                    "instrument": given["survey"]["instrument"],
-                    "constant": _constant(given),
-                    "vintage": result.region["vintage"],
-                    "readout": given["readout"]["kind"],
-                    "budget": result.evaluations,
-                    "optimizer": result.optimizer,
-                }
+                Asked(
+                    model=result.model + (f" with {adapter}" if adapter else ""),
+                    instrument=given["survey"]["instrument"],
+                    constant=_constant(given),
+                    vintage=result.region["vintage"],
+                    readout=given["readout"]["kind"],
+                    budget=result.evaluations,
+                    optimizer=result.optimizer,
+                )
             )
-        differing = [key for key in found[0] if len({str(entry[key]) for entry in found}) > 1]
+        differing = [f.name for f in fields(Asked) if len({getattr(asked, f.name) for asked in found}) > 1]
         if differing:
             raise ValueError(
                 f"runs differ in {', '.join(differing)}, so one table can't hold them; give those of one profile"
@@ -81,13 +99,12 @@ class Runs:
     @property
     def setting(self) -> Setting:
         """What the searches were tuned for."""
-        asked = self.asked
-        return Setting(str(asked["vintage"]), float(str(asked["constant"])), str(asked["instrument"]))
+        return Setting(self.asked.vintage, self.asked.constant, self.asked.instrument)
 
     @property
     def readout(self) -> str:
         """The searched readout."""
-        return str(self.asked["readout"])
+        return self.asked.readout
 
     @cached_property
     def losses(self) -> pd.DataFrame:
@@ -107,9 +124,9 @@ class Runs:
     def caption(self) -> str:
         """Model, budget and seeds in a line."""
         seeds = len({r.seed for r in self.results})
-        a = self.asked
-        effort = f"{a['budget']} evaluations, {seeds} seed{'s' if seeds > 1 else ''}"
-        return f"{a['model']}; {effort}; targets {a['vintage']}, C = {a['constant']:g}"
+        asked = self.asked
+        effort = f"{asked.budget} evaluations, {seeds} seed{'s' if seeds > 1 else ''}"
+        return f"{asked.model}; {effort}; targets {asked.vintage}, C = {asked.constant:g}"
 
 
 def _constant(given: dict[str, Any]) -> float:
