@@ -1,113 +1,23 @@
-"""Command line entry points: Hydra composes the config; what a user can mend becomes one line and exit code 2."""
+"""Command line entry points: which programs there are, and what each prints of what it made.
+
+A job imports what it needs when it runs: torch loads only if there is something to do, and PROCESS is that of the process it
+runs in, where a launcher would send a copy along.
+"""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
 
-import hydra
-from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from cultural_sp.build import build
-from cultural_sp.config import AlignConfig, config_folder, register
-from cultural_sp.files import RESUME
-from cultural_sp.interrupt import PeerLostError, Stopped, stop_on_signals
-from cultural_sp.messages import BAD_INPUT, one_line
+from cultural_sp.config import AlignConfig
+from cultural_sp.messages import bad_input_ends
+from cultural_sp.program import first_process, run_program, several_processes
 from cultural_sp.run_folder import run_folder, skip_finished
-from cultural_sp.shared import PROCESS
-from cultural_sp.sweep import Announce, Done, Sweep
-from cultural_sp.sweep_summary import reported
-
-
-def main(
-    program: str,
-    job: Callable[[Any], Done | None],
-    config_name: str = "config",
-    schema: type = AlignConfig,
-    *,
-    together: bool = False,
-    prepare: Callable[[Any], Any] = lambda config: config,
-) -> None:
-    """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
-
-    A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
-    the whole sweep with the exit code that a shell expects for it. However a sweep ends, it tells what its jobs came to.
-    ``prepare`` makes of the composed config the one that is built.
-    """
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
-    os.environ.setdefault(
-        "OMP_WAIT_POLICY", "passive"
-    )  # threads that spin while waiting double the time on shared cores
-    register()
-    first = first_process()
-    if several_processes() and not together:
-        if first:
-            print(
-                "error: this program runs in one process; start it without torchrun or accelerate launch",
-                file=sys.stderr,
-            )
-        sys.exit(2)
-    failed: list[str] = []
-
-    def note(error: BaseException) -> str:
-        failed.append(one_line(error, schema))
-        if first or isinstance(error, PeerLostError):  # all processes have the same command line to complain about
-            print(f"error: {failed[-1]}", file=sys.stderr, flush=True)
-        return failed[-1]
-
-    sweep = Sweep(program)
-    Announce.sweep = sweep if first else None  # the others' sweep never starts, and so writes nothing
-
-    def run(config: Any) -> None:  # launchers send a copy of it to other processes
-        with sweep.job(config) as outcome:
-            try:
-                built: Any = build(prepare(config), schema)
-                if isinstance(built, AlignConfig) and built.tracker.group is None:
-                    built.tracker.group = sweep.title
-                outcome.done(job(built))
-            except BAD_INPUT as error:  # kept from Hydra, which would add a line of its own
-                outcome.failed(note(error))
-
-    entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(run)
-    try:
-        _check_flags()
-        with stop_on_signals(), reported(sweep, failed):
-            entry()
-    except BAD_INPUT as error:
-        note(error)
-    except Stopped as stop:
-        print(f"{stop}; {RESUME}", file=sys.stderr)
-        sys.exit(stop.exit_code)
-    finally:
-        PROCESS.clear()
-    if failed:
-        sys.exit(2)
-
-
-def _check_flags() -> None:
-    """Refuse flags that Hydra doesn't have, as it would print its whole usage, and files of which it wouldn't say the name.
-
-    Raises:
-        ValueError: in one line.
-    """
-
-    def refuse(message: str) -> NoReturn:
-        raise ValueError(f"{message}; write options of a run as key=value, and see --hydra-help for flags")
-
-    parser = get_args_parser()
-    parser.error = refuse  # type: ignore[method-assign]
-    folder = parser.parse_args().config_dir
-    for path in sorted(Path(folder).rglob("*.yaml")) if folder else ():
-        try:
-            path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+from cultural_sp.sweep import Done
 
 
 def align_main() -> None:
@@ -115,7 +25,7 @@ def align_main() -> None:
 
     def job(config: AlignConfig) -> Done:
         before = not several_processes() and skip_finished(config) is not None
-        if not before:  # torch and transformers load only if there is something to do
+        if not before:
             _align(config)
         if first_process():
             if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with one report on all of its runs
@@ -123,14 +33,14 @@ def align_main() -> None:
             print(f"run folder: {run_folder(config)}", flush=True)
         return Done(run_folder(config), before)
 
-    main("align", job, together=True)
+    run_program("align", job, together=True)
 
 
 def _align(config: AlignConfig) -> None:
     """This process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
     from cultural_sp.alignment import align, help_align
     from cultural_sp.distributed import join
-    from cultural_sp.shared import PROCESS  # here, since what a launcher sends along would be a copy
+    from cultural_sp.shared import PROCESS
 
     team = join(config.model)
     if team.rank:
@@ -148,16 +58,6 @@ def _report(folder: Path, *, before: bool) -> None:
     print(f"report: {page if before and page.is_file() else write_report([folder], folder / FOLDER)}", flush=True)
 
 
-def first_process() -> bool:
-    """Whether this is the process that leads and writes."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def several_processes() -> bool:
-    """Whether a launcher started this program as one of several processes."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
 def validity_main() -> None:
     """``cultural-sp-validity``: only the check whether a model can take a survey."""
 
@@ -167,7 +67,7 @@ def validity_main() -> None:
 
         check(config, PROCESS)
 
-    main("validity", job)
+    run_program("validity", job)
 
 
 def check_survey_main() -> None:
@@ -177,11 +77,9 @@ def check_survey_main() -> None:
 
     parser = argparse.ArgumentParser(prog="cultural-sp-check-survey", description="Check a survey file.")
     parser.add_argument("survey", help=f"a .yaml file (docs/surveys.md), or one of: {', '.join(available())}")
-    try:
-        print(overview(load_survey(parser.parse_args().survey)))
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    given = parser.parse_args().survey
+    with bad_input_ends():
+        print(overview(load_survey(given)))
 
 
 def evaluate_main() -> None:
@@ -195,7 +93,7 @@ def evaluate_main() -> None:
         for file in evaluate(config, PROCESS):
             print(f"scores: {file}", flush=True)
 
-    main("evaluate", job, "evaluate", prepare=inherit)
+    run_program("evaluate", job, "evaluate", prepare=inherit)
 
 
 def ask_main() -> None:
@@ -211,7 +109,7 @@ def ask_main() -> None:
 
     register_ask()
     sys.argv[1:] = question_last(sys.argv[1:])
-    main("ask", job, "ask", AskConfig, prepare=inherit)
+    run_program("ask", job, "ask", AskConfig, prepare=inherit)
 
 
 def side_effects_main() -> None:
@@ -226,7 +124,7 @@ def side_effects_main() -> None:
         print(f"table: {side_effects(config, PROCESS)}", flush=True)
 
     register_side_effects()
-    main("side-effects", job, "side_effects", SideEffectsConfig, prepare=inherit)
+    run_program("side-effects", job, "side_effects", SideEffectsConfig, prepare=inherit)
 
 
 def export_main() -> None:
@@ -240,7 +138,7 @@ def export_main() -> None:
         print(f"export: {export(config)}", flush=True)
 
     register_export()
-    main("export", job, "export", ExportConfig, prepare=inherit)
+    run_program("export", job, "export", ExportConfig, prepare=inherit)
 
 
 def benchmark_main() -> None:
@@ -253,7 +151,7 @@ def benchmark_main() -> None:
         print(f"benchmark folder: {benchmark(config)}", flush=True)
 
     register_benchmark()
-    main("benchmark", job, "benchmark", BenchmarkConfig)
+    run_program("benchmark", job, "benchmark", BenchmarkConfig)
 
 
 def factor_analysis_main() -> None:
@@ -262,11 +160,12 @@ def factor_analysis_main() -> None:
 
     def job(config: FactorConfig) -> None:
         from cultural_sp.factor_analysis.run import factor_analysis
+        from cultural_sp.shared import PROCESS
 
         print(f"factor analysis folder: {factor_analysis(config, PROCESS)}", flush=True)
 
     register_factor()
-    main("factor-analysis", job, "factor_analysis", FactorConfig)
+    run_program("factor-analysis", job, "factor_analysis", FactorConfig)
 
 
 def report_main() -> None:
@@ -277,7 +176,7 @@ def report_main() -> None:
         print(f"report: {report(config)}", flush=True)
 
     register_report()
-    main("report", job, "report", ReportConfig)
+    run_program("report", job, "report", ReportConfig)
 
 
 def positive_control_main() -> None:
@@ -290,7 +189,7 @@ def positive_control_main() -> None:
         print(f"adapter: {positive_control(config)}", flush=True)
 
     register_control()
-    main("positive-control", job, "positive_control", ControlConfig)
+    run_program("positive-control", job, "positive_control", ControlConfig)
 
 
 def study_main() -> None:
@@ -303,7 +202,7 @@ def study_main() -> None:
         print(f"study folder: {study(config)}", flush=True)
 
     register_study()
-    main("study", job, "search_study", StudyConfig)
+    run_program("study", job, "search_study", StudyConfig)
 
 
 def paper_main() -> None:
@@ -318,7 +217,7 @@ def paper_main() -> None:
             print(f"paper folder: {folder}", flush=True)
 
     register_paper()
-    main("paper", job, "paper", PaperConfig, together=True)
+    run_program("paper", job, "paper", PaperConfig, together=True)
 
 
 def artefact_main(name: str) -> None:
@@ -326,13 +225,9 @@ def artefact_main(name: str) -> None:
     from cultural_sp.paper.artefacts import ARTEFACTS, Runs
 
     parser = argparse.ArgumentParser(description=f"Write {name} from finished runs.")
-    parser.add_argument(
-        "folder", type=Path, help="the folder of `make reproduce-paper`, such as outputs/paper/embedded"
-    )
+    about = "the folder of `make reproduce-paper`, such as outputs/paper/embedded"
+    parser.add_argument("folder", type=Path, help=about)
     folder = parser.parse_args().folder
-    try:
+    with bad_input_ends():
         ARTEFACTS[name](Runs.of(folder), folder)
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
     print(f"{name}: {folder}")

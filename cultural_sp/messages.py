@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import sys
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -26,6 +29,16 @@ WORDS = {
     list: "a list",
     dict: "a mapping",
 }
+
+
+@contextmanager
+def bad_input_ends() -> Iterator[None]:
+    """End the program with one line and exit code 2 if the block raises a ValueError; for programs that need no Hydra."""
+    try:
+        yield
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        sys.exit(2)
 
 
 def one_line(error: BaseException, root: type = AlignConfig) -> str:

@@ -15,6 +15,7 @@ import psutil
 
 from cultural_sp.course import Course
 from cultural_sp.follow import Follower, Progress
+from cultural_sp.messages import bad_input_ends
 from cultural_sp.run_folder import HOLDER, RESULT, result_files
 from cultural_sp.search.journal import JOURNAL, read_header
 from cultural_sp.survey.instrument import decimals
@@ -122,11 +123,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """``watch.py FOLDER``: watch a run until it ends."""
     parser = argparse.ArgumentParser(prog="watch.py", description="Watch a run until it ends.")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the run folder")
+    folder = parser.parse_args(arguments).folder
     try:
-        watch(parser.parse_args(arguments).folder, redraw=sys.stdout.isatty())
-    except ValueError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        with bad_input_ends():
+            watch(folder, redraw=sys.stdout.isatty())
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -3,9 +3,8 @@
 import sys
 
 from cultural_sp.benchmark.scaling import scaling
+from cultural_sp.messages import bad_input_ends
 
 if __name__ == "__main__":
-    try:
+    with bad_input_ends():
         print(scaling(sys.argv[1:]))
-    except ValueError as error:
-        sys.exit(f"error: {error}")

@@ -128,7 +128,7 @@ def test_what_reads_finished_runs_needs_no_model():
 
 
 def test_survey_search_and_the_command_line_start_without_torch():
-    rooms = ("survey.", "search.", "report.", "cli", "sweep_summary", "run_folder", "inputs")
+    rooms = ("survey.", "search.", "report.", "cli", "program", "sweep_summary", "run_folder", "inputs")
     names = [f"cultural_sp.{name}" for name in MODULES if name.startswith(rooms)]
     code = f"import sys, {', '.join(names)}\nprint(sorted({{'torch', 'transformers', 'wandb'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)
