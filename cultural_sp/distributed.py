@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from cultural_sp.config import ModelConfig
 from cultural_sp.files import RESUME
 from cultural_sp.interrupt import PeerLostError
+from cultural_sp.reasons import reason_of
 
 T = TypeVar("T")
 Batch = NDArray[np.float64]
@@ -103,7 +104,7 @@ class Team:
                     try:
                         score = prepare()
                     except Exception as error:  # told with the first batch, or both sides would wait
-                        problem = " ".join(str(error).split())
+                        problem = reason_of(error)
                 else:
                     gather_object([(None, problem) if score is None else _outcome(score, inbox[0], self.rank)])
 
@@ -115,7 +116,7 @@ def _outcome(score: Score[T], batches: list[Batch], rank: int) -> tuple[T | None
     try:
         return score(batches[rank]), ""
     except Exception as error:  # a member that raised here would leave the others waiting
-        return None, " ".join(str(error).split()) or type(error).__name__
+        return None, reason_of(error) or type(error).__name__
 
 
 @contextmanager

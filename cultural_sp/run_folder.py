@@ -21,6 +21,7 @@ from cultural_sp.differences import differences
 from cultural_sp.files import WAY_OUT, using, write_text
 from cultural_sp.inputs import joint_codes
 from cultural_sp.provenance import config_hash, content
+from cultural_sp.reasons import reason_of
 from cultural_sp.results import Result, load_result
 
 RESULT = "result.json"
@@ -149,7 +150,7 @@ def _differences(path: Path, config: AlignConfig) -> str:
     try:
         there = content(_plain(OmegaConf.load(path)))
     except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no config of this program ({' '.join(str(error).split())}); {WAY_OUT}") from error
+        raise ValueError(f"{path} is no config of this program ({reason_of(error)}); {WAY_OUT}") from error
     return differences(there, content(_plain(OmegaConf.structured(config))))
 
 

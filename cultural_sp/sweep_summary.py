@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cultural_sp.files import using, write_text
+from cultural_sp.reasons import reason_of
 from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import result_files
 from cultural_sp.sweep import FAILED, Outcome, Sweep
@@ -158,7 +159,7 @@ def reported(sweep: Sweep, failed: list[str]) -> Iterator[None]:
         if not _of_launcher(error):
             raise
         whole = False
-        failed.append(f"the launcher gave up: {' '.join(str(error).split())[:300]}")
+        failed.append(f"the launcher gave up: {reason_of(error, 300)}")
         print(f"error: {failed[-1]}", file=sys.stderr)
     except BaseException:
         whole = False

@@ -14,20 +14,30 @@ MODELS = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
 FRAMEWORK = ("hydra", "omegaconf", "wandb")
 # room -> what its modules may import of this package, besides the room itself, and what they may not import at all
 ROOMS = {
-    "survey": ((), (*MODELS, *FRAMEWORK, "nevergrad", "pandas", "matplotlib")),
+    "survey": (("reasons",), (*MODELS, *FRAMEWORK, "nevergrad", "pandas", "matplotlib")),
     "search": (
         ("config", "checks", "differences", "files", "interrupt"),
         (*MODELS, *FRAMEWORK, "pandas", "matplotlib"),
     ),
     "lm": (
-        ("config", "files", "survey.instrument", "survey.render"),
+        ("config", "files", "reasons", "survey.instrument", "survey.render"),
         (*FRAMEWORK, "nevergrad", "pandas", "matplotlib"),
     ),
     "knowledge": (
-        ("analysis.stats", "checks", "config", "lm", "results", "search.loop", "survey.render", "survey.yaml_file"),
+        (
+            "analysis.stats",
+            "checks",
+            "config",
+            "lm",
+            "reasons",
+            "results",
+            "search.loop",
+            "survey.render",
+            "survey.yaml_file",
+        ),
         (*MODELS, *FRAMEWORK, "nevergrad", "matplotlib"),
     ),
-    "analysis": (("results", "search.ledger", "survey"), (*MODELS, *FRAMEWORK, "nevergrad")),
+    "analysis": (("reasons", "results", "search.ledger", "survey"), (*MODELS, *FRAMEWORK, "nevergrad")),
 }
 WITHOUT_MODEL = (
     "report",
@@ -37,7 +47,14 @@ WITHOUT_MODEL = (
     "paper.table",
     "paper.figures",
 )  # these read what runs have written
-ALONE = {"checks": (), "differences": (), "interrupt": (), "messages": ("config",), "objective": ("survey",)}
+ALONE = {
+    "checks": (),
+    "differences": (),
+    "interrupt": (),
+    "messages": ("config",),
+    "objective": ("survey",),
+    "reasons": (),
+}
 
 
 def _modules():

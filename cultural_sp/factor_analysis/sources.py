@@ -24,6 +24,7 @@ from cultural_sp.factor_analysis.respondents import Simulated, answer_of, draw
 from cultural_sp.inputs import open_survey
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.soft_prompt import configured_prompt
+from cultural_sp.reasons import reason_of
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import fingerprint
@@ -168,5 +169,5 @@ def _one_line(what: str) -> Iterator[None]:
         pd.errors.EmptyDataError,
         OmegaConfBaseException,
     ) as error:
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = getattr(error, "strerror", None) or reason_of(error)
         raise ValueError(f"{what} can't be read ({reason})") from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cultural_sp.knowledge.questions import KnowledgeSet, Question
+from cultural_sp.reasons import reason_of
 
 LETTERS = ("A", "B", "C", "D")
 SHARED = ("question_idx", "country", "prompt_question", "answer")
@@ -61,7 +62,7 @@ def _from_hub(source: str, revision: str | None) -> dict[str, Path]:
             for task in COLUMNS
         }
     except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         raise ValueError(
             f"knowledge.source={source} can't be loaded from the hub ({reason}); go online, or download CulturalBench-Easy.csv "
             "and CulturalBench-Hard.csv and give their folder, or choose knowledge=own or knowledge=none"
@@ -78,7 +79,7 @@ def _table(path: Path, task: str) -> pd.DataFrame:
     except ImportError as error:
         raise ValueError(f"{path} needs pyarrow; pip install 'cultural-sp[parquet]', or use the .csv file") from error
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read ({' '.join(str(error).split())[:200]}); {AGAIN}") from error
+        raise ValueError(f"{path} can't be read ({reason_of(error, 200)}); {AGAIN}") from error
     lacking = [column for column in COLUMNS[task] if column not in table]
     if lacking:
         raise ValueError(f"{path} lacks the columns {', '.join(lacking)} of CulturalBench-{task}; {AGAIN}")

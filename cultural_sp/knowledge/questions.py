@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cultural_sp.reasons import reason_of
 from cultural_sp.survey.yaml_file import read_yaml
 
 OWN = Path(__file__).parent / "data" / "own.yaml"
@@ -89,7 +90,7 @@ def load_own(path: Path = OWN) -> KnowledgeSet:
     except KeyError as error:
         raise ValueError(f"knowledge.source={path}: {error} is missing; compare with {OWN.name}") from error
     except (ValueError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise ValueError(f"knowledge.source={path}: {reason}; compare with {OWN.name}") from error
 
 

@@ -11,6 +11,8 @@ from typing import Any
 from peft import PeftConfig, PeftType, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from transformers import PreTrainedModel
 
+from cultural_sp.reasons import reason_of
+
 WEIGHTS = "adapter_model.safetensors"
 
 
@@ -48,7 +50,7 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
             raise ValueError(f"its weights lack {lacking[:3]} and have {report.unexpected_keys[:3]} too many")
         whole: PreTrainedModel = adapted.merge_and_unload()
     except Exception as error:  # whatever peft stumbles over in a damaged file
-        reason = " ".join(str(error).split())[:300]
+        reason = reason_of(error, 300)
         raise ValueError(
             f"model.adapter={folder} can't be merged into the model; give a folder with adapter_config.json and the weights of a "
             f"LoRA that was trained on it ({reason})"

@@ -13,6 +13,7 @@ from cultural_sp.lm.forward import Forward, PaddedForward, TreeForward, cache_la
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.token_tree import TokenTree, build_tree
+from cultural_sp.reasons import reason_of
 
 log = logging.getLogger(__name__)
 STATELESS = {
@@ -88,7 +89,7 @@ def _probe(lm: LanguageModel, cached: bool) -> str | None:
     except Exception as error:  # whatever a model makes of arguments it doesn't know
         if should_reduce_batch_size(error):  # out of memory says nothing about the model
             raise
-        return f"its attention can't take blocks ({' '.join(str(error).split())[:200]})"
+        return f"its attention can't take blocks ({reason_of(error, 200)})"
     plain = PaddedForward(lm, tree)(prompts)
     if plain.isnan().any():
         raise ValueError(

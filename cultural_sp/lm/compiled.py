@@ -10,6 +10,8 @@ from torch._inductor.exc import InductorError
 from transformers import PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from cultural_sp.reasons import reason_of
+
 
 def decoder_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
     """The repeated blocks of a transformers model."""
@@ -35,7 +37,7 @@ def compiled_layers(model: PreTrainedModel) -> Iterator[None]:
         with torch._dynamo.config.patch(limits):
             yield
     except InductorError as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = reason_of(error, 200)
         raise ValueError(f"model.compile=true does not work here; use model.compile=false ({reason})") from error
     finally:
         for layer, before in zip(layers, replaced, strict=True):

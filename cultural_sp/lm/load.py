@@ -24,6 +24,7 @@ from transformers.utils import logging as transformers_logging
 from cultural_sp.config import ModelConfig
 from cultural_sp.files import using
 from cultural_sp.lm.adapter import merged
+from cultural_sp.reasons import reason_of
 
 CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
 
@@ -103,7 +104,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
                     f"its weights lack {sorted(map(str, report['missing_keys'] or report['mismatched_keys']))}"
                 )
     except Exception as error:  # whatever transformers stumbles over in a damaged file
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         if "trust_remote_code" in reason:
             raise ValueError(
                 f"model.name_or_path={config.name_or_path} runs code from its repository; read that, then set "
@@ -233,7 +234,7 @@ def _converted(gguf: Path) -> Path:
                 _convert(gguf, scratch)
                 scratch.rename(folder)
             except Exception as error:  # whatever the parser of a damaged file stumbles over
-                reason = " ".join(str(error).split())[:300]
+                reason = reason_of(error, 300)
                 raise ValueError(
                     f"model.name_or_path={gguf} can't be converted; give a GGUF file of a causal language model ({reason})"
                 ) from error

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from cultural_sp.reasons import reason_of
 from cultural_sp.survey.render import Question
 
 SLOT = "\u241fslot\u241f"  # marks the slot in the text; never reaches the model
@@ -69,7 +70,7 @@ def _chat(tokenizer: PreTrainedTokenizerBase, system: str, user: str, args: Mapp
         return _template(tokenizer, [turn], args)
     except Exception as error:  # a template is a program
         raise ValueError(
-            f"the model's chat template fails ({' '.join(str(error).split())[:200]}); mend it in the model's folder, check "
+            f"the model's chat template fails ({reason_of(error, 200)}); mend it in the model's folder, check "
             "model.chat_template_args, or choose another model"
         ) from error
 

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from cultural_sp.analysis.tables import OPTIMIZERS, origin
+from cultural_sp.reasons import reason_of
 from cultural_sp.report.factors import Factors, read_factors
 from cultural_sp.report.progress import counted
 from cultural_sp.report.searches import Search, read_searches
@@ -227,7 +228,7 @@ def _config(path: Path, notes: list[str]) -> dict[Any, Any]:
     except FileNotFoundError:
         notes.append(f"no {CONFIG}")
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        notes.append(f"{CONFIG} can't be read ({' '.join(str(error).split())[:120]})")
+        notes.append(f"{CONFIG} can't be read ({reason_of(error, 120)})")
     return {}
 
 
@@ -254,5 +255,5 @@ def _table(path: Path, notes: list[str]) -> list[dict[str, str]]:
                     raise ValueError(f"a row has no {column}")
         return rows
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
-        notes.append(f"{path.name} can't be read ({' '.join(str(error).split())[:120]})")
+        notes.append(f"{path.name} can't be read ({reason_of(error, 120)})")
         return []

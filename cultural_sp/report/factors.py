@@ -10,6 +10,7 @@ from pathlib import Path
 from cultural_sp.analysis.factor.analysis import from_json
 from cultural_sp.analysis.factor.report import remarks, tables
 from cultural_sp.factor_analysis.config import FactorConfig
+from cultural_sp.reasons import reason_of
 from cultural_sp.results import FACTORS
 
 FOLDER = FactorConfig.name
@@ -56,5 +57,5 @@ def read_factors(run: Path, notes: list[str]) -> Factors | None:
         }
         return Factors(said, [FactorTable(*table) for table in tables(analyses)], drawn)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        notes.append(f"{FOLDER}/{FACTORS} can't be read ({' '.join(str(error).split())[:120]})")
+        notes.append(f"{FOLDER}/{FACTORS} can't be read ({reason_of(error, 120)})")
         return None

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cultural_sp.config import ObjectiveConfig
 from cultural_sp.goal import Goal
+from cultural_sp.reasons import reason_of
 from cultural_sp.results import Result
 from cultural_sp.search.best import of_best
 from cultural_sp.search.journal import JOURNAL
@@ -47,7 +48,7 @@ def read_searches(path: Path, result: Result, objective: object, n_tuned: int, n
         header, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
         goal = _goal(result, objective, json.loads(header), n_tuned) if result.joint else None
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        notes.append(f"{JOURNAL} can't be read ({' '.join(str(error).split())[:120]})")
+        notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
         return {}
     found: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
     unread = []
@@ -64,7 +65,7 @@ def read_searches(path: Path, result: Result, objective: object, n_tuned: int, n
     try:
         return {name: _search(np.array(rows), goal) for name, rows in found.items() if rows}
     except ValueError as error:  # rows of different lengths
-        notes.append(f"{JOURNAL} can't be read ({' '.join(str(error).split())[:120]})")
+        notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
         return {}
 
 

@@ -16,6 +16,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+from cultural_sp.reasons import reason_of
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.yaml_file import read_yaml
 
@@ -110,7 +111,7 @@ def _from_yaml(path: Path) -> list[Row]:
             f"survey.questionnaire={path} can't be read: {error.strerror}; give a CSV or YAML file"
         ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())[:300]
+        reason = reason_of(error, 300)
         raise ValueError(
             f"survey.questionnaire={path} is not a list of {{item, text, options}} ({reason}); see docs/surveys.md"
         ) from error

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
+from cultural_sp.reasons import reason_of
 from cultural_sp.survey.instrument import DATA
 from cultural_sp.survey.yaml_file import read_yaml
 
@@ -53,7 +54,7 @@ def load_statements(
             f"{key}={name_or_path}: can't read the file ({error.strerror}); give a .yaml file of the form {FORM}"
         ) from error
     except ValueError as error:
-        reason = " ".join(str(error).split())
+        reason = reason_of(error)
         raise ValueError(f"{key}={name_or_path}: {reason}; give UTF-8 YAML of the form {FORM}") from error
     return statements
 

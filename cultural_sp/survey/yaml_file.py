@@ -8,6 +8,8 @@ from typing import Any
 
 import yaml
 
+from cultural_sp.reasons import reason_of
+
 LARGEST = 2_000_000  # bytes; the largest shipped instrument has 30,000
 
 
@@ -35,6 +37,6 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8-sig"), _Strict)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is not UTF-8 YAML ({' '.join(str(error).split())[:300]})") from error
+        raise ValueError(f"it is not UTF-8 YAML ({reason_of(error, 300)})") from error
     except RecursionError:
         raise ValueError("it is not YAML of use here (nested too deep)") from None

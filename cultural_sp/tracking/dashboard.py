@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cultural_sp.analysis.tables import origin
+from cultural_sp.reasons import reason_of
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import CONFIG, RESULT, finished_runs, result_files
 from cultural_sp.tracking.panels import panels
@@ -119,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ImportError:
         sys.exit(_error("wandb-workspaces is not installed; pip install 'cultural-sp[dashboard]'"))
     except Exception as error:  # of whatever class wandb, its network or a file has
-        sys.exit(_error(" ".join(str(error).split())))
+        sys.exit(_error(reason_of(error)))
 
 
 def _spec(board: Workspace | Report) -> Any:

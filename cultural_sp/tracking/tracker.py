@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from cultural_sp.reasons import reason_of
 from cultural_sp.tracking.config import TrackerConfig
 
 MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline", "disabled": "disabled"}
@@ -100,7 +101,7 @@ def again(folder: Path) -> str:
 
 def line(error: Exception) -> str:
     """What an error says, in one line and without credentials."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = reason_of(error) or type(error).__name__
     key = os.environ.get("WANDB_API_KEY")
     return re.sub(r"(?<=://)[^/@\s]+@", "", text.replace(key, "***") if key else text)[:200]
 

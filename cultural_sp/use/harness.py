@@ -10,6 +10,7 @@ from typing import Any
 from cultural_sp.analysis.stats import Interval
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import Prompt, save_soft_prompt
+from cultural_sp.reasons import reason_of
 
 
 def run_tasks(
@@ -53,9 +54,7 @@ def run_tasks(
                 apply_chat_template=lm.tokenizer.chat_template is not None,
             )
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError(
-                f"lm_eval_tasks={list(tasks)} can't be run: {' '.join(str(error).split())[:300]}"
-            ) from error
+            raise ValueError(f"lm_eval_tasks={list(tasks)} can't be run: {reason_of(error, 300)}") from error
     values = {}
     for task, metrics in found["results"].items():
         for name, value in metrics.items():

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from cultural_sp.config import AlignConfig, ModelConfig
+from cultural_sp.reasons import reason_of
 from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 
@@ -102,7 +103,7 @@ def _of_run(folder: Path, above: Path, path: str) -> dict[str, Any]:
         region = dict(there["region"])
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
         raise ValueError(
-            f"soft_prompt.path={path}: {above / CONFIG} is no config of this program ({' '.join(str(error).split())}); copy the "
+            f"soft_prompt.path={path}: {above / CONFIG} is no config of this program ({reason_of(error)}); copy the "
             "soft_prompt folder elsewhere and give model=, region= and survey= instead"
         ) from error
     if folder != above:  # of a joint run, one region's

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cultural_sp.reasons import reason_of
+
 SHOWN = 8  # item names in a message
 
 
@@ -64,9 +66,7 @@ def complete_answers(
     try:
         numbers = answers[list(items)].astype(float)
     except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{of}: answers must be numbers, empty where missing ({' '.join(str(error).split())})"
-        ) from error
+        raise ValueError(f"{of}: answers must be numbers, empty where missing ({reason_of(error)})") from error
     numbers = numbers.where(np.isfinite(numbers))
     complete = numbers.dropna()
     if complete.empty:

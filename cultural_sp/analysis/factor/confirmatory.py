@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from cultural_sp.analysis.factor.answers import MeasurementModel, check_answers, named
 from cultural_sp.analysis.factor.indices import FitIndices, fit_indices, standardised_residual
 from cultural_sp.analysis.factor.reliability import alpha, omega
+from cultural_sp.reasons import reason_of
 
 Array = NDArray[np.float64]
 STARTS = (
@@ -96,7 +97,7 @@ def confirm(answers: pd.DataFrame, model: MeasurementModel, of: str = "answers")
                 outcome = fitted.fit((answers / spread).rename(columns=codes))
             statistic, df = float(calc_chi2(fitted)[0]), int(calc_dof(fitted))
     except (np.linalg.LinAlgError, ValueError, ZeroDivisionError) as error:
-        raise ValueError(f"{of}: the measurement model can't be fitted ({' '.join(str(error).split())})") from error
+        raise ValueError(f"{of}: the measurement model can't be fitted ({reason_of(error)})") from error
     if not np.isfinite(fitted.param_vals).all() or not np.isfinite(statistic):
         raise ValueError(f"{of}: the measurement model can't be fitted (its estimates are not finite)")
     if df < 0:
