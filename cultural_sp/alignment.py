@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from cultural_sp.analysis.tables import report
 from cultural_sp.analysis.weights import weights_summary
 from cultural_sp.checkpoint import Kept, kept_validity
-from cultural_sp.conclude import Found, final_answers, final_knowledge, final_scores, save_result, save_solution
+from cultural_sp.conclude import Found, final_answers, final_knowledge, final_scores, save_result, save_solution, traced
 from cultural_sp.config import AlignConfig
 from cultural_sp.distributed import Team
 from cultural_sp.examine import Examiner
@@ -26,7 +27,6 @@ from cultural_sp.inputs import open_questions, open_regions, open_survey
 from cultural_sp.interrupt import stop_if_asked
 from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
-from cultural_sp.provenance import provenance
 from cultural_sp.results import Answers, Knowledge, KnowledgeScore, OpenAnswer, Result
 from cultural_sp.run_folder import empty, hold, region_folders, run_folder, skip_finished, write_config
 from cultural_sp.search.archive import Archive, find_journals, read_archive
@@ -44,6 +44,20 @@ from cultural_sp.survey.statements import Statement
 from cultural_sp.tracking.tracker import Tracker, tracker_of
 
 Array = NDArray[np.float64]
+SCORES, VALIDITY, KNOWLEDGE = "scores.jsonl", "validity.json", "knowledge.jsonl"
+"""Beside the journal: what is kept of the work before and after the searches."""
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What a run is given, read and checked before anything is written."""
+
+    survey: Survey
+    regions: tuple[Region, ...]
+    statements: tuple[Statement, ...]
+    questions: KnowledgeSet | None
+    journals: list[Path]
+    """Of earlier runs that the search starts from."""
 
 
 def align(config: AlignConfig, shared: Shared | None = None, team: Team | None = None) -> tuple[list[Result], Path]:
@@ -66,31 +80,21 @@ def align(config: AlignConfig, shared: Shared | None = None, team: Team | None =
     finished = skip_finished(config)
     if finished is not None:
         return finished, run_folder(config)
-    questions = open_questions(config)
-    earlier = find_journals(config.optimizer.warm_start or [], run_folder(config))
+    journals = find_journals(config.optimizer.warm_start or [], run_folder(config))
+    given = _Given(survey, regions, statements, open_questions(config), journals)
     shared = Shared() if shared is None else shared
     with hold(config) as folder, tracker_of(config.tracker, folder) as tracker:
         try:
-            return _run(
-                config, survey, regions, statements, questions, earlier, folder, shared, team or Team(), tracker
-            ), folder
+            return _run(config, given, folder, shared, team or Team(), tracker), folder
         except BaseException:  # whatever it was: the next run loads anew rather than trust what this one left
             shared.clear()
             raise
 
 
 def _run(
-    config: AlignConfig,
-    survey: Survey,
-    regions: Sequence[Region],
-    statements: tuple[Statement, ...],
-    questions: KnowledgeSet | None,
-    earlier: Sequence[Path],
-    folder: Path,
-    shared: Shared,
-    team: Team,
-    tracker: Tracker,
+    config: AlignConfig, given: _Given, folder: Path, shared: Shared, team: Team, tracker: Tracker
 ) -> list[Result]:
+    survey, regions = given.survey, given.regions
     clock: dict[str, float] = {}
     team.call()
     with _timed(clock, "load"):
@@ -102,30 +106,17 @@ def _run(
         examiner.tuning()
         if config.validity:
             examiner.pole_personas()
-        shaping = header(config, survey, regions, statements, lm, before, start)
+        shaping = header(config, survey, regions, given.statements, lm, before, start)
         shapes = {key: shaping[key] for key in SHAPES_SCORES}
-        archive = read_archive(earlier, shapes, space.dim, examiner.score_names) if earlier else None
+        archive = read_archive(given.journals, shapes, space.dim, examiner.score_names) if given.journals else None
     stop_if_asked()  # before anything is written
     if config.overwrite:
         empty(folder)
-    journal_file, scores_file, validity_file, knowledge_file = (
-        folder / x for x in (JOURNAL, "scores.jsonl", "validity.json", "knowledge.jsonl")
-    )
-    if not journal_file.exists():  # then an overwrite was stopped halfway, and what it left belongs to another run
-        with using(folder):
-            for left_over in (scores_file, validity_file, knowledge_file):
-                left_over.unlink(missing_ok=True)
-    weighs_mass = config.objective.valid_mass_weight > 0
-    journal = Journal(
-        journal_file,
-        {**shaping, "warm_start": None if archive is None else archive.fingerprint()},
-        lambda: (
-            {"batch_size": examiner.batch_size(start)}
-            | ({"start_mass": examiner.start_mass(start)} if weighs_mass else {})
-        ),
-    )
-    kept = Kept(scores_file, Answers)
-    known = Kept(knowledge_file, KnowledgeScore)
+    _drop_left_overs(folder)
+    warm_start = None if archive is None else archive.fingerprint()
+    journal = _open_journal(folder, {**shaping, "warm_start": warm_start}, examiner, start)
+    kept = Kept(folder / SCORES, Answers)
+    known = Kept(folder / KNOWLEDGE, KnowledgeScore)
     write_config(config)
     print(_announcement(config, survey, regions, lm), flush=True)
     if journal.evaluations:
@@ -134,7 +125,7 @@ def _run(
     journal.listener = tracker.evaluations
 
     with _timed(clock, "validity"):
-        validity = kept_validity(validity_file, examiner.validity) if config.validity else None
+        validity = kept_validity(folder / VALIDITY, examiner.validity) if config.validity else None
     if validity is not None:
         print(f"validity: {validity.sentence}", flush=True)
     goals = {
@@ -148,28 +139,21 @@ def _run(
     journal.end()
 
     found = {r.code: Found(by_chance[r.code], best[r.code]) for r in regions}
-    folders = region_folders(config)
+    folders, named = region_folders(config), axes(config)
     for region in regions:
-        save_solution(folders[region.code], found[region.code], space, lm, config.soft_prompt.placement, axes(config))
+        save_solution(folders[region.code], found[region.code], space, lm, config.soft_prompt.placement, named)
     with _timed(clock, "scores"):
         scores = final_scores(examiner, space, regions, found, kept)
     knowledge: dict[str, Knowledge] = {}
-    if questions is not None:
+    if given.questions is not None:
         with _timed(clock, "knowledge"):
-            knowledge = final_knowledge(examiner, questions, space, regions, found, scores, known)
+            knowledge = final_knowledge(examiner, given.questions, space, regions, found, scores, known)
     written: dict[str, list[OpenAnswer]] = {}
     if config.open_questions:
         with _timed(clock, "open_questions"):
             written = final_answers(lm, space, regions, found, config.soft_prompt.placement)
-    after = weights_hash(lm.model)
-    assert after == before, "a weight of the frozen model changed"
-    origin = provenance(
-        config,
-        survey_hash=survey.fingerprint(),
-        chat_template_hash=lm.chat_template_hash,
-        weights_hash_before=before,
-        weights_hash_after=after,
-    )
+    origin = traced(config, survey, lm, before)
+    assert origin["weights_hash_after"] == before, "a weight of the frozen model changed"
     results = [
         Result(
             name=config.name,
@@ -199,9 +183,29 @@ def _run(
         save_result(folders[code], result, found[code], config, survey)
     tracker.finish()
     print(report(results, config.readout.kind))
-    if statements and len(results) == 1:
-        print(weights_summary(axes(config), best[regions[0].code].z))
+    if named and len(results) == 1:
+        print(weights_summary(named, best[regions[0].code].z))
     return results
+
+
+def _drop_left_overs(folder: Path) -> None:
+    """Without a journal an overwrite was stopped halfway, and what it left belongs to another run."""
+    if not (folder / JOURNAL).exists():
+        with using(folder):
+            for name in (SCORES, VALIDITY, KNOWLEDGE):
+                (folder / name).unlink(missing_ok=True)
+
+
+def _open_journal(folder: Path, shaping: dict[str, Any], examiner: Examiner, initial: NDArray[np.float32]) -> Journal:
+    """The run's journal, new or to go on from; what a new one measures is measured with the initial prompt [P, H]."""
+
+    def measure() -> dict[str, Any]:
+        found: dict[str, Any] = {"batch_size": examiner.batch_size(initial)}
+        if examiner.config.objective.valid_mass_weight > 0:
+            found["start_mass"] = examiner.start_mass(initial)
+        return found
+
+    return Journal(folder / JOURNAL, shaping, measure)
 
 
 def _optimizers(config: AlignConfig, dim: int, number: int) -> list[Optimizer]:

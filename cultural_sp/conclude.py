@@ -20,10 +20,11 @@ from cultural_sp.export.card import write_card
 from cultural_sp.files import using, write_text
 from cultural_sp.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.answers import answers
-from cultural_sp.lm.load import LanguageModel, on_hub
+from cultural_sp.lm.load import LanguageModel, on_hub, weights_hash
 from cultural_sp.lm.nearest import nearest_tokens_csv
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.objective import l1_loss
+from cultural_sp.provenance import provenance
 from cultural_sp.results import Answers, Knowledge, KnowledgeScore, OpenAnswer, Result, ScoreRecord, strongest_icl
 from cultural_sp.run_folder import RESULT
 from cultural_sp.search.journal import fingerprint, jsonable
@@ -160,6 +161,18 @@ def judged(method: str, answers: Sequence[Answers], region: Region) -> list[Scor
         loss = jsonable(l1_loss(scores, region.target)[()])
         records.append(ScoreRecord(method=method, loss=loss, **asdict(answer)))
     return records
+
+
+def traced(config: AlignConfig, survey: Survey, lm: LanguageModel, weights: str, **more: Any) -> dict[str, Any]:
+    """The provenance of a result, with the hash of the weights as it is now beside what it was before; ``more`` is added."""
+    return provenance(
+        config,
+        survey_hash=survey.fingerprint(),
+        chat_template_hash=lm.chat_template_hash,
+        weights_hash_before=weights,
+        weights_hash_after=weights_hash(lm.model),
+        **more,
+    )
 
 
 def save_result(folder: Path, result: Result, found: Found, config: AlignConfig, survey: Survey) -> None:

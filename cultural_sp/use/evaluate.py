@@ -9,7 +9,7 @@ from typing import Any
 
 from cultural_sp.analysis.tables import report
 from cultural_sp.baselines import personas
-from cultural_sp.conclude import judged
+from cultural_sp.conclude import judged, traced
 from cultural_sp.config import AlignConfig
 from cultural_sp.examine import Examiner
 from cultural_sp.files import using
@@ -17,7 +17,7 @@ from cultural_sp.header import region_entry
 from cultural_sp.inputs import open_questions, open_regions, open_survey
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.soft_prompt import Prompt, configured_prompt
-from cultural_sp.provenance import config_hash, provenance
+from cultural_sp.provenance import config_hash
 from cultural_sp.results import EVALUATION, Answers, Knowledge, Result, strongest_icl
 from cultural_sp.search.loop import progress
 from cultural_sp.shared import Shared
@@ -56,14 +56,7 @@ def evaluate(config: AlignConfig, shared: Shared | None = None) -> list[Path]:
             answers[name] = answer()
             bar.update()
     midpoint = examiner.midpoint_answers()
-    origin = provenance(
-        config,
-        survey_hash=survey.fingerprint(),
-        chat_template_hash=lm.chat_template_hash,
-        weights_hash_before=weights,
-        weights_hash_after=weights_hash(lm.model),
-        soft_prompt={"path": path, "sha256": prompt_hash(prompt)},
-    )
+    origin = traced(config, survey, lm, weights, soft_prompt={"path": path, "sha256": prompt_hash(prompt)})
     files = []
     for region in regions:
         scores = judged("midpoint", midpoint, region) + judged("naive", answers["naive"], region)
