@@ -81,9 +81,11 @@ def test_a_prompt_that_peft_tuned_is_evaluated_and_other_adapters_are_not(
         tuned = get_peft_model(model, PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5))
     theirs = tmp_path / "theirs"
     tuned.save_pretrained(theirs)
-    asked = (f"survey.instrument={toy_survey_file}", "readout.report_generate=false")
+    survey = tmp_path / "points.yaml"
+    survey.write_text(toy_survey_file.read_text() + "\nunit: points\npublished_range: [0, 10]\n")
+    asked = (f"survey.instrument={survey}", "readout.report_generate=false")
     result = evaluated(monkeypatch, capsys, theirs, *asked)  # the model is the one that PEFT wrote down
-    assert result.model == str(tiny_folder)
+    assert (result.model, result.unit, result.published_range) == (str(tiny_folder), "points", (0.0, 10.0))
     assert result.score("aligned").dimensions != result.score("naive").dimensions
     settings = json.loads((theirs / "adapter_config.json").read_text())
     (theirs / "adapter_config.json").write_text(json.dumps({**settings, "base_model_name_or_path": None}))
