@@ -18,8 +18,7 @@ ANSWERS = ("completely disagree", "mostly disagree", "half agree", "mostly agree
 
 def midpoint_item_means(survey: Survey) -> NDArray[np.float64]:
     """Item means [Q] of a respondent who always picks the middle of the scale; under VSM 2013 every index is then C."""
-    codes = survey.codes()
-    means: NDArray[np.float64] = (np.nanmin(codes, axis=1) + np.nanmax(codes, axis=1)) / 2
+    means: NDArray[np.float64] = np.mean(survey.ends(), axis=0)
     return means
 
 

@@ -284,7 +284,7 @@ class Examiner:
             ValueError: if the instrument lacks one for one of its dimensions.
         """
         survey = self.survey
-        lacking = [d for d in survey.dimensions if set(survey.poles.get(d) or {}) != {"high", "low"}]
+        lacking = survey.without_poles()
         if lacking:
             raise ValueError(
                 f"survey.instrument={survey.name} has no high and low pole persona for {', '.join(lacking)}, which the "

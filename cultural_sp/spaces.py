@@ -10,7 +10,8 @@ from cultural_sp.config import AlignConfig
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text, embedding_rms, initial_prompt
 from cultural_sp.search.space import Full, Prompt, Space, Subspace, basis_directions, random_directions
-from cultural_sp.survey.statements import POLES, Statement, load_statements
+from cultural_sp.survey.instrument import POLES
+from cultural_sp.survey.statements import Statement, load_statements
 
 
 def open_statements(config: AlignConfig) -> tuple[Statement, ...]:

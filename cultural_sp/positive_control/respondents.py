@@ -25,9 +25,8 @@ from numpy.typing import NDArray
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import TokenizedQuestion, tokenize
 from cultural_sp.lm.soft_prompt import embedded_text
-from cultural_sp.survey.instrument import Item, Survey
+from cultural_sp.survey.instrument import POLES, Item, Survey
 from cultural_sp.survey.render import labelled
-from cultural_sp.survey.statements import POLES
 
 TEXTS = Path(__file__).with_name("texts.yaml")
 REACH, SPREAD = 1.7, 0.8

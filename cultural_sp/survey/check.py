@@ -9,9 +9,6 @@ import numpy as np
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import load_region, region_codes, vintages
 from cultural_sp.survey.scoring import dimension_scores
-from cultural_sp.survey.statements import POLES
-
-MIDDLE = 0.5
 
 
 def overview(survey: Survey) -> str:
@@ -21,8 +18,7 @@ def overview(survey: Survey) -> str:
         ValueError: in one line, if no region has a score in the default vintage.
     """
     reach = reachable(survey)
-    codes = survey.codes()
-    middle = dimension_scores(survey, (np.nanmin(codes, axis=1) + np.nanmax(codes, axis=1)) * MIDDLE)
+    middle = dimension_scores(survey, np.mean(survey.ends(), axis=0))
     options = Counter(len(item.scale.labels) for item in survey.items)
     lines = [
         f"{survey.title} ({survey.name})",
@@ -42,7 +38,7 @@ def overview(survey: Survey) -> str:
 
 def reachable(survey: Survey) -> np.ndarray:
     """Lowest and highest score [K, 2] that answers can give."""
-    low, high = np.nanmin(survey.codes(), axis=1), np.nanmax(survey.codes(), axis=1)
+    low, high = survey.ends()
     weights, constants = survey.scoring.weights, survey.scoring.constants
     ends = [np.where(weights > 0, a, b) for a, b in ((low, high), (high, low))]
     return np.stack([(weights * end).sum(axis=1) + constants for end in ends], axis=1)
@@ -61,7 +57,7 @@ def notes(survey: Survey) -> list[str]:
         )
     if survey.n_wordings < 2:
         found.append("one wording: nothing is held out, so a run can't show whether an alignment carries over")
-    lacking = [d for d in survey.dimensions if set(survey.poles.get(d) or {}) != set(POLES)]
+    lacking = survey.without_poles()
     if lacking:
         found.append(f"no pole personas for {', '.join(lacking)}: runs need validity=false")
     used = {item for weights in survey.dimensions.values() for item in weights}

@@ -20,6 +20,8 @@ from cultural_sp.survey.targets import Targets, read_targets
 from cultural_sp.survey.yaml_file import read_yaml
 
 DATA = Path(__file__).parent / "data"
+POLES = ("high", "low")
+"""Of every dimension."""
 FORM = ("name", "title", "extends", "unit", "published_range", "targets", "default_vintage")
 KEYS = frozenset((*FORM, "scales", "items", "dimensions", "scoring", "poles", "demonstrations"))
 
@@ -107,6 +109,15 @@ class Survey:
         for row, item in zip(codes, self.items, strict=True):
             row[: len(item.scale.codes)] = item.scale.codes
         return codes
+
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The lowest and the highest code [Q] of every item."""
+        low, high = np.array([(i.scale.codes[0], i.scale.codes[-1]) for i in self.items], dtype=float).T
+        return low, high
+
+    def without_poles(self) -> list[str]:
+        """Dimensions that lack a high or a low pole persona, which the validity check needs."""
+        return [d for d in self.dimensions if set(self.poles.get(d) or {}) != set(POLES)]
 
     def fingerprint(self) -> str:
         """SHA-256 of everything the model is shown and everything the scores depend on."""

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from cultural_sp.reasons import reason_of
-from cultural_sp.survey.instrument import DATA
+from cultural_sp.survey.instrument import DATA, POLES
 from cultural_sp.survey.yaml_file import read_yaml
 
 FOLDER = DATA / "statements"
-POLES = ("high", "low")
 FORM = "DIMENSION: {high: [texts], low: [texts]}"
 
 
