@@ -17,6 +17,10 @@ ICL = ("persona", "persona_demonstrations", "persona_native")
 METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
 SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
 """The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
+SEARCHES = ("random_search", "aligned")
+"""Those that a run makes, in this order, by the names of their methods."""
+VERDICTS = ("not measurable", "weakly measurable", "measurable")
+"""On whether a model can take a survey, the worst first."""
 SCHEMA_VERSION = 1
 EVALUATION = "evaluation"  # name of results that no search belongs to
 ALL = "all"  # countries together
@@ -68,7 +72,7 @@ class Validity:
     """Whether the model can take the survey at all; see ``analysis/validity.py`` for each statistic."""
 
     verdict: str
-    """measurable, weakly measurable or not measurable."""
+    """One of :data:`VERDICTS`."""
     sentence: str
     """The verdict with its reasons."""
     items_right: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cultural_sp.results import ALL, EVALUATION, Result, ScoreRecord
+from cultural_sp.results import ALL, EVALUATION, VERDICTS, Result, ScoreRecord
 
 OPTIMIZERS = {
     "de": "DE",
@@ -14,6 +14,7 @@ OPTIMIZERS = {
     "one_plus_one": "(1+lambda)-ES",
     "random": "more random search",
 }
+MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
 
 
 def labels(result: Result, searched: str) -> dict[str, str]:
@@ -124,9 +125,7 @@ def _validity(result: Result) -> str:
     if result.validity is None:
         return "validity: not checked"
     sentence = f"validity: {result.validity.sentence}"
-    if result.validity.verdict == "measurable":
-        return sentence
-    return f"{sentence}\n\nThese numbers show that the search works on its objective; they say nothing about a culture."
+    return sentence if result.validity.verdict == VERDICTS[-1] else f"{sentence}\n\n{MEANS_NOTHING}"
 
 
 def _loss(record: ScoreRecord, digits: int) -> str:

@@ -7,14 +7,14 @@ from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
-from cultural_sp.results import Validity
+from cultural_sp.analysis.stats import wilson
+from cultural_sp.results import VERDICTS, Validity
 from cultural_sp.survey.instrument import Survey
 
 Array = NDArray[np.float64]
 MEASURABLE_CONTENT = 0.5
-WEAK, STRONG, NONE = "weakly measurable", "measurable", "not measurable"
+NONE, WEAK, STRONG = VERDICTS
 
 
 def assess(
@@ -48,7 +48,7 @@ def assess(
     }
     mean_moves = np.mean(list(moves.values()), axis=0)
     right, total = int((mean_moves[used] > 0).sum()), int(used.sum())
-    low, high = binomtest(right, total).proportion_ci(method="wilson")
+    share = wilson(right, total)
     effects = {
         d: float(weights @ np.mean([means[d, "high"] - means[d, "low"] for means in poles.values()], axis=0))
         for d, weights in zip(survey.dimensions, survey.scoring.weights, strict=True)
@@ -61,11 +61,11 @@ def assess(
     dimensions_right = sum(effect > 0 for effect in effects.values())
 
     reason = (
-        f"opposite personas move {right} of {total} items the right way (95 % interval {low:.2f} to {high:.2f}, chance 0.50) "
-        f"and {dimensions_right} of {len(effects)} indices; "
+        f"opposite personas move {right} of {total} items the right way (95 % interval {share.low:.2f} to {share.high:.2f}, "
+        f"chance 0.50) and {dimensions_right} of {len(effects)} indices; "
     )
     reason += "content share of the answers' variance " + ("unknown" if content is None else f"{content:.2f}")
-    if low <= 0.5:
+    if share.low <= 0.5:
         verdict = NONE
     elif dimensions_right == len(effects) and content is not None and content >= MEASURABLE_CONTENT:
         verdict = STRONG
@@ -76,7 +76,7 @@ def assess(
         sentence=f"{verdict}: {reason}",
         items_right=right,
         items_total=total,
-        share_interval=(float(low), float(high)),
+        share_interval=(share.low, share.high),
         items_right_by_wording={w: int((m[used] > 0).sum()) for w, m in moves.items()},
         effects=effects,
         wording_agreement=_agreement(by_wording),

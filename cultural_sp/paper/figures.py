@@ -20,6 +20,7 @@ from cultural_sp.curves import best_so_far
 from cultural_sp.files import using
 from cultural_sp.paper.artefacts import Runs
 from cultural_sp.paper.table import METHODS
+from cultural_sp.results import SEARCHES
 
 COLOUR = {**COLOURS, "icl": COLOURS["persona"]}
 DASH = {**DASHES, "icl": DASHES["persona"]}
@@ -58,7 +59,7 @@ def convergence(runs: Runs) -> Figure:
             for folder, result in zip(runs.folders, runs.results, strict=True)
             if result.region["code"] == code
         ]
-        for search in ("random_search", "aligned"):
+        for search in SEARCHES:
             curves = pd.DataFrame([curve[search] for curve in own])
             steps = curves.columns.to_numpy(dtype=float)
             panel.plot(steps, curves.median(), color=COLOUR[search], linewidth=1.8, label=METHODS[search])

@@ -17,11 +17,10 @@ from cultural_sp.reasons import reason_of
 from cultural_sp.report.factors import Factors, read_factors
 from cultural_sp.report.progress import counted
 from cultural_sp.report.searches import Search, read_searches
-from cultural_sp.results import SUMMARY, Result, load_result, summarised
+from cultural_sp.results import SUMMARY, VERDICTS, Result, load_result, summarised
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import JOURNAL
 
-VERDICTS = ("not measurable", "weakly measurable", "measurable")
 TOKENS, STATEMENTS = "nearest_tokens.csv", "statements.csv"
 TABLES = {  # file -> the columns that a report shows, and which of them hold numbers
     TOKENS: {"virtual_token": False, "length": True, "rank": False, "token": False, "cosine": True},

@@ -6,7 +6,7 @@ import numpy as np
 from markupsafe import Markup
 
 from cultural_sp.report.groups import TUNED, Group, mean
-from cultural_sp.report.searches import SEARCHES, Search
+from cultural_sp.report.searches import Search
 from cultural_sp.report.svg import (
     CHARACTER,
     DASHES,
@@ -21,7 +21,7 @@ from cultural_sp.report.svg import (
     number,
     words,
 )
-from cultural_sp.results import SUMMARY
+from cultural_sp.results import SEARCHES, SUMMARY
 
 DOTS = 400  # single evaluations in one figure; more are thinned out
 RIGHT, ROOM = 226, 13  # where curves end, and how many characters of a name fit behind

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from cultural_sp.report.collect import VERDICTS
 from cultural_sp.report.groups import HELD_OUT, TUNED, WORDING_RANGE, Group, common_unit, same
-from cultural_sp.results import SUMMARY
+from cultural_sp.results import SUMMARY, VERDICTS
 
 NOT_CHECKED = "not checked"
 WORST_FIRST = (VERDICTS[0], NOT_CHECKED, *VERDICTS[1:])
@@ -21,15 +20,9 @@ GENERAL = {
     "random_search": "random search",
     "aligned": "the evolved prompt",
 }
-BASELINES = (
-    "naive",
-    "persona",
-    "random_search",
-    "midpoint",
-)  # the initial prompt is one of the search's own candidates
+BASELINES = ("naive", "persona", "random_search", "midpoint")  # the initial prompt is a candidate of the search's own
 KINDS = {TUNED: "tuned wording", HELD_OUT: "held-out wordings"}
 WHERE = {TUNED: "on the tuned wording", HELD_OUT: "on held-out wordings"}
-MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
 
 
 @dataclass(frozen=True)

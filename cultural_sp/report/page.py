@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from cultural_sp.analysis.tables import origin
+from cultural_sp.analysis.tables import MEANS_NOTHING, origin
 from cultural_sp.report.collect import LeftOut, Run
 from cultural_sp.report.figures import DOTS, convergence, dimensions
 from cultural_sp.report.groups import TUNED, Group, common_unit, config_differences, mean
@@ -19,7 +19,6 @@ from cultural_sp.report.message import (
     BASELINES,
     GENERAL,
     KINDS,
-    MEANS_NOTHING,
     closest,
     comparisons,
     headline,

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from cultural_sp.config import ObjectiveConfig
 from cultural_sp.goal import Goal
 from cultural_sp.reasons import reason_of
-from cultural_sp.results import Result
+from cultural_sp.results import SEARCHES, Result
 from cultural_sp.search.best import of_best
 from cultural_sp.search.journal import JOURNAL
 
 Array = NDArray[np.float64]
-SEARCHES = ("random_search", "aligned")
 
 
 @dataclass(frozen=True)

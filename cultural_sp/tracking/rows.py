@@ -6,8 +6,8 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from cultural_sp.course import Course
+from cultural_sp.results import SEARCHES
 
-SEARCHES = ("random_search", "aligned")
 AXES = {
     f"{search}{part}": f"{search}{part}/{axis}"
     for search in SEARCHES
