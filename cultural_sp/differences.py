@@ -10,19 +10,20 @@ ABSENT = "absent"
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """``key=value there, value here`` for every key that differs, keys of nested dictionaries with dots; empty if none does."""
-    old, new = _flat(there), _flat(here)
+    old, new = flat(there), flat(here)
     keys = [k for k in (new | old) if old.get(k, ABSENT) != new.get(k, ABSENT)]
     return "; ".join(f"{k}={_short(old.get(k, ABSENT))} there, {_short(new.get(k, ABSENT))} here" for k in keys)
 
 
-def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(nested: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    """The values of nested dictionaries under keys with dots."""
+    found: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            found[f"{prefix}{key}"] = value
+    return found
 
 
 def _short(value: object) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from cultural_sp.analysis.tables import OPTIMIZERS, origin
+from cultural_sp.differences import flat
 from cultural_sp.reasons import reason_of
 from cultural_sp.report.factors import Factors, read_factors
 from cultural_sp.report.progress import counted
@@ -132,7 +133,7 @@ def _read(folder: Path, where: str) -> Run:
     notes: list[str] = []
     above = folder.parent if result.joint else folder  # what the regions of a joint run share lies above them
     raw = _config(above / CONFIG, notes)
-    config = dict(_flat(raw))
+    config = {key: "null" if value is None else str(value) for key, value in flat(raw).items()}
     readout = config.get("readout.kind", "expected")
     result = summarised(result, readout)
     _check(result, readout)
@@ -229,14 +230,6 @@ def _config(path: Path, notes: list[str]) -> dict[Any, Any]:
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         notes.append(f"{CONFIG} can't be read ({reason_of(error, 120)})")
     return {}
-
-
-def _flat(nested: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in nested.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", "null" if value is None else str(value)
 
 
 def _table(path: Path, notes: list[str]) -> list[dict[str, str]]:

@@ -46,7 +46,7 @@ def convergence(g: Group) -> Markup | None:
     for tick in [t for t in x.ticks(4) if t == int(t)]:
         content.append(words(f"{tick:g}", x(tick), bottom + 14, "tick", "middle"))
     content.append(words("evaluations", (34 + right) / 2, bottom + 29, "axis", "middle"))
-    thin = -(-len(every) // DOTS)
+    thin = thinning(g)
     by_method: dict[str, list[Markup]] = {m: [] for m in SUMMARY}
     for method, search in searched:
         by_method[method] += [_dots(method, search, x, y, thin), _best(method, search, x, y)]
@@ -68,6 +68,11 @@ def convergence(g: Group) -> Markup | None:
     content += [method_group(method, *parts) for method, parts in by_method.items() if parts]
     told = ", ".join(f"{g.names[m]} {v:.{g.digits}f}" for m, v in sorted(ends.items(), key=lambda end: end[1]))
     return figure(252, f"Convergence, {g.title}. Loss on the tuned wording at the end: {told}.", *content)
+
+
+def thinning(g: Group) -> int:
+    """Of how many evaluations one is drawn."""
+    return -(-sum(len(s.l1) for run in g.runs for s in run.searches.values()) // DOTS)
 
 
 def _short(g: Group, method: str) -> str:

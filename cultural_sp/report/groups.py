@@ -14,7 +14,7 @@ from cultural_sp.analysis.tables import OPTIMIZERS, labels
 from cultural_sp.config import ModelConfig
 from cultural_sp.report.collect import Run, held_out, tuned
 from cultural_sp.results import SUMMARY, ScoreRecord
-from cultural_sp.survey.instrument import Survey, load_survey
+from cultural_sp.survey.instrument import Item, Survey, load_survey
 
 MODEL = ("model.name_or_path", "model.adapter", "model.note")
 ELSEWHERE = ("output_dir", "overwrite", "tracker.")  # where a run lies and is shown
@@ -136,6 +136,11 @@ class Group:
         """Dimension -> score."""
         target: dict[str, float | None] = self.first.result.region["target"]
         return target
+
+    @cached_property
+    def items(self) -> dict[str, Item]:
+        """Those of the survey by their ids; none where it can't be read any more."""
+        return {} if isinstance(self.survey, str) else {item.id: item for item in self.survey.items}
 
     @property
     def names(self) -> dict[str, str]:

@@ -55,22 +55,19 @@ def _shape(chances: dict[str, list[float]]) -> list[tuple[str, int]]:
 
 def items_of(g: Group, items: Sequence[str]) -> dict[str, str]:
     """Item -> what it asks about, in a few words; nothing where the survey can't be read any more."""
-    constructs = {} if isinstance(g.survey, str) else {item.id: item.construct for item in g.survey.items}
-    return {item: constructs.get(item, "") for item in items}
+    return {item: g.items[item].construct if item in g.items else "" for item in items}
 
 
 def codes_of(g: Group, item: str, number: int) -> tuple[float, ...]:
     """Codes of the options of an item that has so many; 1, 2, ... where the survey can't be read any more."""
-    known = {} if isinstance(g.survey, str) else {i.id: i.scale.codes for i in g.survey.items}
-    codes = known.get(item, ())
+    codes = g.items[item].scale.codes if item in g.items else ()
     return codes if len(codes) == number else tuple(range(1, number + 1))
 
 
 def _labels(g: Group, chances: dict[str, list[int]]) -> list[list[str]]:
-    known = {} if isinstance(g.survey, str) else {item.id: item.scale.labels for item in g.survey.items}
     labels = []
     for item, numbers in chances.items():
         codes = [f"{code:g}" for code in codes_of(g, item, len(numbers))]
-        texts = known.get(item, ())
+        texts = g.items[item].scale.labels if item in g.items else ()
         labels.append([f"{c} {t}" for c, t in zip(codes, texts, strict=True)] if len(texts) == len(codes) else codes)
     return labels

@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from cultural_sp.analysis.tables import MEANS_NOTHING, origin
 from cultural_sp.report.collect import LeftOut, Run
-from cultural_sp.report.figures import DOTS, convergence, dimensions
+from cultural_sp.report.figures import convergence, dimensions, thinning
 from cultural_sp.report.groups import TUNED, Group, common_unit, config_differences, mean
 from cultural_sp.report.message import (
     BASELINES,
@@ -37,12 +37,8 @@ HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, wh
 OPEN = 6  # with more groups than this, only the first one is unfolded
 N_OPTIONS = 5  # of an item whose options aren't recorded
 SHADES = 8  # of the heat map, between the lowest and the highest code
-TOKENS, NEAREST, WEIGHTS, VALUES = (
-    8,
-    3,
-    6,
-    3,
-)  # virtual tokens, nearest ones, statements and provenance values on the page
+TOKENS, NEAREST, WEIGHTS, VALUES = 8, 3, 6, 3
+"""Virtual tokens, nearest ones, statements and provenance values on the page."""
 SEEDS = 4  # soft prompts of one group that the page shows
 VISIBLE = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
 
@@ -130,10 +126,8 @@ def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[Le
 def _top(groups: Sequence[Group]) -> float:
     """The loss at the right end of a strip."""
     known = [e for g in groups for losses in g.losses.values() for e in losses.values() if e]
-    top = max((e.mean for e in known), default=0.0)
-    return (
-        min(max((e.high for e in known), default=0.0), 1.25 * top) * 1.03 or 1.0
-    )  # three seeds may give huge intervals
+    top, end = (max(values, default=0.0) for values in ([e.mean for e in known], [e.high for e in known]))
+    return min(end, 1.25 * top) * 1.03 or 1.0  # three seeds may give huge intervals
 
 
 def _title(groups: Sequence[Group], runs: Sequence[Run]) -> str:
@@ -191,12 +185,8 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "origin": list(dict.fromkeys(line for run in g.runs for line in origin(run.result))),
         "notes": [f"seed {run.result.seed}: {note}" for run in g.runs for note in run.notes],
         "answers": g.first.result.open_answers,
-        "thin": _thin(g),
+        "thin": thinning(g),
     }
-
-
-def _thin(g: Group) -> int:
-    return -(-sum(len(s.l1) for run in g.runs for s in run.searches.values()) // DOTS)
 
 
 def _share(value: float | None) -> str:
