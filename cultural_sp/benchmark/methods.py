@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import torch
 from peft import PromptTuningConfig, TaskType, get_peft_model
 from transformers import GenerationConfig
 
+from cultural_sp.lm.adapter import quiet
 from cultural_sp.lm.generate import parse
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import TokenizedQuestion
@@ -109,8 +109,7 @@ class _Padded:
 def _peft(lm: LanguageModel, questions: list[TokenizedQuestion], n_virtual: int) -> Method:
     """PEFT's prompt tuning, whose soft prompt stands before everything, on one right-padded batch."""
     config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=n_virtual, inference_mode=True)
-    with warnings.catch_warnings():  # peft's own call into transformers is deprecated there
-        warnings.simplefilter("ignore", FutureWarning)
+    with quiet():
         tuned = get_peft_model(lm.model, config)
     device = lm.embeddings.device
     lengths = torch.tensor([len(q.after) for q in questions], device=device)

@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cultural_sp.benchmark.config import BenchmarkConfig
+from cultural_sp.benchmark.geometry import PEAK_FLOPS, llama
 from cultural_sp.benchmark.growth import growth
 from cultural_sp.benchmark.measure import Timed, bare_products, interleaved, linear_layers, usual
 from cultural_sp.benchmark.methods import usual_methods
 from cultural_sp.benchmark.report import save_figure, table
+from cultural_sp.files import write_text
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import LanguageModel, find_device, load_model, resolve
 from cultural_sp.lm.respond import Respondent
@@ -25,7 +27,6 @@ from cultural_sp.provenance import git_commit, versions
 from cultural_sp.survey.instrument import load_survey
 
 USUAL = ("generate", "per_item", "padded_all_logits", "padded", "peft")
-PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12}  # dense bf16, from the makers' data sheets
 
 
 def benchmark(config: BenchmarkConfig) -> Path:
@@ -99,9 +100,7 @@ def benchmark(config: BenchmarkConfig) -> Path:
         result["growth"] = growth(lm, survey, config.survey)
     print(table(result))
     save_figure(result, folder / "bench.png")
-    scratch = folder / "bench.tmp"
-    scratch.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    scratch.replace(folder / "bench.json")
+    write_text(folder / "bench.json", json.dumps(result, indent=1) + "\n")
     return folder
 
 
@@ -131,19 +130,10 @@ def random_model(config: BenchmarkConfig) -> LanguageModel:
     assert shape is not None
     path = resolve(config.model.name_or_path)
     tokenizer = AutoTokenizer.from_pretrained(path)
-    settings = LlamaConfig(
-        vocab_size=max(shape.vocab_size, len(tokenizer)),
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.layers,
-        num_attention_heads=shape.heads,
-        num_key_value_heads=shape.kv_heads,
-        max_position_embeddings=8192,
-    )
     torch.manual_seed(config.seed)
     with find_device(config.model.device):
         model = AutoModelForCausalLM.from_config(
-            settings,
+            llama(shape, max(shape.vocab_size, len(tokenizer))),
             dtype=getattr(torch, config.model.dtype),
             attn_implementation=config.model.attn_implementation,
         )

