@@ -102,9 +102,8 @@ def watch(folder: Path, *, redraw: bool, wait: Callable[[float], None] = time.sl
             raise ValueError(f"{folder} holds no run that goes on or has ended; give the run folder that a run prints")
         if progress is not None and redraw:
             columns, rows = shutil.get_terminal_size()
-            lines = [
-                line[: columns - 1] for line in picture(progress)[: rows - 2]
-            ]  # what wraps or scrolls can't be redrawn
+            # What wraps or scrolls can't be redrawn.
+            lines = [line[: columns - 1] for line in picture(progress)[: rows - 2]]
             text = "\n".join(lines)
             print(f"\x1b[{height}A\x1b[J{text}" if height else text, flush=True)
             height = len(lines)

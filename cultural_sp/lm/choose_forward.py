@@ -16,11 +16,8 @@ from cultural_sp.lm.token_tree import TokenTree, build_tree
 from cultural_sp.reasons import reason_of
 
 log = logging.getLogger(__name__)
-STATELESS = {
-    "DynamicLayer",
-    "DynamicSlidingWindowLayer",
-    "DummyLayer",
-}  # caches that hold keys and values alone, or nothing
+STATELESS = {"DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer"}
+"""Caches that hold keys and values alone, or nothing."""
 _problems: WeakKeyDictionary[PreTrainedModel, dict[bool, str | None]] = WeakKeyDictionary()
 _warned: WeakKeyDictionary[PreTrainedModel, set[str]] = WeakKeyDictionary()
 

@@ -26,9 +26,8 @@ def compiled_layers(model: PreTrainedModel) -> Iterator[None]:
         ValueError: in one line, if the compiler fails, as it does where there is none.
     """
     layers = decoder_layers(model)
-    replaced = [
-        layer.__dict__.get("forward") for layer in layers
-    ]  # hooks, where the model is spread over several devices
+    # Hooks, where the model is spread over several devices.
+    replaced = [layer.__dict__.get("forward") for layer in layers]
     for layer in layers:
         layer.forward = torch.compile(layer.forward, dynamic=False)
     # Layers share their code but not their index and settings, so each may need an entry of its own.

@@ -148,10 +148,8 @@ def option_log_probs(tree: TokenTree, values: torch.Tensor) -> torch.Tensor:
         Sums over an option's tokens of log P(token | soft prompt and path); ``-inf`` pads questions with fewer options.
     """
     width = max(map(len, tree.options))
-    nothing, impossible = (
-        len(tree.reads),
-        len(tree.reads) + 1,
-    )  # adds nothing to an option; stands for one that isn't there
+    # The one adds nothing to an option, the other stands for an option that isn't there.
+    nothing, impossible = len(tree.reads), len(tree.reads) + 1
     paths = [[*question, *[(impossible,)] * (width - len(question))] for question in tree.options]
     longest = max(len(path) for question in paths for path in question)
     index = torch.tensor([[[*path, *[nothing] * (longest - len(path))] for path in question] for question in paths])

@@ -164,8 +164,7 @@ def kendall(runs: Runs) -> str:
             given = np.array([[x[d] for d in dimensions] for x in scores], dtype=float)
             wanted = np.array([[r.region["target"][d] for d in dimensions] for r in own], dtype=float)
             taus.append([np.nan if a.tau_b is None else a.tau_b for a in rank_agreement(given, wanted)])
-        means = pd.DataFrame(
-            taus, columns=dimensions
-        ).mean()  # the plain model is the same everywhere: no ranks, a dash
+        means = pd.DataFrame(taus, columns=dimensions).mean()
+        # The plain model is the same everywhere: no ranks, a dash.
         rows[METHODS[method]] = means.map(lambda x: "-" if pd.isna(x) else f"{x:+.2f}")
     return markdown_table(pd.DataFrame(rows).T, "method")

@@ -132,9 +132,7 @@ def run_search(
                 losses = np.array(ledgers[other].losses[first:])
                 if optimizer is asker:
                     optimizer.tell(losses)
-                elif (
-                    place <= generation
-                ):  # who hasn't asked yet begins on its own: one start for all would be less to learn from
+                elif place <= generation:  # who hasn't asked yet begins on its own: one start for all would teach less
                     optimizer.offer(candidates, losses)
             generation += 1
             failed = max(ledger.failed for ledger in ledgers.values())

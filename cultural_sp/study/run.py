@@ -53,9 +53,8 @@ def cells(config: StudyConfig) -> list[Cell]:
     found = []
     order = sorted(config.arms, key=lambda arm: arm != config.chosen)
     model, region, seed = config.models[0], config.regions[0], config.seeds[0]
-    for (
-        arm
-    ) in order:  # one of each first: the whole grid takes long to compose, and what is wrong should be said at once
+    # One of each first: the whole grid takes long to compose, and what is wrong should be said at once.
+    for arm in order:
         _cell(config, model, arm, region, seed, config.arms[arm])
     for model, region in [*((other, region) for other in config.models), *((model, other) for other in config.regions)]:
         _cell(config, model, config.chosen, region, seed, config.arms[config.chosen])

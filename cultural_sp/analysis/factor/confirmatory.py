@@ -25,9 +25,8 @@ from cultural_sp.analysis.factor.reliability import alpha, omega
 from cultural_sp.reasons import reason_of
 
 Array = NDArray[np.float64]
-STARTS = (
-    2  # where the first one ended the second begins: its tolerance is too coarse for the third digit of a chi square
-)
+STARTS = 2
+"""Where the first one ended the second begins: its tolerance is too coarse for the third digit of a chi square."""
 STEP = 1e-5  # of the numerical derivative of standardised loadings
 
 
