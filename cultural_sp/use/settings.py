@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from cultural_sp.results import Result, load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 
 INHERITED = ("model", "survey", "readout", "objective", "seed")
+OF_RUNS = ("optimizer", "tracker", "name", "overwrite", "validity", "open_questions")
+"""Settings of a run that play no part once its soft prompt is there."""
 
 
 def given_path(config: AlignConfig) -> str:
@@ -66,15 +69,17 @@ def inherit(config: DictConfig) -> DictConfig:
     are its own in any case.
 
     Raises:
-        ValueError: in one line, if there is no soft prompt or nothing says which model it is for.
+        ValueError: in one line, if there is no soft prompt, nothing says which model it is for, or the command line has
+            settings that play no part.
     """
+    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    keys = [str(override.key_or_group) for override in overrides]
+    _refuse_idle(keys)
     path = config.soft_prompt.path
     if not path:
         return config
     from cultural_sp.lm.soft_prompt import peft_settings, read_soft_prompt  # brings torch
 
-    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
-    keys = [str(override.key_or_group) for override in overrides]
     prompt, placement = read_soft_prompt(path)
     run = run_of(path)
     if run is not None:
@@ -93,6 +98,17 @@ def inherit(config: DictConfig) -> DictConfig:
         if "." in key and key.split(".")[0] not in keys:
             OmegaConf.update(merged, key, OmegaConf.select(config, key), force_add=True)
     return DictConfig(OmegaConf.merge(config, merged))
+
+
+def _refuse_idle(keys: Sequence[str]) -> None:
+    for key in keys:
+        group, _, name = key.partition(".")
+        if group in OF_RUNS:
+            raise ValueError(
+                f"{key} belongs to a run and plays no part in what is done with its soft prompt; leave it out"
+            )
+        if group == "soft_prompt" and name != "path":
+            raise ValueError(f"{key} is the soft prompt's own here; leave it out, and give soft_prompt.path=FOLDER")
 
 
 def _of_run(folder: Path, above: Path, path: str) -> dict[str, Any]:

@@ -51,6 +51,13 @@ def test_a_runs_own_prompt_scores_as_in_its_result(monkeypatch, capsys, run):
     assert len(list((run / "evaluations").iterdir())) == 3
 
 
+@pytest.mark.parametrize("key", ["optimizer.budget=5", "tracker=disabled", "validity=false", "soft_prompt.n_tokens=3"])
+def test_settings_that_play_no_part_are_refused(monkeypatch, capsys, key):
+    line = refused(monkeypatch, capsys, "nowhere", key)
+    assert line.startswith(f"error: {key.partition('=')[0]} ")
+    assert "leave it out" in line
+
+
 def test_a_joint_runs_prompt_belongs_to_its_region_and_others_to_no_run(run, tmp_path):
     joint = tmp_path / "joint"
     (joint / "us").mkdir(parents=True)
