@@ -20,6 +20,7 @@ from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.respond import Respondent
 from cultural_sp.lm.soft_prompt import prompt_for
 from cultural_sp.objective import l1_loss
+from cultural_sp.options import choices
 from cultural_sp.results import Result, load_result
 from cultural_sp.shared import PROCESS
 from cultural_sp.survey.instrument import Survey, load_survey
@@ -79,12 +80,10 @@ def load_model(name: str, **settings: Any) -> LanguageModel:
     Raises:
         ValueError: in one line, if a setting is unknown or the model can't be loaded.
     """
-    options = sorted(path.stem for path in (config_folder() / "model").glob("*.yaml"))
-    plain = {} if name in options else {"name_or_path": name}
+    known = name in choices("model")
+    given: dict[str, Any] = vars(_composed([f"model={name}"]).model) if known else {"name_or_path": name}
     try:
-        config = ModelConfig(
-            **{**(_composed([f"model={name}"]).model.__dict__ if name in options else plain), **settings}
-        )
+        config = ModelConfig(**{**given, **settings})
     except TypeError as error:
         raise ValueError(f"model settings {sorted(settings)} don't fit: {error}") from error
     return load_configured(config)
