@@ -1,4 +1,4 @@
-"""The two figures of a run, as PNG and PDF."""
+"""The two figures of a run, and how every figure is written: as PNG and PDF."""
 
 from __future__ import annotations
 
@@ -45,9 +45,14 @@ def save_figures(folder: Path, result: Result, random_search: SearchResult, sear
         "dimensions": dimensions(result, readout),
     }
     for name, figure in figures.items():
-        for ending in ("png", "pdf"):
-            figure.savefig(folder / f"{name}.{ending}", dpi=150, bbox_inches="tight")
-        plt.close(figure)
+        write_figure(folder, name, figure)
+
+
+def write_figure(folder: Path, name: str, figure: Figure) -> None:
+    """Write a figure as ``NAME.png`` and ``NAME.pdf``, and forget it."""
+    for ending in ("png", "pdf"):
+        figure.savefig(folder / f"{name}.{ending}", dpi=150, bbox_inches="tight")
+    plt.close(figure)
 
 
 def convergence(result: Result, random_search: SearchResult, search: SearchResult, readout: str) -> Figure:

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 import yaml
 
@@ -17,6 +16,7 @@ from cultural_sp.analysis.factor.export import scoring_of
 from cultural_sp.analysis.factor.figures import correlations_figure, loadings_figure
 from cultural_sp.analysis.factor.invariance import Invariance, invariance
 from cultural_sp.analysis.factor.report import markdown
+from cultural_sp.analysis.figures import write_figure
 from cultural_sp.factor_analysis.config import FactorConfig
 from cultural_sp.factor_analysis.sources import ANSWERS, PEOPLE, open_source
 from cultural_sp.files import using, write_text
@@ -86,9 +86,7 @@ def _figures(folder: Path, analyses: list[Analysis], model: MeasurementModel) ->
         figures["loadings"] = loadings_figure(there)
     with using(folder):
         for name, figure in figures.items():
-            for ending in ("png", "pdf"):
-                figure.savefig(folder / f"{name}.{ending}", dpi=150, bbox_inches="tight")
-            plt.close(figure)
+            write_figure(folder, name, figure)
 
 
 def _export(folder: Path, survey: Survey, answers: pd.DataFrame, analysis: Analysis) -> str:

@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cultural_sp.analysis.figures import COLOURS, DASHES
+from cultural_sp.analysis.figures import COLOURS, DASHES, write_figure
 from cultural_sp.curves import best_so_far
 from cultural_sp.files import using
 from cultural_sp.paper.artefacts import Runs
@@ -32,9 +32,7 @@ def save_figure(name: str, runs: Runs, folder: Path) -> None:
     told = [runs.caption(), *runs.notes]
     figure.text(0.01, -0.02, "\n".join(fill(line, 150) for line in told), fontsize=8, va="top", color="#444444")
     with using(folder):
-        for ending in ("png", "pdf"):
-            figure.savefig(folder / f"figure_{name}.{ending}", dpi=150, bbox_inches="tight")
-    plt.close(figure)
+        write_figure(folder, f"figure_{name}", figure)
 
 
 def _panels(runs: Runs, width: float, height: float) -> tuple[Figure, list[Axes]]:
