@@ -23,7 +23,6 @@ from transformers.utils import logging as transformers_logging
 
 from cultural_sp.config import ModelConfig
 from cultural_sp.files import using
-from cultural_sp.lm.adapter import merged
 from cultural_sp.reasons import reason_of
 
 CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
@@ -115,6 +114,8 @@ def load_model(config: ModelConfig) -> LanguageModel:
             f"access to, a folder with config.json, safetensors weights and tokenizer, or a .gguf file ({reason[:300]})"
         ) from error
     if config.adapter is not None:
+        from cultural_sp.lm.adapter import merged  # brings peft, which is slow to import
+
         folder = (
             _in_wheel("model.adapter", config.adapter) if config.adapter.startswith("wheel:") else Path(config.adapter)
         )
