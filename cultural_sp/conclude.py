@@ -24,12 +24,12 @@ from cultural_sp.lm.load import LanguageModel, on_hub, weights_hash
 from cultural_sp.lm.nearest import nearest_tokens_csv
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.objective import l1_loss
+from cultural_sp.progress import progress
 from cultural_sp.provenance import provenance
 from cultural_sp.results import Answers, Knowledge, KnowledgeScore, OpenAnswer, Result, ScoreRecord, strongest_icl
 from cultural_sp.run_folder import RESULT
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.ledger import SearchResult
-from cultural_sp.search.loop import progress
 from cultural_sp.search.space import Space
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region

@@ -18,9 +18,10 @@ from cultural_sp.lm.generate import generate_answers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.readout import make_readout, option_probabilities
 from cultural_sp.lm.respond import Respondent
+from cultural_sp.progress import progress
 from cultural_sp.results import Answers, KnowledgeScore, Validity
 from cultural_sp.search.journal import fingerprint, jsonable
-from cultural_sp.search.loop import Evaluation, progress
+from cultural_sp.search.loop import Evaluation
 from cultural_sp.shared import Shared
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.render import orders_of

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cultural_sp.lm.forward import TreeForward
 from cultural_sp.lm.respond import Respondent
 from cultural_sp.lm.token_tree import option_log_probs
-from cultural_sp.search.loop import progress
+from cultural_sp.progress import progress
 from cultural_sp.search.space import Space
 
 LEARNING_RATE = 0.1  # in z, whose standard normal draws the searches begin with

@@ -16,7 +16,7 @@ FRAMEWORK = ("hydra", "omegaconf", "wandb")
 ROOMS = {
     "survey": (("reasons",), (*MODELS, *FRAMEWORK, "nevergrad", "pandas", "matplotlib")),
     "search": (
-        ("config", "checks", "differences", "files", "interrupt"),
+        ("config", "checks", "differences", "files", "interrupt", "progress"),
         (*MODELS, *FRAMEWORK, "pandas", "matplotlib"),
     ),
     "lm": (
@@ -29,9 +29,9 @@ ROOMS = {
             "checks",
             "config",
             "lm",
+            "progress",
             "reasons",
             "results",
-            "search.loop",
             "survey.render",
             "survey.yaml_file",
         ),
@@ -53,6 +53,7 @@ ALONE = {
     "interrupt": (),
     "messages": ("config",),
     "objective": ("survey",),
+    "progress": (),
     "reasons": (),
 }
 

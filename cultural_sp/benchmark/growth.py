@@ -13,7 +13,7 @@ from cultural_sp.lm.choose_forward import make_forward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.prompt import TokenizedQuestion, tokenize
 from cultural_sp.lm.token_tree import build_tree
-from cultural_sp.search.loop import progress
+from cultural_sp.progress import progress
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.render import render
 

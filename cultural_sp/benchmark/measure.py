@@ -12,7 +12,7 @@ import torch
 from cultural_sp.benchmark.methods import Method
 from cultural_sp.lm.compiled import decoder_layers
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.search.loop import progress
+from cultural_sp.progress import progress
 
 Timed = Callable[[int], tuple[int, torch.Tensor | None]]
 """Round to the number of candidates evaluated and, for the first of them, log-probabilities [Q, O]."""

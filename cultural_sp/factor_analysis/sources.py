@@ -24,11 +24,11 @@ from cultural_sp.factor_analysis.respondents import Simulated, answer_of, draw
 from cultural_sp.inputs import open_survey
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.soft_prompt import configured_prompt
+from cultural_sp.progress import progress
 from cultural_sp.reasons import reason_of
 from cultural_sp.results import load_result
 from cultural_sp.run_folder import CONFIG, RESULT
 from cultural_sp.search.journal import fingerprint
-from cultural_sp.search.loop import progress
 from cultural_sp.shared import Shared
 from cultural_sp.survey.instrument import Survey
 

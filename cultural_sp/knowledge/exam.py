@@ -12,8 +12,8 @@ from cultural_sp.knowledge.scoring import CHANCE, choices_right, judgements_righ
 from cultural_sp.lm.ask import ask
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import LanguageModel
+from cultural_sp.progress import progress
 from cultural_sp.results import ALL, KnowledgeScore
-from cultural_sp.search.loop import progress
 from cultural_sp.survey.render import Question as Prompt
 
 Array = NDArray[np.float64]

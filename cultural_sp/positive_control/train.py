@@ -25,7 +25,7 @@ from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.token_tree import build_tree, option_log_probs
 from cultural_sp.positive_control.config import ControlConfig
 from cultural_sp.positive_control.respondents import Lesson, Respondents, Stage
-from cultural_sp.search.loop import progress
+from cultural_sp.progress import progress
 
 # Trained on everything at once, the answers stay at chance for hundreds of steps; one text each is learnt in fifty.
 STAGES = (

@@ -14,9 +14,9 @@ import yaml
 
 from cultural_sp.analysis.tables import OPTIMIZERS, origin
 from cultural_sp.differences import flat
+from cultural_sp.progress import counted
 from cultural_sp.reasons import reason_of
 from cultural_sp.report.factors import Factors, read_factors
-from cultural_sp.report.progress import counted
 from cultural_sp.report.searches import Search, read_searches
 from cultural_sp.results import SUMMARY, VERDICTS, Result, load_result, summarised
 from cultural_sp.run_folder import CONFIG, RESULT

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from cultural_sp.analysis.tables import MEANS_NOTHING, origin
+from cultural_sp.progress import counted
 from cultural_sp.report.collect import LeftOut, Run
 from cultural_sp.report.figures import convergence, dimensions, thinning
 from cultural_sp.report.groups import TUNED, Group, common_unit, config_differences, mean
@@ -28,7 +29,6 @@ from cultural_sp.report.message import (
 )
 from cultural_sp.report.options import codes_of, items_of, options
 from cultural_sp.report.plane import maps
-from cultural_sp.report.progress import counted
 from cultural_sp.report.svg import MARKS, nice_ticks
 from cultural_sp.report.tables import in_markdown, masses, provenance_of
 from cultural_sp.results import SUMMARY

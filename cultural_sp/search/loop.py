@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from cultural_sp.interrupt import finish_first
+from cultural_sp.progress import progress
 from cultural_sp.search.archive import Archive
 from cultural_sp.search.journal import Journal, fingerprint
 from cultural_sp.search.ledger import Judge, Ledger, SearchResult
@@ -145,30 +143,3 @@ def run_search(
     if failed:
         print(f"{name}: {failed} of {budget} evaluations failed: no answer or no finite loss", flush=True)
     return {goal: ledger.result() for goal, ledger in ledgers.items()}
-
-
-def progress(name: str, total: int, done: int = 0) -> tqdm[Any]:
-    """A progress bar with the time left, ``done`` steps in; where there is no terminal, a line every half minute."""
-    quiet = not sys.stderr.isatty()
-    return tqdm(
-        total=total,
-        initial=done,
-        desc=name,
-        file=_Lines() if quiet else sys.stderr,
-        mininterval=30 if quiet else 0.5,
-        maxinterval=30,
-        ascii=quiet,
-        bar_format="{desc}: {n_fmt}/{total_fmt} |{bar:20}| {elapsed} elapsed, {remaining} left{postfix}",
-    )
-
-
-class _Lines:
-    """Turns tqdm's carriage returns into lines, so that a log file stays readable."""
-
-    def write(self, text: str) -> None:
-        line = text.strip()
-        if line:
-            print(line, file=sys.stderr, flush=True)
-
-    def flush(self) -> None:
-        """Every line is flushed when it is written."""

@@ -17,9 +17,9 @@ from cultural_sp.header import region_entry
 from cultural_sp.inputs import open_questions, open_regions, open_survey
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.soft_prompt import Prompt, configured_prompt
+from cultural_sp.progress import progress
 from cultural_sp.provenance import config_hash
 from cultural_sp.results import EVALUATION, Answers, Knowledge, Result, strongest_icl
-from cultural_sp.search.loop import progress
 from cultural_sp.shared import Shared
 from cultural_sp.survey.regions import Region
 from cultural_sp.use.settings import given_path, place_of

@@ -23,8 +23,8 @@ from cultural_sp.lm.continuations import divergence, token_losses
 from cultural_sp.lm.load import LanguageModel, load_model
 from cultural_sp.lm.prompt import tokenize
 from cultural_sp.lm.soft_prompt import Prompt, configured_prompt
+from cultural_sp.progress import progress
 from cultural_sp.results import ALL
-from cultural_sp.search.loop import progress
 from cultural_sp.shared import Shared
 from cultural_sp.survey.render import Question
 from cultural_sp.use.harness import run_tasks

@@ -1,0 +1,50 @@
+"""Progress bars, for everything that takes longer than a few seconds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+MANY = 40
+Item = TypeVar("Item")
+
+
+def progress(name: str, total: int, done: int = 0) -> tqdm[Any]:
+    """A progress bar with the time left, ``done`` steps in; where there is no terminal, a line every half minute."""
+    quiet = not sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        initial=done,
+        desc=name,
+        file=_Lines() if quiet else sys.stderr,
+        mininterval=30 if quiet else 0.5,
+        maxinterval=30,
+        ascii=quiet,
+        bar_format="{desc}: {n_fmt}/{total_fmt} |{bar:20}| {elapsed} elapsed, {remaining} left{postfix}",
+    )
+
+
+def counted(name: str, items: Sequence[Item]) -> Iterator[Item]:
+    """The items in order, with a bar if they are many."""
+    if len(items) < MANY:
+        yield from items
+        return
+    with progress(name, len(items)) as bar:
+        for item in items:
+            yield item
+            bar.update()
+
+
+class _Lines:
+    """Turns tqdm's carriage returns into lines, so that a log file stays readable."""
+
+    def write(self, text: str) -> None:
+        line = text.strip()
+        if line:
+            print(line, file=sys.stderr, flush=True)
+
+    def flush(self) -> None:
+        """Every line is flushed when it is written."""
