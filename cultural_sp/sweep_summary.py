@@ -20,7 +20,6 @@ from cultural_sp.sweep import FAILED, Outcome, Sweep
 METHODS = ("aligned", "naive", "persona", "icl", "random_search", "midpoint")
 """The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
 NAMED = 5  # failed jobs with their reasons in the last line; the table has all
-Found = tuple[str | None, dict[str, float | None], str | None, str, int]
 OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
 
 
@@ -58,29 +57,22 @@ def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
     keys = list(dict.fromkeys(key for overrides in given for key in overrides))
     keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
     return [
-        Row(outcome, region, {key: overrides.get(key, "") for key in keys}, losses, folder, note, digits)
+        row
         for outcome, overrides in zip(outcomes, given, strict=True)
-        for region, losses, folder, note, digits in _found(outcome)
+        for row in _rows(outcome, {key: overrides.get(key, "") for key in keys})
     ]
 
 
-def _found(outcome: Outcome) -> list[Found]:
-    """Region, losses, folder and note of every result of a job; without a result those of the job itself, without losses."""
-    found: list[Found] = []
+def _rows(outcome: Outcome, varying: dict[str, str]) -> list[Row]:
+    """A row for every result of a job; without any, one for the job itself."""
+    rows = []
     if outcome.folder is not None and outcome.readout is not None:
         with suppress(ValueError, KeyError):  # moved or replaced since; the state says what is known
             for file in result_files(Path(outcome.folder)):
                 result = load_result(file)
-                found.append(
-                    (
-                        _region(outcome, result),
-                        _losses(result, outcome.readout),
-                        str(file.parent),
-                        result.note,
-                        result.digits,
-                    )
-                )
-    return found or [(outcome.region, {}, outcome.folder, "", 0)]
+                region, losses = _region(outcome, result), _losses(result, outcome.readout)
+                rows.append(Row(outcome, region, varying, losses, str(file.parent), result.note, result.digits))
+    return rows or [Row(outcome, outcome.region, varying, {}, outcome.folder)]
 
 
 def _region(outcome: Outcome, result: Result) -> str | None:
