@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from cultural_sp.messages import bad_input_ends
 from cultural_sp.run_folder import CONFIG, RESULT, finished_runs
 from cultural_sp.search.journal import JOURNAL, read_journal
 from cultural_sp.tracking.config import TrackerConfig
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     changes = {key: getattr(given, key) for key in ("project", "entity", "group") if getattr(given, key) is not None}
     failed = False
-    try:
+    with bad_input_ends():
         mode = "offline" if given.offline else mode_of(TrackerConfig("online"))
         if mode == "disabled":
             raise ValueError("WANDB_MODE=disabled switches wandb off; unset it")
@@ -37,14 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise ValueError(
                 f"no finished run (no {RESULT}) in {', '.join(map(str, given.folders))}; give run folders, or folders above some"
             )
-    except ValueError as error:
-        sys.exit(_error(error))
     for folder in runs:
         try:
             sync(folder, mode, changes)
         except (OSError, ValueError, KeyError, TypeError) as error:
             failed = True
-            _error(f"{folder} can't be read as a run of this program ({error})")
+            print(f"error: {folder} can't be read as a run of this program ({error})", file=sys.stderr, flush=True)
     if failed:
         sys.exit(2)
 
@@ -63,8 +62,3 @@ def sync(folder: Path, mode: str, changes: dict[str, str]) -> None:
         tracker.begin()
         tracker.evaluations(records)
         tracker.finish()
-
-
-def _error(error: object) -> int:
-    print(f"error: {error}", file=sys.stderr, flush=True)
-    return 2
