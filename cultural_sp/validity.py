@@ -12,7 +12,11 @@ from cultural_sp.survey.instrument import Survey, decimals
 
 
 def check(config: AlignConfig, shared: Shared | None = None) -> Validity:
-    """Check one model on one survey and print the statistics; nothing is written."""
+    """Check one model on one survey and print the statistics; nothing is written.
+
+    Raises:
+        ValueError: in one line, for bad input.
+    """
     shared = Shared() if shared is None else shared
     survey = open_survey(config)
     open_regions(config, survey)  # says what is wrong with them

@@ -30,7 +30,11 @@ USUAL = ("generate", "per_item", "padded_all_logits", "padded", "peft")
 
 
 def benchmark(config: BenchmarkConfig) -> Path:
-    """Measure, print both tables, and write ``bench.json`` and ``bench.png``; returns their folder."""
+    """Measure, print both tables, and write ``bench.json`` and ``bench.png``; returns their folder.
+
+    Raises:
+        ValueError: in one line, for bad input, a model that can't be measured, and if the disk refuses a file.
+    """
     survey = load_survey(config.survey.instrument)
     folder = Path(config.output_dir) / config.name
     try:

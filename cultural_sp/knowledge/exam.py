@@ -87,13 +87,14 @@ def _score(
     mass: Array,
 ) -> KnowledgeScore:
     there = [i for i, q in enumerate(questions) if country in (ALL, q.country)]
-    share = wilson(int(verdict[there].sum()), len(there))
+    right = int(verdict[there].sum())
+    share = wilson(right, len(there))
     return KnowledgeScore(
         method=method,
         task=task,
         order=order,
         country=country,
-        right=int(verdict[there].sum()),
+        right=right,
         total=len(there),
         accuracy=share.estimate,
         low=share.low,

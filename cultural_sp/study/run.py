@@ -100,7 +100,11 @@ def _cell(
 
 
 def study(config: StudyConfig) -> Path:
-    """Run the grid and write what it shows; returns the folder of the tables."""
+    """Run the grid and write what it shows; returns the folder of the tables.
+
+    Raises:
+        ValueError: in one line, for bad input, what a run refuses, and if the disk refuses a file.
+    """
     grid = cells(config)
     folder = Path(config.output_dir) / config.name
     with using(folder):
