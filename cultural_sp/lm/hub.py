@@ -1,4 +1,4 @@
-"""Whether the Hugging Face hub answers: asked before a download, whose own retries take a minute and forty lines. Loads no torch."""
+"""Whether the Hugging Face hub answers, asked before a download whose own retries take a minute. Loads no torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ def reachable() -> bool:
     """Whether anything answers at the hub's address within ``HF_HUB_ETAG_TIMEOUT`` seconds; never with ``HF_HUB_OFFLINE=1``."""
     try:
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    except Exception:  # of no name, cut off, refused, offline mode; the class differs between versions of the hub's client
+    except (
+        Exception
+    ):  # of no name, cut off, refused, offline mode; the class differs between versions of the hub's client
         return False
     return True
 

@@ -89,8 +89,8 @@ def load_model(config: ModelConfig) -> LanguageModel:
     if on_hub(config.name_or_path) and not reachable():
         if missing(path, config.revision):
             raise ValueError(
-                f"model.name_or_path={config.name_or_path} is no folder here, the hub can't be reached, and its cache doesn't hold "
-                "such a model; go online for a hub id, or give a folder or a .gguf file"
+                f"model.name_or_path={config.name_or_path} is no folder here, the hub can't be reached, and its cache doesn't "
+                "hold such a model; go online for a hub id, or give a folder or a .gguf file"
             )
         common["local_files_only"] = True
     spread = {} if config.device_map is None else {"device_map": config.device_map}
