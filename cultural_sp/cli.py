@@ -32,12 +32,14 @@ def main(
     schema: type = AlignConfig,
     *,
     together: bool = False,
+    resumes: bool = False,
     prepare: Callable[[Any], Any] = lambda config: config,
 ) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
     the whole sweep with the exit code that a shell expects for it. However a sweep ends, it tells what its jobs came to.
+    ``resumes`` says of the program that it keeps what it computes, so that the same command goes on after a signal.
     ``prepare`` makes of the composed config the one that is built.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
@@ -82,7 +84,7 @@ def main(
     except BAD_INPUT as error:
         note(error)
     except Stopped as stop:
-        print(f"{stop}; {RESUME}", file=sys.stderr)
+        print(f"{stop}; {RESUME if resumes else 'nothing was kept, so the same command starts anew'}", file=sys.stderr)
         sys.exit(stop.exit_code)
     finally:
         PROCESS.clear()
@@ -123,7 +125,7 @@ def align_main() -> None:
             print(f"run folder: {run_folder(config)}", flush=True)
         return Done(run_folder(config), before)
 
-    main("align", job, together=True)
+    main("align", job, together=True, resumes=True)
 
 
 def _align(config: AlignConfig) -> None:
@@ -266,7 +268,7 @@ def factor_analysis_main() -> None:
         print(f"factor analysis folder: {factor_analysis(config, PROCESS)}", flush=True)
 
     register_factor()
-    main("factor-analysis", job, "factor_analysis", FactorConfig)
+    main("factor-analysis", job, "factor_analysis", FactorConfig, resumes=True)
 
 
 def report_main() -> None:
@@ -290,7 +292,7 @@ def positive_control_main() -> None:
         print(f"adapter: {positive_control(config)}", flush=True)
 
     register_control()
-    main("positive-control", job, "positive_control", ControlConfig)
+    main("positive-control", job, "positive_control", ControlConfig, resumes=True)
 
 
 def study_main() -> None:
@@ -303,7 +305,7 @@ def study_main() -> None:
         print(f"study folder: {study(config)}", flush=True)
 
     register_study()
-    main("study", job, "search_study", StudyConfig)
+    main("study", job, "search_study", StudyConfig, resumes=True)
 
 
 def paper_main() -> None:
@@ -318,7 +320,7 @@ def paper_main() -> None:
             print(f"paper folder: {folder}", flush=True)
 
     register_paper()
-    main("paper", job, "paper", PaperConfig, together=True)
+    main("paper", job, "paper", PaperConfig, together=True, resumes=True)
 
 
 def artefact_main(name: str) -> None:
