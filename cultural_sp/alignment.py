@@ -105,6 +105,7 @@ def _run(
         shaping = header(config, survey, regions, statements, lm, before, start)
         shapes = {key: shaping[key] for key in SHAPES_SCORES}
         archive = read_archive(earlier, shapes, space.dim, examiner.score_names) if earlier else None
+        optimizers = _optimizers(config, space.dim, len(regions))
     stop_if_asked()  # before anything is written
     if config.overwrite:
         empty(folder)
@@ -141,7 +142,7 @@ def _run(
     with _timed(clock, "random_search"):
         by_chance = search("random_search", [RandomSearch(config.optimizer, space.dim)])
     with _timed(clock, "search"):
-        best = search("aligned", _optimizers(config, space.dim, len(regions)), archive)
+        best = search("aligned", optimizers, archive)
     journal.end()
 
     found = {r.code: Found(by_chance[r.code], best[r.code]) for r in regions}

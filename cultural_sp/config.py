@@ -213,7 +213,7 @@ class OptimizerConfig:
     """How the space is searched; settings that the kind doesn't have must be null."""
 
     kind: str = MISSING
-    """de, de_twopoints, cma, pso, one_plus_one or random; optimizer=KIND also fills in the kind's own settings."""
+    """de, de_surrogate, de_twopoints, cma, pso, one_plus_one or random; optimizer=KIND also fills in the kind's own settings."""
     population: int = 20
     """Candidates of a generation, for random search too."""
     f1: float | None = None

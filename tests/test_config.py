@@ -63,7 +63,7 @@ def test_the_optimizer_follows_the_seed():
         ("optimizer.crossover=1.5", "optimizer.crossover=1.5 is out of range; give a number from 0 to 1"),
         ("optimizer.f1=-1", "optimizer.f1=-1.0"),
         ("optimizer.f2=null", "optimizer.f2 is missing; choose optimizer=de, or give a number from 0 to 2"),
-        ("optimizer.kind=bees", "choose one of: de, de_twopoints, cma, pso, one_plus_one, random"),
+        ("optimizer.kind=bees", "choose one of: de, de_surrogate, de_twopoints, cma, pso, one_plus_one, random"),
         ("optimizer.kind=cma", "optimizer.f1=0.5 is not allowed, as cma has no such setting; leave it out, and choose"),
         ("optimizer.kind=de_twopoints", "optimizer.crossover=0.9 is not allowed, as de_twopoints has no such setting"),
         (

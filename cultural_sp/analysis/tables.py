@@ -11,6 +11,7 @@ OPTIMIZERS = {
     "de_twopoints": "two-point DE",
     "cma": "CMA-ES",
     "pso": "PSO",
+    "de_surrogate": "surrogate-assisted DE",
     "one_plus_one": "(1+lambda)-ES",
     "random": "more random search",
 }

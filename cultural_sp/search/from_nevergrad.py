@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.config import OptimizerConfig
+from cultural_sp.search.ledger import Scores
 
 Array = NDArray[np.float64]
 FAILED = 1e20  # what nevergrad is told for a candidate without a loss; it warns at infinity
@@ -39,7 +40,7 @@ class FromNevergrad:
         self._asked = [self._optimizer.ask() for _ in range(n)]
         return np.stack([candidate.value for candidate in self._asked])
 
-    def tell(self, losses: Array) -> None:
+    def tell(self, losses: Array, scores: Scores | None = None) -> None:
         """Losses [n] of the candidates asked last."""
         for candidate, loss in zip(self._asked, losses, strict=True):
             self._optimizer.tell(candidate, float(loss) if np.isfinite(loss) else FAILED)
@@ -64,12 +65,12 @@ class Evolution(FromNevergrad):
         self._begun = True
         return super().ask(n)
 
-    def tell(self, losses: Array) -> None:
+    def tell(self, losses: Array, scores: Scores | None = None) -> None:
         """Losses [n] of the candidates asked last."""
-        super().tell(losses)
+        super().tell(losses, scores)
         self._best = min(self._best, lowest(losses))
 
-    def offer(self, z: Array, losses: Array) -> None:
+    def offer(self, z: Array, losses: Array, scores: Scores | None = None) -> None:
         """Before the first generation the best fill the population; later the best one, if it beats everything known, comes in.
 
         More than ``population`` couldn't stay; z = 0 is left out, as it is asked first anyway and would stand in the population
@@ -91,12 +92,12 @@ class Swarm(FromNevergrad):
         super().__init__(family, config, dim)
         self._best = np.inf
 
-    def tell(self, losses: Array) -> None:
+    def tell(self, losses: Array, scores: Scores | None = None) -> None:
         """Losses [n] of the candidates asked last."""
-        super().tell(losses)
+        super().tell(losses, scores)
         self._best = min(self._best, lowest(losses))
 
-    def offer(self, z: Array, losses: Array) -> None:
+    def offer(self, z: Array, losses: Array, scores: Scores | None = None) -> None:
         """If the best offered candidate beats whatever the swarm knows, its worst particle moves there and all others follow.
 
         Particles are places with a speed, not a collection of the best: if each generation of somebody else's replaced
@@ -125,12 +126,12 @@ class Covariance(FromNevergrad):
         self._first = False
         return z
 
-    def tell(self, losses: Array) -> None:
+    def tell(self, losses: Array, scores: Scores | None = None) -> None:
         """Losses [n] of the candidates asked last."""
-        super().tell(losses)
+        super().tell(losses, scores)
         self._best = min(self._best, lowest(losses))
 
-    def offer(self, z: Array, losses: Array) -> None:
+    def offer(self, z: Array, losses: Array, scores: Scores | None = None) -> None:
         """If the best offered candidate beats everything known: the mean starts there, or a generation later looks that way.
 
         Before the first generation the distribution is centred on it, with its usual step. Afterwards pycma's ``inject``

@@ -17,6 +17,16 @@ Judge = Callable[[Array, Array], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
+class Scores:
+    """What losses were made of, for an optimizer that models that rather than the loss, which has more kinks."""
+
+    values: Array
+    """[N, S], finite where the loss is."""
+    loss_of: Callable[[Array], Array]
+    """The losses [M] of any such values [M, S] under the same goal; NaN where there is none."""
+
+
+@dataclass(frozen=True)
 class SearchResult:
     """The best candidate and the way there."""
 
@@ -77,6 +87,12 @@ class Ledger:
             self.losses.append(value if known else np.nan)
             self.l1.append(difference if known else np.nan)
             self.best_losses.append(self.best)
+
+    def scores(self, dimensions: Array, valid_mass: Array) -> Scores:
+        """What the losses of candidates are made of: dimension scores [N, K] and valid masses [N]."""
+        return Scores(
+            np.column_stack([dimensions, valid_mass]), lambda values: self._judge(values[:, :-1], values[:, -1])[0]
+        )
 
     @property
     def failed(self) -> int:

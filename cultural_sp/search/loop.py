@@ -82,7 +82,7 @@ def run_search(
     if archive is not None:
         known = {goal: ledger.know(archive) for goal, ledger in ledgers.items()}
         for goal, optimizer in askers:
-            optimizer.offer(archive.z, known[goal])
+            optimizer.offer(archive.z, known[goal], ledgers[goal].scores(archive.dimensions, archive.valid_mass))
     size = optimizers[0].generation_size
     recorded = journal.start(name, budget, size)
     step = journal.header["batch_size"] * side_by_side
@@ -97,6 +97,7 @@ def run_search(
             for ledger in ledgers.values():
                 as_told = (kept.loss, kept.l1) if ledger is own else None
                 ledger.add(candidates[: len(kept.loss)], kept.dimensions, kept.valid_mass, as_told)
+            seen = [(kept.dimensions, kept.valid_mass)]
             while done < first + len(candidates):
                 batch = candidates[done - first :][:step]
                 with finish_first():
@@ -105,6 +106,7 @@ def run_search(
                     seconds = round((time.perf_counter() - started) / len(batch), 4)
                     for ledger in ledgers.values():
                         ledger.add(batch, scored.dimensions, scored.valid_mass)
+                    seen.append((scored.dimensions, scored.valid_mass))
                     journal.append(
                         [
                             {
@@ -128,14 +130,15 @@ def run_search(
                 done += len(batch)
                 bar.update(len(batch))
                 bar.set_postfix_str(f"best loss {np.mean([x.best for x in ledgers.values()]):.2f}", refresh=False)
+            dimensions, valid_mass = (np.concatenate(parts) for parts in zip(*seen, strict=True))
             for place, (other, optimizer) in enumerate(askers):
-                losses = np.array(ledgers[other].losses[first:])
+                losses, scores = np.array(ledgers[other].losses[first:]), ledgers[other].scores(dimensions, valid_mass)
                 if optimizer is asker:
-                    optimizer.tell(losses)
+                    optimizer.tell(losses, scores)
                 elif (
                     place <= generation
                 ):  # who hasn't asked yet begins on its own: one start for all would be less to learn from
-                    optimizer.offer(candidates, losses)
+                    optimizer.offer(candidates, losses, scores)
             generation += 1
             failed = max(ledger.failed for ledger in ledgers.values())
             if failed / done > max_failed_share or failed == budget:

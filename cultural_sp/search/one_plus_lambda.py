@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.config import OptimizerConfig
+from cultural_sp.search.ledger import Scores
 
 FIFTH = 0.2  # the share of better offspring at which the step stays (Rechenberg 1973, Evolutionsstrategie)
 SPEED = 1.5  # ours: the fastest of 1 to 3 over several test functions at a few hundred evaluations
@@ -33,7 +34,7 @@ class OnePlusLambda:
             self._asked[0] = 0.0
         return self._asked.copy()
 
-    def tell(self, losses: NDArray[np.float64]) -> None:
+    def tell(self, losses: NDArray[np.float64], scores: Scores | None = None) -> None:
         """Losses [n] of the candidates asked last."""
         losses = np.where(np.isfinite(losses), losses, np.inf)
         if self._first and not np.isfinite(self._loss):
@@ -46,7 +47,7 @@ class OnePlusLambda:
         if losses[best] <= self._loss:
             self._parent, self._loss = self._asked[best], losses[best]
 
-    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64]) -> None:
+    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64], scores: Scores | None = None) -> None:
         """The best offered candidate becomes the parent if it is better; the step stays, as success here is chance there."""
         losses = np.where(np.isfinite(losses), losses, np.inf)
         if len(losses) and losses.min() < self._loss:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from cultural_sp.config import OptimizerConfig
 from cultural_sp.search.from_nevergrad import cma, de, de_twopoints, pso
+from cultural_sp.search.ledger import Scores
 from cultural_sp.search.one_plus_lambda import OnePlusLambda
 from cultural_sp.search.random_search import RandomSearch
+from cultural_sp.search.surrogate import SurrogateEvolution
 
 
 class Optimizer(Protocol):
@@ -30,11 +32,15 @@ class Optimizer(Protocol):
         """The next ``n`` candidates [n, d]; ``n`` is the generation size, or less in the last generation."""
         ...
 
-    def tell(self, losses: NDArray[np.float64]) -> None:
-        """Losses [n] of the candidates asked last, in the same order; NaN marks a failed evaluation."""
+    def tell(self, losses: NDArray[np.float64], scores: Scores | None = None) -> None:
+        """Losses [n] of the candidates asked last, in the same order; NaN marks a failed evaluation.
+
+        ``scores`` says what these losses were made of; only an optimizer that models it looks at it, and models the losses
+        themselves where it isn't given.
+        """
         ...
 
-    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64]) -> None:
+    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64], scores: Scores | None = None) -> None:
         """Candidates [n, d] that somebody else evaluated, with their losses [n] under this optimizer's goal or NaN.
 
         Only between generations: before the first, or when all that was asked has been told. The optimizer may take any of
@@ -45,6 +51,7 @@ class Optimizer(Protocol):
 
 OPTIMIZERS: dict[str, Callable[[OptimizerConfig, int], Optimizer]] = {
     "de": de,
+    "de_surrogate": SurrogateEvolution,
     "de_twopoints": de_twopoints,
     "cma": cma,
     "pso": pso,

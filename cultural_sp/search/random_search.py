@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.config import OptimizerConfig
+from cultural_sp.search.ledger import Scores
 
 
 class RandomSearch:
@@ -32,8 +33,8 @@ class RandomSearch:
         self._first = False
         return candidates
 
-    def tell(self, losses: NDArray[np.float64]) -> None:
+    def tell(self, losses: NDArray[np.float64], scores: Scores | None = None) -> None:
         """Nothing to learn."""
 
-    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64]) -> None:
+    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64], scores: Scores | None = None) -> None:
         """Nothing to learn from others either."""

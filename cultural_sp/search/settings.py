@@ -9,6 +9,7 @@ from cultural_sp.checks import check_in_range
 DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}  # each with its upper bound; the lower one is 0
 OPTIMIZERS: dict[str, tuple[str, ...]] = {  # kind -> the settings it has besides those of every optimizer
     "de": ("f1", "f2", "crossover"),
+    "de_surrogate": (),
     "de_twopoints": ("f1", "f2"),
     "cma": (),
     "pso": (),

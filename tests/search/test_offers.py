@@ -12,6 +12,7 @@ from cultural_sp.search.optimizers import make_optimizer
 pytestmark = pytest.mark.filterwarnings("error")
 every = pytest.mark.parametrize("kind", OPTIONS)
 learning = pytest.mark.parametrize("kind", [kind for kind in OPTIONS if kind != "random"])
+choosy = pytest.mark.parametrize("kind", [kind for kind in OPTIONS if kind != "de_surrogate"])
 evolution = pytest.mark.parametrize("kind", ["de", "de_twopoints"])
 
 
@@ -112,7 +113,7 @@ def test_a_better_offer_changes_what_is_asked_before_and_between_generations(kin
         assert not np.isclose(asked[0], asked[1]).all()
 
 
-@every
+@choosy
 def test_a_worse_offer_changes_nothing_once_there_is_something(kind):
     bad = others(5, around=50.0)
     asked = []

@@ -22,10 +22,10 @@ class Scribe:
         self.next += n
         return np.arange(self.next - n, self.next)[:, None]
 
-    def tell(self, losses):
+    def tell(self, losses, scores):
         self.heard.append(("tell", losses.tolist()))
 
-    def offer(self, z, losses):
+    def offer(self, z, losses, scores):
         self.heard.append(("offer", z[:, 0].tolist(), losses.tolist()))
 
 
