@@ -33,7 +33,7 @@ def align_main() -> None:
             print(f"run folder: {run_folder(config)}", flush=True)
         return Done(run_folder(config), before)
 
-    run_program("align", job, together=True)
+    run_program("align", job, together=True, resumes=True)
 
 
 def _align(config: AlignConfig) -> None:
@@ -165,7 +165,7 @@ def factor_analysis_main() -> None:
         print(f"factor analysis folder: {factor_analysis(config, PROCESS)}", flush=True)
 
     register_factor()
-    run_program("factor-analysis", job, "factor_analysis", FactorConfig)
+    run_program("factor-analysis", job, "factor_analysis", FactorConfig, resumes=True)
 
 
 def report_main() -> None:
@@ -189,7 +189,7 @@ def positive_control_main() -> None:
         print(f"adapter: {positive_control(config)}", flush=True)
 
     register_control()
-    run_program("positive-control", job, "positive_control", ControlConfig)
+    run_program("positive-control", job, "positive_control", ControlConfig, resumes=True)
 
 
 def study_main() -> None:
@@ -202,7 +202,7 @@ def study_main() -> None:
         print(f"study folder: {study(config)}", flush=True)
 
     register_study()
-    run_program("study", job, "search_study", StudyConfig)
+    run_program("study", job, "search_study", StudyConfig, resumes=True)
 
 
 def paper_main() -> None:
@@ -217,7 +217,7 @@ def paper_main() -> None:
             print(f"paper folder: {folder}", flush=True)
 
     register_paper()
-    run_program("paper", job, "paper", PaperConfig, together=True)
+    run_program("paper", job, "paper", PaperConfig, together=True, resumes=True)
 
 
 def artefact_main(name: str) -> None:

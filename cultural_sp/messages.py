@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 import sys
 import typing
@@ -119,7 +120,17 @@ def _unknown(key: str, root: type) -> str:
     parent, _, _ = key.rpartition(".")
     schema = GROUPS.get(parent, root)
     allowed = ", ".join(f.name for f in dataclasses.fields(schema))
-    return f"unknown key {key}; allowed{' in ' + parent if parent in GROUPS else ''}: {allowed}"
+    meant = _meant(key, root)
+    hint = f"; do you mean {' or '.join(meant)}?" if meant else ""
+    return f"unknown key {key}; allowed{' in ' + parent if parent in GROUPS else ''}: {allowed}{hint}"
+
+
+def _meant(key: str, root: type) -> list[str]:
+    """Keys that end as this one does, as an option whose group was forgotten; else the one that is spelt most like it."""
+    known = [field.name for field in dataclasses.fields(root)]
+    known += [f"{g}.{field.name}" for g, schema in GROUPS.items() if g in known for field in dataclasses.fields(schema)]
+    last = key.rpartition(".")[2]
+    return [name for name in known if name.rpartition(".")[2] == last] or difflib.get_close_matches(key, known, 1)
 
 
 def _bare(error: BaseException) -> str:

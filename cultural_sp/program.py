@@ -28,12 +28,14 @@ def run_program(
     schema: type = AlignConfig,
     *,
     together: bool = False,
+    resumes: bool = False,
     prepare: Callable[[Any], Any] = lambda config: config,
 ) -> None:
     """Compose a config from the command line and run ``job`` on it, once or, with ``--multirun``, for every combination.
 
     A job with bad input doesn't stop the others of a sweep; any such job makes the exit code 2. A signal stops
     the whole sweep with the exit code that a shell expects for it. However a sweep ends, it tells what its jobs came to.
+    ``resumes`` says of the program that it keeps what it computes, so that the same command goes on after a signal.
     ``prepare`` makes of the composed config the one that is built.
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise instead of printing its own report and leaving with code 1
@@ -77,7 +79,7 @@ def run_program(
     except BAD_INPUT as error:
         note(error)
     except Stopped as stop:
-        print(f"{stop}; {RESUME}", file=sys.stderr)
+        print(f"{stop}; {RESUME if resumes else 'nothing was kept, so the same command starts anew'}", file=sys.stderr)
         sys.exit(stop.exit_code)
     finally:
         PROCESS.clear()

@@ -54,7 +54,7 @@ def test_a_finished_run_is_read(whole_run):
     [
         (lambda: cultural_sp.align("region=xx"), "region"),
         (lambda: cultural_sp.align("optimizer.budget=0"), "optimizer.budget=0 is out of range"),
-        (lambda: cultural_sp.load_model("nowhere/at-all"), "can't be loaded"),
+        (lambda: cultural_sp.load_model("nowhere/at-all"), "the hub can't be reached"),
         (lambda: cultural_sp.load_model("smollm2_135m", colour="red"), "colour"),
         (lambda: cultural_sp.load_survey("nothing"), "unknown"),
         (lambda: cultural_sp.load_result("nowhere"), "no result.json"),

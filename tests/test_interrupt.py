@@ -3,6 +3,7 @@ import threading
 
 import pytest
 
+from cultural_sp.program import run_program
 from cultural_sp.interrupt import SIGNALS, Stopped, finish_first, stop_on_signals
 
 
@@ -88,3 +89,13 @@ def test_other_threads_set_no_handlers():
     thread.start()
     thread.join()
     assert errors == []
+
+
+@pytest.mark.parametrize(("resumes", "says"), [(True, "goes on from what is saved"), (False, "nothing was kept")])
+def test_a_program_that_keeps_nothing_says_so_when_it_is_stopped(monkeypatch, capsys, resumes, says):
+    monkeypatch.setattr("sys.argv", ["program"])
+    with pytest.raises(SystemExit, match="143"):
+        run_program("program", lambda _: signal.raise_signal(signal.SIGTERM), resumes=resumes)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("stopped by SIGTERM; ")
+    assert says in line

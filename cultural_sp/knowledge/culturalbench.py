@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -56,13 +57,14 @@ def _from_hub(source: str, revision: str | None) -> dict[str, Path]:
     from huggingface_hub import hf_hub_download  # slow to import, and only needed here
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 
+    from cultural_sp.lm.hub import reachable
+
+    away = not reachable()
+    where: dict[str, Any] = {"repo_type": "dataset", "revision": revision, "local_files_only": away}
     try:
-        return {
-            task: Path(hf_hub_download(source, f"CulturalBench-{task}.csv", repo_type="dataset", revision=revision))
-            for task in COLUMNS
-        }
+        return {task: Path(hf_hub_download(source, f"CulturalBench-{task}.csv", **where)) for task in COLUMNS}
     except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
-        reason = reason_of(error, 200)
+        reason = "it can't be reached, and its cache lacks them" if away else reason_of(error, 200)
         raise ValueError(
             f"knowledge.source={source} can't be loaded from the hub ({reason}); go online, or download CulturalBench-Easy.csv "
             "and CulturalBench-Hard.csv and give their folder, or choose knowledge=own or knowledge=none"

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from cultural_sp.config import ModelConfig
 from cultural_sp.files import using
+from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.reasons import reason_of
 
 CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
@@ -85,6 +86,13 @@ def load_model(config: ModelConfig) -> LanguageModel:
     common: dict[str, Any] = {"trust_remote_code": config.trust_remote_code}
     if config.revision is not None:
         common["revision"] = config.revision
+    if on_hub(config.name_or_path) and not reachable():
+        if missing(path, config.revision):
+            raise ValueError(
+                f"model.name_or_path={config.name_or_path} is no folder here, the hub can't be reached, and its cache doesn't "
+                "hold such a model; go online for a hub id, or give a folder or a .gguf file"
+            )
+        common["local_files_only"] = True
     spread = {} if config.device_map is None else {"device_map": config.device_map}
     try:
         with _quiet():

@@ -30,6 +30,7 @@ class PaperConfig:
     dry_run: bool = False
     """Only print the plan."""
     output_dir: str = "outputs/paper"
+    """Folder above it."""
 
     def __post_init__(self) -> None:
         """Check that there is a grid."""

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 
-from cultural_sp.report.build import FOLDER, write_report
-
 
 @dataclass
 class ReportConfig:
@@ -31,6 +29,8 @@ def report(config: ReportConfig) -> Path:
     Raises:
         ValueError: in one line, if the folder isn't there or holds no finished run, or if the disk refuses a write.
     """
+    from cultural_sp.report.build import FOLDER, write_report  # brings pandas and matplotlib
+
     runs = Path(config.runs).expanduser()
     if not runs.is_dir():
         raise ValueError(

