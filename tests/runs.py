@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from hydra._internal.hydra import Hydra
+
 import cultural_sp
 from cultural_sp import cli
 from cultural_sp.files import CHECKSUM
@@ -19,6 +21,9 @@ server.set_forkserver_preload(["cultural_sp.alignment", "peft"])
 def call(monkeypatch, capsys, *overrides, entry=cli.align_main):
     """Run an entry point in this process; returns exit code, stdout and stderr."""
     monkeypatch.setattr(sys, "argv", ["align.py", *overrides])
+    if not any("hydra.mode" in override for override in overrides):
+        # Hydra would compose the whole config once more to find that out, and a test of a command is little more than that.
+        monkeypatch.setattr(Hydra, "get_mode", lambda *_, **__: None)
     code = 0
     try:
         entry()

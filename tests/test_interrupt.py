@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from cultural_sp.program import run_program
 from cultural_sp.interrupt import SIGNALS, Stopped, finish_first, stop_on_signals
+from cultural_sp.program import run_program
 
 
 def handlers():
