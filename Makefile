@@ -7,7 +7,7 @@ ARGS ?=
 PROFILE ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help install run reproduce-paper bench study test test-fast lint audit format clean
+.PHONY: help install run reproduce-paper bench study test test-all test-fast lint audit format clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -25,7 +25,10 @@ bench: install ## measure what an evaluation costs on this machine (about seven 
 study: install ## compare search spaces and optimizers (hours; goes on where it was interrupted)
 	$(BIN)/python experiments/search_study.py $(ARGS)
 
-test: install ## all tests, those on the real embedded model included
+test: install ## the tests, those on the real embedded model included
+	$(BIN)/python -m pytest -m "not exhaustive" -n auto --maxprocesses 4 $(ARGS)
+
+test-all: install ## and every malformed override and survey file, not only half of them
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
 
 test-fast: install ## only the fast tests, on all cores

@@ -19,6 +19,16 @@ from cultural_sp.survey.instrument import DATA, load_survey
 torch.set_num_threads(1)
 gc.freeze()  # runs in this process collect garbage when they let a model go; what was imported would be most of the work
 
+LARGE = ("test_bad_overrides.py", "test_bad_surveys.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Every second malformed case of the two large families is left to ``make test-all``: each composes a whole config."""
+    for file in LARGE:
+        for item in [item for item in items if item.path.name == file][1::2]:
+            item.add_marker(pytest.mark.exhaustive)
+
+
 SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
 TEMPLATE = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
@@ -155,3 +165,11 @@ def whole_run(short_run, tmp_path_factory):
     code, _, errors = Run([*short_run, f"output_dir={output}"], output / "log").end()
     assert code == 0, errors
     return folder_of(output)
+
+
+@pytest.fixture
+def few_rounds(monkeypatch):
+    """The evolution on a surrogate is what takes time there; for the functions of tests a part of it is enough."""
+    from cultural_sp.search import surrogate
+
+    monkeypatch.setattr(surrogate, "ROUNDS", 12)

@@ -9,7 +9,7 @@ from options import optimizer_config
 
 from cultural_sp.search.optimizers import make_optimizer
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("few_rounds")]
 every = pytest.mark.parametrize("kind", OPTIONS)
 learning = pytest.mark.parametrize("kind", [kind for kind in OPTIONS if kind != "random"])
 choosy = pytest.mark.parametrize("kind", [kind for kind in OPTIONS if kind != "de_surrogate"])

@@ -13,6 +13,7 @@ from cultural_sp.analysis import tables
 from cultural_sp.search.optimizers import OPTIMIZERS, make_optimizer
 from cultural_sp.search.random_search import RandomSearch
 
+pytestmark = pytest.mark.usefixtures("few_rounds")
 every = pytest.mark.parametrize("kind", OPTIONS)
 learning = pytest.mark.parametrize("kind", [kind for kind in OPTIONS if kind != "random"])
 wide = pytest.mark.parametrize("kind", [kind for kind in OPTIONS if kind != "de_surrogate"])

@@ -7,6 +7,7 @@ from options import optimizer_config
 from cultural_sp.search.ledger import Ledger, Scores
 from cultural_sp.search.optimizers import make_optimizer
 
+pytestmark = pytest.mark.usefixtures("few_rounds")
 LOADS = np.random.default_rng(0).standard_normal((12, 6))
 TARGET = 2 * np.random.default_rng(1).standard_normal(6)
 
