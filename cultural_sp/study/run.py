@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -105,8 +106,10 @@ def study(config: StudyConfig) -> Path:
     Raises:
         ValueError: in one line, for bad input, what a run refuses, and if the disk refuses a file.
     """
-    grid = cells(config)
     folder = Path(config.output_dir) / config.name
+    with using(folder), suppress(FileNotFoundError):
+        folder.stat()  # a file in the way is said before the grid is composed, which takes a while
+    grid = cells(config)
     with using(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for number, cell in enumerate(grid, 1):

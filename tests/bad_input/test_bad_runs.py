@@ -219,7 +219,7 @@ PLACES = {
         ["output_dir={here}/f"], ["f/bench", "Not a directory"], prepare=_file("f"), entry=cli.benchmark_main
     ),
     "the study's folder is a file": Case(
-        ["output_dir={here}/f", "seeds=[0]"], ["f/study", "Not a directory"], prepare=_file("f"), entry=cli.study_main
+        ["output_dir={here}/f"], ["f/study", "Not a directory"], prepare=_file("f"), entry=cli.study_main
     ),
     "the training's folder is a file": Case(
         ["output_dir={here}/f"], ["f/seed-0", "Not a directory"], prepare=_file("f"), entry=cli.positive_control_main
