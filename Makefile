@@ -26,10 +26,10 @@ study: install ## compare search spaces and optimizers (hours; goes on where it 
 	$(BIN)/python experiments/search_study.py $(ARGS)
 
 test: install ## the tests, those on the real embedded model included
-	$(BIN)/python -m pytest -m "not exhaustive" -n auto --maxprocesses 4 $(ARGS)
+	$(BIN)/python -m pytest -m "not exhaustive" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-test-all: install ## and every malformed override and survey file, not only half of them
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(ARGS)
+test-all: install ## and what is more of the same: every malformed override and survey file, the embedded model in three processes
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-fast: install ## only the fast tests, on all cores
 	$(BIN)/python -m pytest -m "not slow" -n auto $(ARGS)

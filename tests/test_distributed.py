@@ -99,6 +99,7 @@ def test_bad_input_is_reported_once(short_run, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_embedded_model_in_one_two_and_three_processes():
     table = scaling(["optimizer.population=4", "optimizer.budget=8"], (1, 2, 3), rounds=1)
     rows = [line.split() for line in table.splitlines()[1:]]
