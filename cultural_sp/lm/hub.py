@@ -10,9 +10,8 @@ def reachable() -> bool:
     """Whether anything answers at the hub's address within ``HF_HUB_ETAG_TIMEOUT`` seconds; never with ``HF_HUB_OFFLINE=1``."""
     try:
         get_session().head(constants.ENDPOINT, timeout=constants.HF_HUB_ETAG_TIMEOUT)
-    except (
-        Exception
-    ):  # of no name, cut off, refused, offline mode; the class differs between versions of the hub's client
+    # Of no name, cut off, refused, offline mode: the class differs between versions of the hub's client.
+    except Exception:
         return False
     return True
 

@@ -18,6 +18,7 @@ from cultural_sp.files import CHECKSUM, WAY_OUT, JsonLines
 
 JOURNAL = "evaluations.jsonl"
 SCHEMA_VERSION = 3
+KEEP_Z_UP_TO = 1024  # longer search vectors would make the journal larger than the model
 MEASURED = ("batch_size", "start_mass")  # a run that goes on takes these from the header instead of measuring again
 Array = NDArray[np.float64]
 

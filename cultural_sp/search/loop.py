@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from cultural_sp.interrupt import finish_first
 from cultural_sp.progress import progress
 from cultural_sp.search.archive import Archive
-from cultural_sp.search.journal import Journal, fingerprint
+from cultural_sp.search.journal import KEEP_Z_UP_TO, Journal, fingerprint
 from cultural_sp.search.ledger import Judge, Ledger, SearchResult
 from cultural_sp.search.optimizers import Optimizer
 
 Array = NDArray[np.float64]
-KEEP_Z_UP_TO = 1024  # longer search vectors would make the journal larger than the model
 
 
 @dataclass(frozen=True)

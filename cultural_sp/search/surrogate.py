@@ -12,12 +12,12 @@ from threadpoolctl import threadpool_limits
 
 from cultural_sp.config import OptimizerConfig
 from cultural_sp.search.from_nevergrad import FAILED, best_first
+from cultural_sp.search.journal import KEEP_Z_UP_TO
 from cultural_sp.search.ledger import Scores
 
 Array = NDArray[np.float64]
 REACH = 3.0
 """Candidates stay in [-REACH, REACH]^d, where standard normal ones lie: far outside the model only extrapolates."""
-MOST = 1024  # coordinates, as many as a journal keeps for a warm start
 POINTS = 600  # a model is fitted to so many evaluations at most; its cost grows with their cube
 LENGTH = 1 / 3  # radius at which the model turns from a bowl to a cone, in distances of two standard normal candidates
 NOISE = 0.01  # added to the model's diagonal: candidates that lie close together would leave it undetermined
@@ -40,10 +40,10 @@ class SurrogateEvolution:
         Raises:
             ValueError: in one line, if there are more coordinates than a model of some hundred evaluations can tell apart.
         """
-        if dim > MOST:
+        if dim > KEEP_Z_UP_TO:
             raise ValueError(
-                f"optimizer=de_surrogate searches {MOST} coordinates at most, and this space has {dim}; choose optimizer=de, or "
-                "another soft_prompt.space"
+                f"optimizer=de_surrogate searches {KEEP_Z_UP_TO} coordinates at most, and this space has {dim}; "
+                "choose optimizer=de, or another soft_prompt.space"
             )
         self.generation_size = config.population
         self._rng = np.random.default_rng([config.seed, 3])  # streams 1 and 2 are random search
@@ -59,7 +59,8 @@ class SurrogateEvolution:
         else:
             # The last digits of linear algebra depend on the number of threads, and a search must go on under any.
             with threadpool_limits(1):
-                self._asked = np.stack([self._propose() for _ in range(n)])
+                known = self._known()
+                self._asked = np.stack([self._propose(*known) for _ in range(n)])
         if self._first:
             self._asked[0] = 0.0
         self._first = False
@@ -81,19 +82,21 @@ class SurrogateEvolution:
             scores = Scores(losses[:, None], _first_column)
         self._loss_of = scores.loss_of
         self._z = np.concatenate([self._z, z])
-        self._losses = np.concatenate([self._losses, np.where(np.isfinite(losses), losses, np.nan)])
+        failed = ~np.isfinite(np.column_stack([losses, scores.values])).all(axis=1)
+        self._losses = np.concatenate([self._losses, np.where(failed, np.nan, losses)])
         self._values = np.concatenate([self._values, scores.values]) if len(self._values) else scores.values.copy()
 
-    def _propose(self) -> Array:
-        """The point [d] with the lowest loss on a model that is fitted to some of what is known."""
-        failed = ~np.isfinite(np.column_stack([self._losses, self._values])).all(
-            axis=1
-        )  # they count as the worst, or nothing would keep the search away from them
-        losses, values = self._losses.copy(), self._values.copy()
-        losses[failed] = np.nan
-        # They count as the worst: left out, nothing would keep the search away from them.
+    def _known(self) -> tuple[Array, NDArray[np.intp]]:
+        """Scores [N, S] of all evaluations, and their indices, the best first.
+
+        Failed ones count as the worst: left out, nothing would keep the search away from them.
+        """
+        losses, values, failed = self._losses.copy(), self._values.copy(), np.isnan(self._losses)
         losses[failed], values[failed] = np.nanmax(losses), values[np.nanargmax(losses)]
-        order = best_first(losses)
+        return values, best_first(losses)
+
+    def _propose(self, values: Array, order: NDArray[np.intp]) -> Array:
+        """The point [d] with the lowest loss on a model that is fitted to some of what :meth:`_known` returned."""
         better, others = np.split(order, [min(len(order) // 2, POINTS // 2)])
         chosen = [*better, *self._rng.choice(others, min(len(others) // 2, POINTS // 2), replace=False)]
         dim = self._z.shape[1]
