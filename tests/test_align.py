@@ -145,7 +145,13 @@ def test_numbered_options_in_every_order(monkeypatch, capsys, tiny_run, tmp_path
     assert not (file.parent / "soft_prompt" / "adapter_config.json").exists()
 
 
-@pytest.mark.parametrize(("kind", "label"), OPTIMIZERS.items())
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        pytest.param(*item, marks=[pytest.mark.slow] * (item[0] not in ("de", "de_surrogate")))
+        for item in OPTIMIZERS.items()
+    ],
+)
 def test_every_optimizer_runs_goes_on_and_is_named(monkeypatch, capsys, tiny_run, tmp_path, kind, label):
     code, out, err = call(monkeypatch, capsys, *tiny_run, f"optimizer={kind}", "model.batch_size=5")
     assert code == 0, err

@@ -73,13 +73,22 @@ def test_only_what_is_documented_is_there():
 
 
 @pytest.mark.slow
-def test_the_notebook_runs(tmp_path, monkeypatch):
-    """Every cell as it stands, on the embedded model, in an empty folder."""
+@pytest.mark.parametrize("embedded", [False, pytest.param(True, marks=pytest.mark.exhaustive)])
+def test_the_notebook_runs(tmp_path, monkeypatch, tiny_folder, embedded):
+    """Every cell in an empty folder, on the embedded model as it stands and on a small one."""
     monkeypatch.chdir(tmp_path)
+    cells = [
+        "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"
+    ]
+    if not embedded:
+        small = f'"model.name_or_path={tiny_folder}", "readout.report_generate=false", "open_questions=false"'
+        assert '"smollm2_135m_control"' in cells[0]
+        assert '"experiment=control"' in cells[2]
+        cells[0] = cells[0].replace('"smollm2_135m_control"', f'"{tiny_folder}"')
+        cells[2] = cells[2].replace('"experiment=control"', small)
     names: dict = {}
-    for cell in json.loads(NOTEBOOK.read_text())["cells"]:
-        if cell["cell_type"] == "code":
-            exec("".join(cell["source"]), names)
+    for cell in cells:
+        exec(cell, names)
     run, tuned = names["run"], names["aligned"]
     record = run.result.score("aligned")
     assert tuned.dimensions == pytest.approx(record.dimensions, abs=1e-4)

@@ -60,7 +60,7 @@ def test_processes_that_can_not_work_together_are_refused(monkeypatch, environme
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("size", [2, pytest.param(3, marks=pytest.mark.exhaustive)])
 def test_more_processes_give_the_same_run(short_run, whole_run, tmp_path, size):
     run = start(size, [*short_run, f"output_dir={tmp_path}"], tmp_path / "log")
     assert run.wait(timeout=300) == 0, (tmp_path / "log.err").read_text()
@@ -71,7 +71,7 @@ def test_more_processes_give_the_same_run(short_run, whole_run, tmp_path, size):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.exhaustive)])
 def test_a_run_that_loses_a_process_says_so_and_goes_on_with_fewer(short_run, whole_run, tmp_path, victim):
     longer = [*short_run, f"output_dir={tmp_path}"]
     run = start(2, longer, tmp_path / "log")

@@ -66,7 +66,8 @@ def test_a_task_file_names_every_dimension(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_harness_finds_our_scores_of_the_embedded_model(monkeypatch, capsys, tmp_path):
+@pytest.mark.parametrize("model", ["tiny", pytest.param("smollm2_135m_control", marks=pytest.mark.exhaustive)])
+def test_the_harness_finds_our_scores(monkeypatch, capsys, tmp_path, tiny_folder, model):
     """Model exported to a folder, soft prompt loaded by PEFT, survey from the generated task files: six scores equal ours."""
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
@@ -75,16 +76,10 @@ def test_the_harness_finds_our_scores_of_the_embedded_model(monkeypatch, capsys,
     from cultural_sp.config import SoftPromptConfig
     from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
 
+    named, key = (tiny_folder, "model.name_or_path") if model == "tiny" else (model, "model")
     for what in ("to=model", "to=lm_eval"):
-        call(
-            monkeypatch,
-            capsys,
-            what,
-            "model=smollm2_135m_control",
-            f"output={tmp_path}/{what[3:]}",
-            entry=cli.export_main,
-        )
-    lm = load_model("smollm2_135m_control")
+        call(monkeypatch, capsys, what, f"{key}={named}", f"output={tmp_path}/{what[3:]}", entry=cli.export_main)
+    lm = load_model(str(named))
     prompt = 4 * initial_prompt(SoftPromptConfig(n_tokens=8), lm, 0)
     save_soft_prompt(tmp_path / "prompt", prompt, lm, "prefix")
     found = simple_evaluate(

@@ -42,7 +42,7 @@ def test_an_exported_prompt_comes_with_its_card(monkeypatch, capsys, whole_run, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["smollm2_135m", "smollm2_135m_control"])
+@pytest.mark.parametrize("model", [pytest.param("smollm2_135m", marks=pytest.mark.exhaustive), "smollm2_135m_control"])
 def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, tmp_path, model):
     """The commands and the code of the card, run as they stand: logits to 1e-4, and the same tokens."""
     import torch

@@ -97,6 +97,7 @@ def test_a_converted_model_loads_without_conversion(lm):
     assert weights_hash(again.model) == weights_hash(lm.model)
 
 
+@pytest.mark.exhaustive
 def test_two_processes_may_convert_at_once(tmp_path):
     command = [sys.executable, "-c", f"from cultural_sp.lm.load import resolve; print(resolve({NAME!r}))"]
     environment = {**os.environ, "CULTURAL_SP_CACHE": str(tmp_path)}

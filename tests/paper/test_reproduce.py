@@ -86,6 +86,7 @@ def test_the_paper_profile_runs_through_and_goes_on(monkeypatch, capsys, given, 
     assert (folder / "claims.md").read_text() == text
 
 
+@pytest.mark.slow
 def test_the_plan_of_a_machine_without_the_weights(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     given = ["profile=paper", "dry_run=true", f"output_dir={tmp_path}"]

@@ -21,6 +21,7 @@ def test_it_is_small_and_names_its_base():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_it_can_take_the_survey_it_was_never_trained_on():
     register()
     with initialize_config_dir(str(config_folder()), version_base="1.3"):

@@ -81,7 +81,13 @@ def test_the_next_stage_begins_when_answers_are_right():
     assert state.stage == len(STAGES) - 1
 
 
-@pytest.mark.parametrize("stage", [STAGES[0], Stage(1, 1, 0.0, (6,), mixed=1.0)], ids=["text", "mix"])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(STAGES[0], id="text"),
+        pytest.param(Stage(1, 1, 0.0, (6,), mixed=1.0), id="mix", marks=pytest.mark.slow),
+    ],
+)
 def test_the_trained_model_answers_right_what_it_was_shown(survey, tiny_folder, stage):
     """The share of right answers is that of the main job's own scoring, and a gradient step raises it or the likelihood."""
     lm = load_model(ModelConfig(name_or_path=str(tiny_folder)))

@@ -83,7 +83,7 @@ def whole(wholes):
 
 @pytest.mark.parametrize("several", [False, True])
 @pytest.mark.parametrize("with_z", [True, False])
-@pytest.mark.parametrize("torn", [0, 1, 40])
+@pytest.mark.parametrize("torn", [0, pytest.param(1, marks=pytest.mark.slow), 40])
 def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, wholes, torn, with_z, several):
     path, results, goals = wholes[several]
     lines = path.read_bytes().splitlines(keepends=True)
