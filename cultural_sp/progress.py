@@ -41,10 +41,16 @@ def counted(name: str, items: Sequence[Item]) -> Iterator[Item]:
 class _Lines:
     """Turns tqdm's carriage returns into lines, so that a log file stays readable."""
 
+    def __init__(self) -> None:
+        self._counts = ""
+
     def write(self, text: str) -> None:
+        """Print a line unless it counts no further than the one before."""
         line = text.strip()
-        if line:
+        counts = line.partition("|")[0]
+        if line and counts != self._counts:
             print(line, file=sys.stderr, flush=True)
+            self._counts = counts
 
     def flush(self) -> None:
         """Every line is flushed when it is written."""

@@ -18,7 +18,7 @@ FORMS = ("model", "peft", "lm_eval", "prompt_embeds")
 class ExportConfig(AlignConfig):
     """One export; of the run's settings, those that shape it count."""
 
-    to: str = MISSING
+    to: str = ""
     """model: the model as a folder that transformers loads; peft: a soft prompt with its card, for PEFT and the hub; lm_eval:
     task files of the survey; prompt_embeds: questions behind a soft prompt as vLLM takes them."""
     output: str = MISSING

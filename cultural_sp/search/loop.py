@@ -125,8 +125,8 @@ def run_search(
                         ]
                     )
                 done += len(batch)
-                bar.update(len(batch))
                 bar.set_postfix_str(f"best loss {np.mean([x.best for x in ledgers.values()]):.2f}", refresh=False)
+                bar.update(len(batch))
             dimensions, valid_mass = (np.concatenate(parts) for parts in zip(*seen, strict=True))
             for place, (other, optimizer) in enumerate(askers):
                 losses, scores = np.array(ledgers[other].losses[first:]), ledgers[other].scores(dimensions, valid_mass)
