@@ -45,7 +45,7 @@ def test_the_command_lists_every_option_of_every_program(capsys):
         for group, schema in program.groups:
             (section,) = [s for s in sections if s.strip().startswith(f"{group}=...")]
             assert [o.name for o in options_of(schema) if f"\n  {group}.{o.name}=" not in section] == []
-    assert "  to=...  (str)" in "\n".join(sections)
+    assert "  output=...  (str)" in "\n".join(sections)
 
 
 def test_a_word_in_no_name_is_one_line(capsys):

@@ -151,7 +151,7 @@ def test_a_sweep_of_two_regions_is_two_runs_of_one_group(tracked, monkeypatch, c
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["kill", "terminate"])
+@pytest.mark.parametrize("how", ["kill", pytest.param("terminate", marks=pytest.mark.exhaustive)])
 def test_a_run_that_goes_on_is_in_one_log_once(tracked, short_run, tmp_path, how):
     secrets = {"WANDB_API_KEY": "wandb-secret" + 28 * "0", "HF_TOKEN": "hub-secret"}
     environment = {"WANDB_MODE": "offline", **secrets}
