@@ -1,5 +1,6 @@
 """Runs of the command line, in this process or in one that a test stops; torch is imported once for all of those."""
 
+import copy
 import json
 import multiprocessing
 import os
@@ -8,14 +9,32 @@ import time
 from pathlib import Path
 
 from hydra._internal.hydra import Hydra
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
 
 import cultural_sp
 from cultural_sp import cli
+from cultural_sp.config import config_folder
 from cultural_sp.files import CHECKSUM
 from cultural_sp.search.journal import read_journal
 
 server = multiprocessing.get_context("forkserver")
 server.set_forkserver_preload(["cultural_sp.alignment", "peft"])
+Plugins.instance()  # finds the sources
+FILES = SourcesRegistry.instance().resolve("file")
+_load, _loaded = FILES.load_config, {}
+
+
+def _load_once(source, config_path):
+    """The package's own configs are parsed once: some hundred tests compose them, and parsing takes a quarter of that."""
+    if Path(source.path) != config_folder():
+        return _load(source, config_path)
+    if config_path not in _loaded:
+        _loaded[config_path] = _load(source, config_path)
+    return copy.deepcopy(_loaded[config_path])
+
+
+FILES.load_config = _load_once
 
 
 def call(monkeypatch, capsys, *overrides, entry=cli.align_main):
