@@ -70,3 +70,17 @@ def test_directions_lead_from_the_mean_to_each_basis_prompt_and_are_equally_long
 def test_a_basis_prompt_that_is_the_mean_has_no_direction(prompts):
     with pytest.raises(ValueError, match="at least two and differ from their mean"):
         basis_directions(prompts.astype(np.float32))
+
+
+def test_a_candidate_is_the_same_to_the_last_digit_whatever_it_is_decoded_with():
+    initial = np.random.default_rng(1).standard_normal((10, 576)).astype(np.float32)
+    space = Subspace(initial, 16.0, random_directions(36, initial.size, 0))
+    z = np.random.default_rng(0).standard_normal((20, 36))
+    together = space.decode(z)
+    assert not np.array_equal(
+        z.astype(np.float32) @ space.directions, [row @ space.directions for row in z.astype("f4")]
+    )
+    for cut in (1, 4, 7):
+        apart = np.concatenate([space.decode(z[i : i + cut]) for i in range(0, 20, cut)])
+        np.testing.assert_array_equal(apart, together)
+    assert space.decode(z[:0]).shape == (0, 10, 576)
