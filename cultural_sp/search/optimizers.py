@@ -60,6 +60,8 @@ OPTIMIZERS: dict[str, Callable[[OptimizerConfig, int], Optimizer]] = {
 }
 
 
-def make_optimizer(config: OptimizerConfig, dim: int) -> Optimizer:
-    """The configured optimizer over R^dim."""
+def make_optimizer(config: OptimizerConfig, dim: int, searches: int = 1) -> Optimizer:
+    """The configured optimizer over R^dim, one of several ``searches`` that share their evaluations."""
+    if config.kind == "de_surrogate":
+        return SurrogateEvolution(config, dim, searches)
     return OPTIMIZERS[config.kind](config, dim)

@@ -34,8 +34,11 @@ class SurrogateEvolution:
     teaches as much as what was asked, bad losses included.
     """
 
-    def __init__(self, config: OptimizerConfig, dim: int) -> None:
+    def __init__(self, config: OptimizerConfig, dim: int, searches: int = 1) -> None:
         """Optimizer over R^dim; the first candidate is the initial prompt.
+
+        Of several ``searches`` that share their evaluations each asks for its part of a generation at a time: all that the
+        others learn counts for it too, and the more often it asks, the more of that it uses.
 
         Raises:
             ValueError: in one line, if there are more coordinates than a model of some hundred evaluations can tell apart.
@@ -45,7 +48,8 @@ class SurrogateEvolution:
                 f"optimizer=de_surrogate searches {KEEP_Z_UP_TO} coordinates at most, and this space has {dim}; "
                 "choose optimizer=de, or another soft_prompt.space"
             )
-        self.generation_size = config.population
+        self.generation_size = max(1, config.population // searches)
+        self._enough = config.population  # evaluations for a first model
         self._rng = np.random.default_rng([config.seed, 3])  # streams 1 and 2 are random search
         self._z, self._losses, self._values = np.zeros((0, dim)), np.zeros(0), np.zeros((0, 1))
         self._loss_of: Callable[[Array], Array] = _first_column
@@ -53,8 +57,8 @@ class SurrogateEvolution:
         self._first = True
 
     def ask(self, n: int) -> Array:
-        """The next ``n`` candidates [n, d]: standard normal while fewer evaluations than a generation are known."""
-        if np.isfinite(self._losses).sum() < self.generation_size:
+        """The next ``n`` candidates [n, d]: standard normal while fewer evaluations than ``population`` are known."""
+        if np.isfinite(self._losses).sum() < self._enough:
             self._asked = self._rng.standard_normal((n, self._z.shape[1]))
         else:
             # The last digits of linear algebra depend on the number of threads, and a search must go on under any.
