@@ -22,6 +22,7 @@ POINTS = 600  # a model is fitted to so many evaluations at most; its cost grows
 LENGTH = 1 / 3  # radius at which the model turns from a bowl to a cone, in distances of two standard normal candidates
 NOISE = 0.01  # added to the model's diagonal: candidates that lie close together would leave it undetermined
 MEMBERS, ROUNDS = 40, 60  # of the evolution on the model
+FIRST = 4  # generations of standard normal candidates before several searches get a first model; one search begins after one
 
 
 class SurrogateEvolution:
@@ -49,7 +50,7 @@ class SurrogateEvolution:
                 "choose optimizer=de, or another soft_prompt.space"
             )
         self.generation_size = max(1, config.population // searches)
-        self._enough = config.population  # evaluations for a first model
+        self._enough = config.population * min(searches, FIRST)
         self._rng = np.random.default_rng([config.seed, 3])  # streams 1 and 2 are random search
         self._z, self._losses, self._values = np.zeros((0, dim)), np.zeros(0), np.zeros((0, 1))
         self._loss_of: Callable[[Array], Array] = _first_column
@@ -57,7 +58,7 @@ class SurrogateEvolution:
         self._first = True
 
     def ask(self, n: int) -> Array:
-        """The next ``n`` candidates [n, d]: standard normal while fewer evaluations than ``population`` are known."""
+        """The next ``n`` candidates [n, d]: standard normal until enough evaluations for a first model are known."""
         if np.isfinite(self._losses).sum() < self._enough:
             self._asked = self._rng.standard_normal((n, self._z.shape[1]))
         else:
