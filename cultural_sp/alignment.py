@@ -213,7 +213,7 @@ def _optimizers(config: AlignConfig, dim: int, number: int) -> list[Optimizer]:
     """One for each region. The first has the run's seed; the others have seeds drawn from it, or all would ask the same."""
     seeds = [config.optimizer.seed]
     seeds += [int(np.random.SeedSequence([seeds[0], i]).generate_state(1)[0]) for i in range(1, number)]
-    return [make_optimizer(replace(config.optimizer, seed=seed), dim, number) for seed in seeds]
+    return [make_optimizer(replace(config.optimizer, seed=seed), dim) for seed in seeds]
 
 
 def help_align(config: AlignConfig, shared: Shared, team: Team) -> None:

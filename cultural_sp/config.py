@@ -215,7 +215,7 @@ class OptimizerConfig:
     kind: str = MISSING
     """de, de_surrogate, de_twopoints, cma, pso, one_plus_one or random; optimizer=KIND also fills in the kind's own settings."""
     population: int = 20
-    """Candidates of a generation, for random search too; with de_surrogate, of all regions of a joint run together."""
+    """Candidates of a generation, for random search too."""
     f1: float | None = None
     """Of de and de_twopoints: donor = x + F1 (a - b) + F2 (best - x)."""
     f2: float | None = None

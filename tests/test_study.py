@@ -21,7 +21,7 @@ def call(monkeypatch, capsys, tmp_path, short_run):
         "chosen=a",
         f"common={common}",
         "gradient_steps=3",
-        "joint_budget=10",
+        "joint=['optimizer.budget=10']",
         "warm_budget=4",
         f"output_dir={tmp_path}",
     ]

@@ -60,8 +60,6 @@ OPTIMIZERS: dict[str, Callable[[OptimizerConfig, int], Optimizer]] = {
 }
 
 
-def make_optimizer(config: OptimizerConfig, dim: int, searches: int = 1) -> Optimizer:
-    """The configured optimizer over R^dim, one of several ``searches`` that share their evaluations."""
-    if config.kind == "de_surrogate":
-        return SurrogateEvolution(config, dim, searches)
+def make_optimizer(config: OptimizerConfig, dim: int) -> Optimizer:
+    """The configured optimizer over R^dim."""
     return OPTIMIZERS[config.kind](config, dim)

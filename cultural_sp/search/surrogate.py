@@ -22,7 +22,6 @@ POINTS = 600  # a model is fitted to so many evaluations at most; its cost grows
 LENGTH = 1 / 3  # radius at which the model turns from a bowl to a cone, in distances of two standard normal candidates
 NOISE = 0.01  # added to the model's diagonal: candidates that lie close together would leave it undetermined
 MEMBERS, ROUNDS = 40, 60  # of the evolution on the model
-FIRST = 4  # generations of standard normal candidates before several searches get a first model; one search begins after one
 
 
 class SurrogateEvolution:
@@ -35,11 +34,8 @@ class SurrogateEvolution:
     teaches as much as what was asked, bad losses included.
     """
 
-    def __init__(self, config: OptimizerConfig, dim: int, searches: int = 1) -> None:
+    def __init__(self, config: OptimizerConfig, dim: int) -> None:
         """Optimizer over R^dim; the first candidate is the initial prompt.
-
-        Of several ``searches`` that share their evaluations each asks for its part of a generation at a time: all that the
-        others learn counts for it too, and the more often it asks, the more of that it uses.
 
         Raises:
             ValueError: in one line, if there are more coordinates than a model of some hundred evaluations can tell apart.
@@ -49,8 +45,7 @@ class SurrogateEvolution:
                 f"optimizer=de_surrogate searches {KEEP_Z_UP_TO} coordinates at most, and this space has {dim}; "
                 "choose optimizer=de, or another soft_prompt.space"
             )
-        self.generation_size = max(1, config.population // searches)
-        self._enough = config.population * min(searches, FIRST)
+        self.generation_size = config.population
         self._rng = np.random.default_rng([config.seed, 3])  # streams 1 and 2 are random search
         self._z, self._losses, self._values = np.zeros((0, dim)), np.zeros(0), np.zeros((0, 1))
         self._loss_of: Callable[[Array], Array] = _first_column
@@ -58,8 +53,8 @@ class SurrogateEvolution:
         self._first = True
 
     def ask(self, n: int) -> Array:
-        """The next ``n`` candidates [n, d]: standard normal until enough evaluations for a first model are known."""
-        if np.isfinite(self._losses).sum() < self._enough:
+        """The next ``n`` candidates [n, d]: standard normal while fewer evaluations than a generation are known."""
+        if np.isfinite(self._losses).sum() < self.generation_size:
             self._asked = self._rng.standard_normal((n, self._z.shape[1]))
         else:
             # The last digits of linear algebra depend on the number of threads, and a search must go on under any.

@@ -24,8 +24,8 @@ class StudyConfig:
     """Name of an arm -> the overrides that make it: a space, an optimizer, an objective."""
     chosen: str = MISSING
     """The arm of the table of methods, of the gradient reference, of the joint runs and of the warm starts."""
-    joint_budget: int = 0
-    """Evaluations of a joint run over all regions, one per model and seed; 0 leaves it out."""
+    joint: list[str] = field(default_factory=list)
+    """Overrides of the chosen arm in a joint run over all regions, one per model and seed; none leaves it out."""
     warm_budget: int = 0
     """Evaluations of a search that starts from the journal of the region before it in the list; 0 leaves it out."""
     common: list[str] = field(default_factory=list)
@@ -45,9 +45,9 @@ class StudyConfig:
                 raise ValueError(f"{key} is empty; give at least one")
         if self.chosen not in self.arms:
             raise ValueError(f"chosen={self.chosen} is no arm; choose one of: {', '.join(self.arms)}")
-        for key in ("gradient_steps", "joint_budget", "warm_budget"):
+        for key in ("gradient_steps", "warm_budget"):
             check_in_range(key, getattr(self, key), 0)
-        if (self.joint_budget or self.warm_budget) and len(self.regions) < 2:
+        if (self.joint or self.warm_budget) and len(self.regions) < 2:
             raise ValueError(f"regions={self.regions} is one region; joint runs and warm starts need two")
 
 

@@ -71,9 +71,8 @@ def cells(config: StudyConfig) -> list[Cell]:
 def _beside(config: StudyConfig, model: str, seed: int) -> list[Cell]:
     """The joint run and the warm starts that are compared with the chosen arm's runs."""
     chosen, found = config.arms[config.chosen], []
-    if config.joint_budget:
-        codes = f"region.codes=[{','.join(config.regions)}]"
-        own = [*chosen, codes, f"optimizer.budget={config.joint_budget}"]
+    if config.joint:
+        own = [*chosen, f"region.codes=[{','.join(config.regions)}]", *config.joint]
         found.append(_cell(config, model, JOINT, JOINT, seed, own))
     if config.warm_budget:
         for before, region in zip([config.regions[-1], *config.regions], config.regions, strict=False):

@@ -105,39 +105,3 @@ def test_the_scores_of_a_ledger_come_to_its_losses():
     scores = Ledger(judge).scores(dimensions, mass)
     assert scores.values.shape == (3, 3)
     np.testing.assert_array_equal(scores.loss_of(scores.values), [1.5, 5.25, np.nan])
-
-
-def test_each_of_several_searches_asks_for_its_part_of_a_generation():
-    config = optimizer_config("de_surrogate", population=10)
-    sizes = [make_optimizer(config, 12, searches).generation_size for searches in (1, 3, 10, 60)]
-    assert sizes == [10, 3, 1, 1]
-    assert make_optimizer(optimizer_config("de", population=10), 12, 3).generation_size == 10
-    search, other = make_optimizer(config, 12, 2), np.random.default_rng(2)
-    assert spend(search, 3, n=5).size == 15
-    told = search.ask(5)  # as random as those before: two generations make a first model of two searches
-    search.tell(loss_of(survey(told)), Scores(survey(told), loss_of))
-    z = other.standard_normal((100, 12))
-    search.offer(z, loss_of(survey(z)), Scores(survey(z), loss_of))
-    assert np.median(loss_of(survey(search.ask(5)))) < np.median(loss_of(survey(told)))
-
-
-@pytest.mark.slow
-def test_searches_that_share_do_best_in_small_parts():
-    """Four targets, 200 evaluations in all: asking in parts of a generation beats asking for whole ones."""
-    targets = 2 * np.random.default_rng(3).standard_normal((4, 6))
-    goals = [lambda scores, target=target: np.abs(scores - target).mean(axis=1) for target in targets]
-
-    def together(searches):
-        asking = [make_optimizer(optimizer_config("de_surrogate", seed=seed), 12, searches) for seed in range(4)]
-        size, best = asking[0].generation_size, np.full(4, np.inf)
-        for turn in range(200 // size):
-            values = survey(z := asking[turn % 4].ask(size))
-            for place, (search, goal) in enumerate(zip(asking, goals, strict=True)):
-                if place == turn % 4:
-                    search.tell(goal(values), Scores(values, goal))
-                elif place <= turn:
-                    search.offer(z, goal(values), Scores(values, goal))
-            best = np.minimum(best, [goal(values).min() for goal in goals])
-        return np.median(best)
-
-    assert together(4) < 0.5 * together(1)
