@@ -236,6 +236,7 @@ def test_bad_regions_are_one_line_and_nothing_is_written(monkeypatch, capsys, tm
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.exhaustive
 def test_more_processes_give_the_same_joint_run(joint_run, whole_joint, tmp_path):
     run = start(2, [*joint_run, f"output_dir={tmp_path}"], tmp_path / "log")
     assert run.wait(timeout=300) == 0, (tmp_path / "log.err").read_text()

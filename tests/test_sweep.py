@@ -302,7 +302,7 @@ def test_jobs_in_other_processes_share_a_table(monkeypatch, capsys, tmp_path, fo
     assert "sweep summary: " in out
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize("launcher", ["parallel", pytest.param("submitit_local", marks=pytest.mark.exhaustive)])
 def test_jobs_in_other_processes_come_to_the_same(monkeypatch, capsys, tmp_path, four_regions, whole_sweep, launcher):
     pytest.importorskip(LAUNCHERS[launcher])
     sweep = sweep_of(four_regions, tmp_path, f"hydra/launcher={launcher}", "region=us,jp")

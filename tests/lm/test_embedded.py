@@ -52,7 +52,7 @@ def test_label_scoring_equals_plain_forward_passes_of_the_text(lm, survey):
         np.testing.assert_allclose(answers.log_probs["none"][0, index], expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("order", ["ascending", "descending"])
+@pytest.mark.parametrize("order", ["ascending", pytest.param("descending", marks=pytest.mark.exhaustive)])
 def test_number_scoring_equals_plain_forward_passes_of_the_text(lm, survey, order):
     config = SurveyConfig(instrument="vsm13", scoring="number", layout="legend_first", option_order=order)
     answers = Respondent(lm, survey, config, persona="You are brief.").answer(NO_PROMPT)
@@ -109,6 +109,7 @@ def test_two_processes_may_convert_at_once(tmp_path):
     assert [str(tmp_path / "models" / name) for name in left] == list(folders)
 
 
+@pytest.mark.exhaustive
 def test_compiled_layers_give_the_same_answers(lm):
     config = SurveyConfig(instrument="vsm13", scoring="number", layout="legend_first", option_order="ascending")
     survey = load_survey("vsm13")

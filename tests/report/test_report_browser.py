@@ -55,7 +55,7 @@ def quiet(browser):
     assert urls <= {"file", "data"}
 
 
-@pytest.mark.parametrize("seeds", [1, 4])
+@pytest.mark.parametrize("seeds", [1, pytest.param(4, marks=pytest.mark.exhaustive)])
 def test_two_hundred_runs_open_quickly(browser, tmp_path, seeds):
     """With a single seed every run has a row, a card and figures of its own, which is the most that a page can hold."""
     codes = region_codes(SURVEY, "insights_2021")[:50]
