@@ -11,18 +11,18 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from numpy.typing import NDArray
 
-from cultural_sp.alignment import align as run_alignment
-from cultural_sp.build import build
-from cultural_sp.config import AlignConfig, ModelConfig, SurveyConfig, config_folder, register
+from cultural_sp.align.run import align as run_alignment
+from cultural_sp.cli.options import choices
+from cultural_sp.config.compose import build
+from cultural_sp.config.schema import AlignConfig, ModelConfig, SurveyConfig, config_folder, register
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.load import load_model as load_configured
+from cultural_sp.lm.model_cache import PROCESS
 from cultural_sp.lm.readout import make_readout
-from cultural_sp.lm.respond import Respondent
 from cultural_sp.lm.soft_prompt import prompt_for
-from cultural_sp.objective import l1_loss
-from cultural_sp.options import choices
-from cultural_sp.results import Result, load_result
-from cultural_sp.shared import PROCESS
+from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.runs.result import Result, load_result
+from cultural_sp.search.objective import l1_loss
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.regions import load_region
 from cultural_sp.survey.scoring import dimension_scores
@@ -173,7 +173,7 @@ def _composed(overrides: list[str]) -> AlignConfig:
     Raises:
         ValueError: in one line, for an override that doesn't fit.
     """
-    from cultural_sp.messages import BAD_INPUT, one_line
+    from cultural_sp.config.error_messages import BAD_INPUT, one_line
 
     register()
     before = GlobalHydra.instance().hydra  # a notebook may have its own

@@ -2,8 +2,8 @@
 
 import sys
 
-from cultural_sp.benchmark.scaling import scaling
-from cultural_sp.messages import bad_input_ends
+from cultural_sp.config.error_messages import bad_input_ends
+from cultural_sp.studies.benchmark.scaling import scaling
 
 if __name__ == "__main__":
     with bad_input_ends():

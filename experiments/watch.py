@@ -1,6 +1,6 @@
 """Watch a run in the terminal: ``python experiments/watch.py outputs/align/us/smollm2-135m-instruct.q4-1/seed-0``."""
 
-from cultural_sp.watch import main
+from cultural_sp.reporting.watch import main
 
 if __name__ == "__main__":
     main()

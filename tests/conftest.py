@@ -7,14 +7,14 @@ os.environ["WANDB_MODE"] = "disabled"
 
 import pytest
 import torch
-from runs import Run, folder_of
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from helpers.runs import Run, folder_of
+from helpers.tiny import TOY, byte_tokenizer
+from transformers import LlamaConfig, LlamaForCausalLM
 
-from cultural_sp.config import ModelConfig
+from cultural_sp.config.schema import ModelConfig
 from cultural_sp.lm import batching
 from cultural_sp.lm.load import load_model
-from cultural_sp.survey.instrument import DATA, load_survey
+from cultural_sp.survey.instrument import load_survey
 
 torch.set_num_threads(1)
 gc.freeze()  # runs in this process collect garbage when they let a model go; what was imported would be most of the work
@@ -27,57 +27,6 @@ def pytest_collection_modifyitems(items):
     for file in LARGE:
         for item in [item for item in items if item.path.name == file][1::2]:
             item.add_marker(pytest.mark.exhaustive)
-
-
-SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
-TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-TOY = """
-name: toy
-title: Toy survey
-targets: hofstede.csv
-default_vintage: insights_2021
-scales:
-  five: {lead: "I say", labels: [first, second, third, fourth, fifth]}
-  three: {lead: "I think", labels: [much, some, none]}
-items:
-  - {id: a, construct: a, scale: five, wordings: ["Do you like apples?", "Are apples good?"]}
-  - {id: b, construct: b, scale: five, wordings: ["Do you like bread?", "Is bread good?"]}
-  - {id: c, construct: c, scale: three, wordings: ["How much cheese?", "How many cheeses?"]}
-  - {id: d, construct: d, scale: five, wordings: ["Do you like dates?", "Are dates good?"]}
-dimensions:
-  PDI: {a: 10, b: -10}
-  IDV: {c: 20, d: -5}
-poles:
-  PDI: {high: You like apples., low: You like bread.}
-  IDV: {high: You eat no cheese., low: You eat cheese.}
-"""
-
-
-def byte_tokenizer():
-    """Byte-level, with a few hundred merges learnt from the survey so that prompts stay short."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(
-        vocab_size=800,
-        special_tokens=SPECIAL,
-        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
-        show_progress=False,
-    )
-    tokenizer.train([str(DATA / "vsm13.yaml")], trainer)
-    tokenizer.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        bos_token="<s>",
-        eos_token="</s>",
-        pad_token="</s>",
-        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
-    )
-    fast.chat_template = TEMPLATE
-    return fast
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +88,7 @@ def toy_survey(toy_survey_file):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Figures take longer than all the rest of a tiny run."""
-    monkeypatch.setattr("cultural_sp.conclude.save_figures", lambda *arguments: None)
+    monkeypatch.setattr("cultural_sp.align.methods.save_figures", lambda *arguments: None)
 
 
 @pytest.fixture(scope="session")

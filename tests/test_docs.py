@@ -8,7 +8,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from cultural_sp.options import PROGRAMS, choices
+from cultural_sp.cli.options import PROGRAMS, choices
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "cultural_sp").rglob("*.md")])

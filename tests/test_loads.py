@@ -4,8 +4,8 @@ import json
 import time
 
 import pytest
-from loads import journal, memory, survey_of
-from runs import call
+from helpers.loads import journal, memory, survey_of
+from helpers.runs import call
 
 pytestmark = pytest.mark.slow
 

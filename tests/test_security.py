@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.runs import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runs import Run
 
-from cultural_sp.config import GROUPS, AlignConfig, ModelConfig, RegionConfig
+from cultural_sp.config.schema import GROUPS, AlignConfig, ModelConfig, RegionConfig
 from cultural_sp.lm.load import load_model
-from cultural_sp.run_folder import region_folders, run_folder
+from cultural_sp.runs.folder import region_folders, run_folder
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for folder in ("cultural_sp", "experiments") for path in (ROOT / folder).rglob("*.py"))

@@ -21,10 +21,10 @@ from platformdirs import user_cache_path
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from cultural_sp.config import ModelConfig
-from cultural_sp.files import using
+from cultural_sp.config.schema import ModelConfig
 from cultural_sp.lm.hub import missing, reachable
-from cultural_sp.reasons import reason_of
+from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.files import using
 
 CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
 
@@ -122,7 +122,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
             f"access to, a folder with config.json, safetensors weights and tokenizer, or a .gguf file ({reason[:300]})"
         ) from error
     if config.adapter is not None:
-        from cultural_sp.lm.adapter import merged  # brings peft, which is slow to import
+        from cultural_sp.lm.lora import merged  # brings peft, which is slow to import
 
         folder = (
             _in_wheel("model.adapter", config.adapter) if config.adapter.startswith("wheel:") else Path(config.adapter)

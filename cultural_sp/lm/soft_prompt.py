@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from cultural_sp.config import SoftPromptConfig
+from cultural_sp.config.schema import SoftPromptConfig
 from cultural_sp.lm.load import LanguageModel
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"

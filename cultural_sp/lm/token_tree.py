@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cultural_sp.lm.prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedQuestion
 
 Path = tuple[int, ...]
 

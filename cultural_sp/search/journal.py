@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.differences import differences
-from cultural_sp.files import CHECKSUM, WAY_OUT, JsonLines
+from cultural_sp.utils.diff import differences
+from cultural_sp.utils.files import CHECKSUM, WAY_OUT, JsonLines
 
 JOURNAL = "evaluations.jsonl"
 SCHEMA_VERSION = 3

@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.interrupt import finish_first
-from cultural_sp.progress import progress
-from cultural_sp.search.archive import Archive
+from cultural_sp.search.history import Judge, Ledger, SearchResult
 from cultural_sp.search.journal import KEEP_Z_UP_TO, Journal, fingerprint
-from cultural_sp.search.ledger import Judge, Ledger, SearchResult
 from cultural_sp.search.optimizers import Optimizer
+from cultural_sp.search.warm_start import Archive
+from cultural_sp.utils.progress import progress
+from cultural_sp.utils.signals import finish_first
 
 Array = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config import OptimizerConfig
-from cultural_sp.search.ledger import Scores
+from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.search.history import Scores
 
 FIFTH = 0.2  # the share of better offspring at which the step stays (Rechenberg 1973, Evolutionsstrategie)
 SPEED = 1.5  # ours: the fastest of 1 to 3 over several test functions at a few hundred evaluations

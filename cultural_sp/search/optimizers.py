@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config import OptimizerConfig
-from cultural_sp.search.from_nevergrad import cma, de, de_twopoints, pso
-from cultural_sp.search.ledger import Scores
+from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.search.history import Scores
+from cultural_sp.search.nevergrad import cma, de, de_twopoints, pso
 from cultural_sp.search.one_plus_lambda import OnePlusLambda
 from cultural_sp.search.random_search import RandomSearch
 from cultural_sp.search.surrogate import SurrogateEvolution

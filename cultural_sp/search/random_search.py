@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config import OptimizerConfig
-from cultural_sp.search.ledger import Scores
+from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.search.history import Scores
 
 
 class RandomSearch:

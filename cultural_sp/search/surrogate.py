@@ -10,10 +10,10 @@ from scipy.interpolate import RBFInterpolator
 from scipy.optimize import differential_evolution
 from threadpoolctl import threadpool_limits
 
-from cultural_sp.config import OptimizerConfig
-from cultural_sp.search.from_nevergrad import FAILED, best_first
+from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.search.history import Scores
 from cultural_sp.search.journal import KEEP_Z_UP_TO
-from cultural_sp.search.ledger import Scores
+from cultural_sp.search.nevergrad import FAILED, best_first
 
 Array = NDArray[np.float64]
 REACH = 3.0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from cultural_sp.survey.scoring import INDEX, Scoring, make_scoring, matrix
 from cultural_sp.survey.targets import Targets, read_targets
-from cultural_sp.survey.yaml_file import read_yaml
+from cultural_sp.utils.strict_yaml import read_yaml
 
 DATA = Path(__file__).parent / "data"
 POLES = ("high", "low")

@@ -16,9 +16,9 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from cultural_sp.reasons import reason_of
 from cultural_sp.survey.instrument import Survey
-from cultural_sp.survey.yaml_file import read_yaml
+from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.strict_yaml import read_yaml
 
 Row = tuple[str, str, tuple[str, ...]]
 

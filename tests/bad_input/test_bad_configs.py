@@ -1,9 +1,9 @@
 """Options of one's own in ``--config-dir``: YAML files of every group, damaged or with the wrong content."""
 
 import pytest
-from malformed import Case, ends_in_one_line
+from helpers.malformed import Case, ends_in_one_line
 
-from cultural_sp.config import GROUPS
+from cultural_sp.config.schema import GROUPS
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from malformed import Case, ends_in_one_line
+from helpers.malformed import Case, ends_in_one_line
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM

@@ -5,10 +5,10 @@ import types
 import typing
 
 import pytest
-from malformed import Case, ends_in_one_line
+from helpers.malformed import Case, ends_in_one_line
 
-from cultural_sp import cli
-from cultural_sp.config import GROUPS, AlignConfig
+from cultural_sp.cli import programs as cli
+from cultural_sp.config.schema import GROUPS, AlignConfig
 
 pytestmark = pytest.mark.slow
 

@@ -5,12 +5,13 @@ import os
 import shutil
 
 import pytest
-from malformed import Case, ends_in_one_line
-from runs import folder_of
+from helpers.malformed import Case, ends_in_one_line
+from helpers.runs import folder_of
 
-from cultural_sp import cli, watch
-from cultural_sp.files import CHECKSUM, _line
-from cultural_sp.tracking import dashboard, sync
+from cultural_sp.cli import programs as cli
+from cultural_sp.reporting import watch
+from cultural_sp.reporting.wandb_tracking import dashboard, sync
+from cultural_sp.utils.files import CHECKSUM, _line
 
 pytestmark = pytest.mark.slow
 

@@ -5,10 +5,10 @@ import io
 
 import pytest
 import yaml
-from conftest import TOY
-from malformed import Case, ends_in_one_line
+from helpers.malformed import Case, ends_in_one_line
+from helpers.tiny import TOY
 
-from cultural_sp.knowledge.questions import OWN
+from cultural_sp.evaluation.knowledge.questions import OWN
 
 pytestmark = pytest.mark.slow
 

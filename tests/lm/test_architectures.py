@@ -6,10 +6,10 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from cultural_sp.lm.choose_forward import make_forward
+from cultural_sp.lm.chat_prompt import TokenizedQuestion
 from cultural_sp.lm.forward import PaddedForward, TreeForward
+from cultural_sp.lm.forward_selection import make_forward
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.lm.tree_attention import NAME, using_tree_attention
 
@@ -118,7 +118,7 @@ def test_every_architecture_answers_as_in_plain_passes(kind, caplog):
         by_tree, difference = largest_difference(lm, front, n_virtual)
         assert difference < 1e-4
         assert by_tree == ways[bool(front and n_virtual)]
-    warnings = [r for r in caplog.records if r.name == "cultural_sp.lm.choose_forward"]
+    warnings = [r for r in caplog.records if r.name == "cultural_sp.lm.forward_selection"]
     assert len(warnings) == (ways != TREE)
 
 

@@ -7,8 +7,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import MixtralConfig, MixtralForCausalLM
 
 from cultural_sp.lm.batching import Batching
+from cultural_sp.lm.chat_prompt import TokenizedQuestion
 from cultural_sp.lm.forward import TreeForward
-from cultural_sp.lm.prompt import TokenizedQuestion
 from cultural_sp.lm.token_tree import build_tree
 
 PROMPTS = torch.arange(5.0)[:, None, None].expand(5, 2, 32)

@@ -11,11 +11,11 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from cultural_sp.config import ModelConfig, SoftPromptConfig, SurveyConfig
+from cultural_sp.config.schema import ModelConfig, SoftPromptConfig, SurveyConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import load_model, weights_hash
-from cultural_sp.lm.respond import Respondent
 from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
+from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.survey.instrument import load_survey
 
 pytestmark = pytest.mark.slow

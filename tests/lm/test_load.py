@@ -10,10 +10,10 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from cultural_sp.config import ModelConfig, SurveyConfig
+from cultural_sp.config.schema import ModelConfig, SurveyConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.load import load_model, resolve, weights_hash
-from cultural_sp.lm.respond import Respondent
+from cultural_sp.lm.survey_respondent import Respondent
 
 
 def test_a_loaded_model_is_frozen(tiny_lm):

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from cultural_sp.config import SurveyConfig
+from cultural_sp.config.schema import SurveyConfig
 from cultural_sp.lm.batching import Batching
+from cultural_sp.lm.chat_prompt import TokenizedQuestion
 from cultural_sp.lm.forward import PaddedForward, TreeForward
-from cultural_sp.lm.prompt import TokenizedQuestion
-from cultural_sp.lm.respond import Respondent
+from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.lm.token_tree import build_tree, build_trees, option_log_probs
 from cultural_sp.lm.tree_attention import block_size, make_blocks
 

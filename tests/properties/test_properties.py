@@ -10,19 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import TOY
+from helpers.tiny import TOY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cultural_sp.files import JsonLines, Records
-from cultural_sp.lm.prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedQuestion
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.survey.instrument import Item, Scale, Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.render import render
 from cultural_sp.survey.scoring import dimension_scores, make_scoring
 from cultural_sp.survey.targets import Targets
-from cultural_sp.survey.yaml_file import read_yaml
+from cultural_sp.utils.files import JsonLines, Records
+from cultural_sp.utils.strict_yaml import read_yaml
 
 always_the_same: Callable = settings(derandomize=True, max_examples=25, deadline=None, database=None)
 

@@ -2,13 +2,13 @@ import json
 
 import numpy as np
 import pytest
-from options import optimizer_config
+from helpers.options import optimizer_config
 
-from cultural_sp import files
 from cultural_sp.search.journal import Journal, fingerprint, read_journal
 from cultural_sp.search.loop import Evaluation, run_search
 from cultural_sp.search.optimizers import make_optimizer
 from cultural_sp.search.random_search import RandomSearch
+from cultural_sp.utils import files
 
 HEADER = {"config_hash": "abc", "versions": {"numpy": "2.0", "torch": None}, "batch_size": 3}
 BUDGET = 21

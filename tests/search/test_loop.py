@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from options import OPTIMIZERS, optimizer_config
+from helpers.options import OPTIMIZERS, optimizer_config
 
+from cultural_sp.search.history import SearchResult
 from cultural_sp.search.journal import Journal, jsonable, read_journal
-from cultural_sp.search.ledger import SearchResult
 from cultural_sp.search.loop import Evaluation, run_search
 from cultural_sp.search.optimizers import make_optimizer
 

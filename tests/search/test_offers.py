@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 import pytest
-from options import OPTIMIZERS as OPTIONS
-from options import optimizer_config
+from helpers.options import OPTIMIZERS as OPTIONS
+from helpers.options import optimizer_config
 
 from cultural_sp.search.optimizers import make_optimizer
 

@@ -5,11 +5,11 @@ import warnings
 
 import numpy as np
 import pytest
-from options import OPTIMIZERS as OPTIONS
-from options import optimizer_config
+from helpers.options import OPTIMIZERS as OPTIONS
+from helpers.options import optimizer_config
 
-from cultural_sp import config
-from cultural_sp.analysis import tables
+from cultural_sp.config import schema as config
+from cultural_sp.reporting import tables
 from cultural_sp.search.optimizers import OPTIMIZERS, make_optimizer
 from cultural_sp.search.random_search import RandomSearch
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from cultural_sp.search.archive import Archive
 from cultural_sp.search.journal import Journal, read_journal
 from cultural_sp.search.loop import Evaluation, run_search
+from cultural_sp.search.warm_start import Archive
 
 GOALS = {"low": 0.0, "high": 10.0, "far": 100.0}
 ARCHIVE = Archive(np.array([[9.5], [50.0]]), np.array([[9.5], [np.nan]]), np.array([0.5, 0.5]), {})

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from options import optimizer_config
+from helpers.options import optimizer_config
 
-from cultural_sp.search.ledger import Ledger, Scores
+from cultural_sp.search.history import Ledger, Scores
 from cultural_sp.search.optimizers import make_optimizer
 
 pytestmark = pytest.mark.usefixtures("few_rounds")

@@ -4,9 +4,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from cultural_sp.baselines import midpoint_item_means, persona
 from cultural_sp.lm.readout import argmax, expected
 from cultural_sp.survey.instrument import DATA, load_survey
+from cultural_sp.survey.personas import midpoint_item_means, persona
 from cultural_sp.survey.regions import load_region, region_codes, vintages
 from cultural_sp.survey.render import render
 from cultural_sp.survey.scoring import dimension_scores

@@ -1,0 +1,1 @@
+"""The main job: align a frozen model to one or more regions."""

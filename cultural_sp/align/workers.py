@@ -1,0 +1,164 @@
+"""Several processes, one search: the first leads and alone writes; the others score what it sends them.
+
+Only candidates and scores travel, a few kilobytes a batch, so messages go through gloo on every machine. Which candidates are
+scored together in a forward pass is fixed by the run, not by the number of processes, and so are the results.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, gather_object
+from numpy.typing import NDArray
+
+from cultural_sp.config.schema import ModelConfig
+from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.files import RESUME
+from cultural_sp.utils.signals import PeerLostError
+
+T = TypeVar("T")
+Batch = NDArray[np.float64]
+Score = Callable[[Batch], T]
+WAIT = timedelta(days=7)  # helpers wait while the first process loads, checks validity and writes results
+
+
+class Team:
+    """The processes of a run; a run in one process is a team of one."""
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        """The member with this rank of ``size``."""
+        self.rank, self.size = rank, size
+
+    def _send(self, message: Any) -> None:
+        if self.size > 1:
+            broadcast_object_list([message], from_process=0)
+
+    def _part(self) -> None:
+        """Wait until everybody has heard the last word: who leaves first would cut the others off."""
+        if self.size > 1:
+            gather_object([None])
+
+    def call(self) -> None:
+        """Let the others prepare, while the first process does the same."""
+        self._send("prepare")
+
+    def score(self, score: Score[T], batches: list[Batch]) -> list[T]:
+        """One result per batch, in order; at most as many batches as there are processes.
+
+        Raises:
+            ValueError: in one line, if a process fails or has died.
+        """
+        if self.size == 1:
+            return [score(batch) for batch in batches]
+        with _peers_alive():
+            self._send(batches)
+            outcomes = gather_object([_outcome(score, batches, 0)])
+        failed = [f"process {rank}: {error}" for rank, (_, error) in enumerate(outcomes) if error]
+        if failed:
+            raise ValueError("; ".join(failed))
+        return [result for result, _ in outcomes[: len(batches)]]
+
+    @contextmanager
+    def leading(self) -> Iterator[None]:
+        """Send the others home at the end of the block, however it ends."""
+        try:
+            yield
+        finally:
+            with suppress(RuntimeError):  # somebody is gone; the block's own error says so
+                self._send(None)
+                self._part()
+
+    def help(self, prepare: Callable[[], Score[Any]]) -> None:
+        """Score what the first process sends until it sends everybody home. Nothing is printed or written.
+
+        Args:
+            prepare: loads what scoring needs.
+
+        Raises:
+            PeerLostError: if the first process has died.
+        """
+        score: Score[Any] | None = None
+        problem = ""
+        for number in (signal.SIGINT, signal.SIGTERM):  # the first process decides when to stop
+            signal.signal(number, signal.SIG_IGN)
+        logging.disable()
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _peers_alive():
+            while True:
+                inbox: list[Any] = [None]
+                broadcast_object_list(inbox, from_process=0)
+                if inbox[0] is None:
+                    self._part()
+                    return
+                if isinstance(inbox[0], str):
+                    try:
+                        score = prepare()
+                    except Exception as error:  # told with the first batch, or both sides would wait
+                        problem = reason_of(error)
+                else:
+                    gather_object([(None, problem) if score is None else _outcome(score, inbox[0], self.rank)])
+
+
+def _outcome(score: Score[T], batches: list[Batch], rank: int) -> tuple[T | None, str]:
+    """Result and error text of a member's batch; neither if there are fewer batches than members."""
+    if rank >= len(batches):
+        return None, ""
+    try:
+        return score(batches[rank]), ""
+    except Exception as error:  # a member that raised here would leave the others waiting
+        return None, reason_of(error) or type(error).__name__
+
+
+@contextmanager
+def _peers_alive() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:  # gloo: connection closed by peer
+        raise PeerLostError(f"another process of this run has ended; {RESUME}, on any number of processes") from error
+
+
+def join(config: ModelConfig) -> Team:
+    """The team that ``torchrun`` or ``accelerate launch`` started this process in.
+
+    Raises:
+        ValueError: in one line, if the processes can't work together as started.
+    """
+    size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if size == 1:
+        if (
+            os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true"
+            and "MASTER_ADDR" in os.environ
+            and "RANK" not in os.environ
+        ):
+            raise ValueError(
+                "accelerate launch --cpu has started one process where several were asked for; use: "
+                "torchrun --standalone --nproc_per_node 2 experiments/align.py ..."
+            )
+        return Team()
+    if config.device_map is not None:
+        raise ValueError(
+            f"model.device_map={config.device_map} spreads one model over all GPUs and so needs one process; start without "
+            "torchrun, or leave it out if the model fits on one GPU"
+        )
+    if ":" in config.device:
+        raise ValueError(f"model.device={config.device} would put {size} processes on one GPU; use model.device=auto")
+    if torch.cuda.is_available() and config.device != "cpu" and local > torch.cuda.device_count():
+        raise ValueError(
+            f"{local} processes on a machine with {torch.cuda.device_count()} GPU(s); start one per GPU, or use model.device=cpu"
+        )
+    threads = max(1, (os.cpu_count() or 1) // local)
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
+    if not torch.distributed.is_initialized():
+        atexit.register(torch.distributed.destroy_process_group)  # or its threads may end the process with an abort
+    state = PartialState(cpu=True, backend="gloo", timeout=WAIT)
+    return Team(state.process_index, state.num_processes)

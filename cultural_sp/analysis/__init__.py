@@ -1,1 +1,0 @@
-"""Statistics, figures and tables of results."""

@@ -1,0 +1,1 @@
+"""The command line: which programs there are and how they run."""

@@ -1,0 +1,212 @@
+"""The table at the end of a sweep: a row per job, or per region of a joint one, printed and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from cultural_sp.cli.sweep import FAILED, Outcome, Sweep
+from cultural_sp.runs.folder import result_files
+from cultural_sp.runs.result import Result, load_result
+from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.files import using, write_text
+
+METHODS = ("aligned", "naive", "persona", "icl", "random_search", "midpoint")
+"""The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
+NAMED = 5  # failed jobs with their reasons in the last line; the table has all
+OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A job with what varies and what it found, for one region."""
+
+    outcome: Outcome
+    region: str | None
+    varying: dict[str, str]
+    """The overrides in which the jobs differ."""
+    losses: dict[str, float | None]
+    """Method -> loss on the tuned wording under the searched readout; nothing if there is no result."""
+    folder: str | None
+    """Where the result lies."""
+    note: str = ""
+    """What must be said about the model."""
+    digits: int = 0
+    """Decimals of the survey's scores."""
+
+    @property
+    def title(self) -> str:
+        """The job as an error message names it."""
+        return " ".join([f"job {self.outcome.job}", *(f"{key}={value}" for key, value in self.varying.items())])
+
+    @property
+    def others(self) -> dict[str, str]:
+        """What varies beside the columns that every table has."""
+        return {key: value for key, value in self.varying.items() if key not in OWN_COLUMN}
+
+
+def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
+    """The jobs with the overrides in which they differ, and the losses of every region that lie in their run folders."""
+    given = [dict(override.split("=", 1) for override in o.overrides if "=" in override) for o in outcomes]
+    keys = list(dict.fromkeys(key for overrides in given for key in overrides))
+    keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
+    return [
+        row
+        for outcome, overrides in zip(outcomes, given, strict=True)
+        for row in _rows(outcome, {key: overrides.get(key, "") for key in keys})
+    ]
+
+
+def _rows(outcome: Outcome, varying: dict[str, str]) -> list[Row]:
+    """A row for every result of a job; without any, one for the job itself."""
+    rows = []
+    if outcome.folder is not None and outcome.readout is not None:
+        with suppress(ValueError, KeyError):  # moved or replaced since; the state says what is known
+            for file in result_files(Path(outcome.folder)):
+                result = load_result(file)
+                region, losses = _region(outcome, result), _losses(result, outcome.readout)
+                rows.append(Row(outcome, region, varying, losses, str(file.parent), result.note, result.digits))
+    return rows or [Row(outcome, outcome.region, varying, {}, outcome.folder)]
+
+
+def _region(outcome: Outcome, result: Result) -> str | None:
+    return f"{outcome.region}: {result.region['code']}" if result.joint else outcome.region
+
+
+def _losses(result: Result, readout: str) -> dict[str, float | None]:
+    chosen = {method: result.icl(readout) if method == "icl" else method for method in METHODS}
+    return {column: result.score(method, "tuned", readout).loss for column, method in chosen.items()}
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write the rows with every column, losses in full.
+
+    Raises:
+        ValueError: in one line, if the file can't be written.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    varying = rows[0].others
+    heads = ("job", "region", "seed", "model", *varying, *METHODS, "readout", "state", "error", "run_folder")
+    table.writerow(heads)
+    for row in rows:
+        o = row.outcome
+        losses = [row.losses.get(method) for method in METHODS]
+        table.writerow(
+            [o.job, row.region, o.seed, o.model, *row.others.values(), *losses, o.readout, o.state, o.error, row.folder]
+        )
+    write_text(path, text.getvalue())
+
+
+def printed(rows: Sequence[Row]) -> str:
+    """The rows as aligned text: the model and the readout only if there are several."""
+    columns: dict[str, list[str]] = {
+        "job": [str(row.outcome.job) for row in rows],
+        "region": [row.region or "" for row in rows],
+        "seed": [str(row.outcome.seed) for row in rows],
+    }
+    for name in ("model", "readout"):
+        values = [getattr(row.outcome, name) or "" for row in rows]
+        if len(set(values)) > 1:
+            columns[name] = values
+    columns |= {key: [row.others[key] for row in rows] for key in rows[0].others}
+    for method in METHODS:
+        columns[method.replace("_", " ").replace("icl", "ICL")] = [_loss(row, method) for row in rows]
+    states = [f"{row.outcome.state}: {row.outcome.error}" if row.outcome.error else row.outcome.state for row in rows]
+    lines = ["  ".join([*(_padded(head, columns[head], head) for head in columns), "state"])]
+    lines.append("-" * len(lines[0]))
+    for i, state in enumerate(states):
+        lines.append("  ".join([*(_padded(head, values, values[i]) for head, values in columns.items()), state]))
+    lines += [f"model: {note}" for note in dict.fromkeys(row.note for row in rows) if note]
+    return "\n".join(lines)
+
+
+def _loss(row: Row, method: str) -> str:
+    if not row.losses:
+        return ""
+    loss = row.losses[method]
+    return "-" if loss is None else f"{loss:.{row.digits + 1}f}"
+
+
+def _padded(head: str, values: Sequence[str], value: str) -> str:
+    return value.rjust(max(len(head), *map(len, values)))
+
+
+@contextmanager
+def reported(sweep: Sweep, failed: list[str]) -> Iterator[None]:
+    """Print what became of the sweep in the block when that ends, however it does; errors of jobs join ``failed``."""
+    whole = True
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and sweep.summary is not None and str(error.filename) in _above(sweep.summary):
+            with using(sweep.summary.parent):  # Hydra makes that folder itself
+                raise
+        if not _of_launcher(error):
+            raise
+        whole = False
+        failed.append(f"the launcher gave up: {reason_of(error, 300)}")
+        print(f"error: {failed[-1]}", file=sys.stderr)
+    except BaseException:
+        whole = False
+        raise
+    finally:
+        failed += report(sweep, whole=whole)
+
+
+def report(sweep: Sweep, *, whole: bool) -> list[str]:
+    """Print the table of a sweep, write it as CSV, and return the errors, which are printed too; ``whole`` if all have ended."""
+    if sweep.summary is None:
+        return []
+    outcomes = sweep.outcomes(whole=whole)
+    sweep.forget()
+    if not outcomes:
+        return []
+    rows = rows_of(outcomes)
+    errors = [f"{row.title}: {row.outcome.error}" for row in rows if row.outcome.state == FAILED]
+    print(f"\n{printed(rows)}\n", flush=True)
+    if errors:
+        named = "; ".join(errors[:NAMED]) + ("; ..." if len(errors) > NAMED else "")
+        print(f"error: {len(errors)} of {len(outcomes)} jobs failed: {named}", file=sys.stderr, flush=True)
+    said = []
+    for write in (_write_summary, _write_report):
+        try:
+            said += write(sweep.summary, rows)
+        except ValueError as error:
+            errors.append(str(error))
+            print(f"error: {error}", file=sys.stderr, flush=True)
+    if said:
+        print(*reversed(said), sep="\n", flush=True)
+    return errors
+
+
+def _write_summary(summary: Path, rows: Sequence[Row]) -> list[str]:
+    """Write the CSV file; returns what to print of it."""
+    write_csv(summary, rows)
+    return [f"sweep summary: {summary}"]
+
+
+def _write_report(summary: Path, rows: Sequence[Row]) -> list[str]:
+    """Write the report on all jobs beside the CSV file, if one has a result; returns what to print of it."""
+    from cultural_sp.reporting.html_report.build import write_report
+    from cultural_sp.reporting.html_report.collect import LeftOut
+
+    folders = [Path(row.folder) for row in rows if row.folder is not None]
+    reasons = {row.title: row.outcome.error or row.outcome.state for row in rows if row.folder is None}
+    left_out = [LeftOut(title, reason) for title, reason in reasons.items()]
+    return [f"report: {write_report(folders, summary.with_suffix(''), left_out)}"] if folders else []
+
+
+def _above(path: Path) -> list[str]:
+    return [str(path.parent / "multirun.yaml"), *map(str, path.parents)]
+
+
+def _of_launcher(error: Exception) -> bool:
+    """Whether a launcher says that a job's process is lost, rather than a job that something is wrong with it."""
+    return isinstance(error, BrokenExecutor) or type(error).__module__.startswith("submitit.")

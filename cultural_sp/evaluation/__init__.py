@@ -1,0 +1,1 @@
+"""A model takes a survey or an exam."""

@@ -1,0 +1,109 @@
+"""Sets of questions on cultural knowledge: what they hold, and our own small one. Loads no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import reprlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.strict_yaml import read_yaml
+
+OWN = Path(__file__).parent / "data" / "own.yaml"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question with its options, asked as a choice among them or as one judgement of each."""
+
+    id: str
+    country: str
+    text: str
+    options: tuple[str, ...]
+    right: tuple[bool, ...]
+    """Per option; exactly one in a question of choice."""
+
+
+@dataclass(frozen=True)
+class KnowledgeSet:
+    """A set of questions in up to two forms."""
+
+    name: str
+    title: str
+    """What tables call it."""
+    easy: tuple[Question, ...]
+    """Asked as a choice."""
+    hard: tuple[Question, ...]
+    """Asked as one judgement of every option, all of which must be right."""
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """Countries that the questions are about, in the order of the set."""
+        return tuple(dict.fromkeys(q.country for q in (*self.easy, *self.hard)))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of all questions."""
+        content = [[asdict(q) for q in part] for part in (self.easy, self.hard)]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def about(self, countries: Sequence[str] | None) -> KnowledgeSet:
+        """Only the questions about these countries; all if None.
+
+        Raises:
+            ValueError: in one line, if the set has none about one of them.
+        """
+        if countries is None:
+            return self
+        unknown = [c for c in countries if c not in self.countries]
+        if unknown:
+            raise ValueError(
+                f"knowledge.countries: {self.title} has nothing about {', '.join(unknown)}; "
+                f"allowed: {', '.join(sorted(self.countries))}, or null for all"
+            )
+        easy, hard = (tuple(q for q in part if q.country in countries) for part in (self.easy, self.hard))
+        return replace(self, easy=easy, hard=hard)
+
+
+def load_own(path: Path = OWN) -> KnowledgeSet:
+    """Our own questions, or others in the same form.
+
+    Each entry has a country, a text, the right option, three wrong ones and a public source. The right option is shown first in
+    the first question, second in the second, and so on.
+
+    Raises:
+        ValueError: in one line naming the file and what is wrong.
+    """
+    try:
+        raw = read_yaml(path)
+        questions = tuple(_question(i, entry) for i, entry in enumerate(raw["questions"]))
+        if not questions:
+            raise ValueError("it has no questions")
+        return KnowledgeSet(str(raw["name"]), str(raw["title"]), questions, questions)
+    except OSError as error:
+        raise ValueError(
+            f"knowledge.source={path}: can't read the file ({error.strerror}); give a file like {OWN.name}"
+        ) from error
+    except KeyError as error:
+        raise ValueError(f"knowledge.source={path}: {error} is missing; compare with {OWN.name}") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        reason = reason_of(error)
+        raise ValueError(f"knowledge.source={path}: {reason}; compare with {OWN.name}") from error
+
+
+def _question(number: int, entry: dict[str, Any]) -> Question:
+    texts = [entry["country"], entry["text"], entry["right"], *entry["wrong"], entry["source"]]
+    if not all(isinstance(text, str) and text.strip() for text in texts):
+        raise ValueError(
+            f"question {number + 1} needs texts, in quotes where YAML reads something else, got {reprlib.repr(texts)}"
+        )
+    options = list(entry["wrong"])
+    if len(options) != 3 or entry["right"] in options or len(set(options)) < 3:
+        raise ValueError(f"question {number + 1} needs three different wrong options")
+    place = number % 4
+    options.insert(place, entry["right"])
+    right = tuple(i == place for i in range(4))
+    return Question(f"{number + 1:03d}", entry["country"], entry["text"], tuple(options), right)

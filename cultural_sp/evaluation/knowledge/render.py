@@ -1,0 +1,46 @@
+"""From knowledge questions to the prompts a model is shown, in every order of the options."""
+
+from __future__ import annotations
+
+from cultural_sp.evaluation.knowledge.questions import Question
+from cultural_sp.survey.render import Question as Prompt
+
+LETTERS = "ABCD"
+JUDGEMENTS = ("True", "False")
+
+
+def choices(question: Question, persona: str) -> list[Prompt]:
+    """The question as a choice, once for each place that an option can have; the first prompt has the order of the set.
+
+    Order s shows option (i + s) mod O at place i, so over all orders each option stands at each place once (cyclic Latin
+    square). The answers of every prompt are in the order of the set's options.
+    """
+    number = len(question.options)
+    letters = LETTERS[:number]
+    instruction = (
+        f"Answer this multiple-choice question. Choose one option among {', '.join(letters)} and write only its letter."
+    )
+    prompts = []
+    for shift in range(number):
+        shown = [question.options[(i + shift) % number] for i in range(number)]
+        legend = "\n".join(f"{letter}. {option}" for letter, option in zip(letters, shown, strict=True))
+        answers = tuple(letters[(i - shift) % number] for i in range(number))
+        prompts.append(Prompt(persona, f"{instruction}\n\n{question.text}\n{legend}", "", answers))
+    return prompts
+
+
+def judgements(question: Question, persona: str) -> list[list[Prompt]]:
+    """Per order of the words True and False, the prompts that have each option judged."""
+    return [
+        [
+            Prompt(
+                persona,
+                f"Is the proposed answer to this question true or false? Write either {first} or {second}.\n\n"
+                f"Question: {question.text}\nProposed answer: {option}",
+                "",
+                JUDGEMENTS,
+            )
+            for option in question.options
+        ]
+        for first, second in (JUDGEMENTS, JUDGEMENTS[::-1])
+    ]

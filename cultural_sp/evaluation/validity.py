@@ -1,0 +1,119 @@
+"""Can this model take this survey? Opposite personas must move it, and neither order nor wording may decide its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cultural_sp.runs.result import VERDICTS, Validity
+from cultural_sp.stats.intervals import wilson
+from cultural_sp.survey.instrument import Survey
+
+Array = NDArray[np.float64]
+MEASURABLE_CONTENT = 0.5
+NONE, WEAK, STRONG = VERDICTS
+
+
+def assess(
+    survey: Survey,
+    plain: Mapping[str, Mapping[str, Array]],
+    poles: Mapping[str, Mapping[tuple[str, str], Array]],
+    valid_mass: float,
+) -> Validity:
+    """Validity of a model's answers to ``survey``.
+
+    Measurable: the 95 % Wilson interval of the share of items moved the right way lies above one half, every dimension moves
+    the right way, and at least half of the variance of answers within a scale belongs to the items. Weakly measurable: only
+    the interval does. Not measurable: the interval reaches chance.
+
+    Args:
+        survey: the instrument.
+        plain: wording -> option order -> item means [Q] of the plain model.
+        poles: wording -> (dimension, ``high`` | ``low``) -> item means [Q] under that persona.
+        valid_mass: mean probability on valid options under the personas.
+    """
+    measures = survey.measures()
+    used = measures != 0
+    moves = {  # wording -> [K, Q] movement of each item towards the right side
+        wording: np.stack(
+            [
+                (means[d, "high"] - means[d, "low"]) * np.sign(w)
+                for d, w in zip(survey.dimensions, measures, strict=True)
+            ]
+        )
+        for wording, means in poles.items()
+    }
+    mean_moves = np.mean(list(moves.values()), axis=0)
+    right, total = int((mean_moves[used] > 0).sum()), int(used.sum())
+    share = wilson(right, total)
+    effects = {
+        d: float(weights @ np.mean([means[d, "high"] - means[d, "low"] for means in poles.values()], axis=0))
+        for d, weights in zip(survey.dimensions, survey.scoring.weights, strict=True)
+    }
+
+    centred = {w: {o: _within_scale(survey, m) for o, m in orders.items()} for w, orders in plain.items()}
+    by_wording = [np.mean(list(orders.values()), axis=0) for orders in centred.values()]
+    by_order = [np.mean([orders[o] for orders in centred.values()], axis=0) for o in next(iter(centred.values()))]
+    content = _icc([m for orders in centred.values() for m in orders.values()], survey)
+    dimensions_right = sum(effect > 0 for effect in effects.values())
+
+    reason = (
+        f"opposite personas move {right} of {total} items the right way (95 % interval {share.low:.2f} to {share.high:.2f}, "
+        f"chance 0.50) and {dimensions_right} of {len(effects)} indices; "
+    )
+    reason += "content share of the answers' variance " + ("unknown" if content is None else f"{content:.2f}")
+    if share.low <= 0.5:
+        verdict = NONE
+    elif dimensions_right == len(effects) and content is not None and content >= MEASURABLE_CONTENT:
+        verdict = STRONG
+    else:
+        verdict = WEAK
+    return Validity(
+        verdict=verdict,
+        sentence=f"{verdict}: {reason}",
+        items_right=right,
+        items_total=total,
+        share_interval=(share.low, share.high),
+        items_right_by_wording={w: int((m[used] > 0).sum()) for w, m in moves.items()},
+        effects=effects,
+        wording_agreement=_agreement(by_wording),
+        order_agreement=_agreement(by_order),
+        content_share=content,
+        valid_mass=valid_mass,
+    )
+
+
+def _within_scale(survey: Survey, means: Array) -> Array:
+    """Item means [Q] minus the mean of their scale, so that scales with different labels don't count as content."""
+    names = np.array([item.scale.name for item in survey.items])
+    centred = means.astype(float).copy()
+    for name in set(names.tolist()):
+        centred[names == name] -= means[names == name].mean()
+    return centred
+
+
+def _agreement(profiles: Sequence[Array]) -> float | None:
+    """Mean Pearson correlation over all pairs; None with fewer than two profiles or without variance."""
+    if len(profiles) < 2 or any(np.ptp(p) == 0 for p in profiles):
+        return None
+    return float(np.mean([np.corrcoef(a, b)[0, 1] for a, b in combinations(profiles, 2)]))
+
+
+def _icc(profiles: Sequence[Array], survey: Survey) -> float | None:
+    """ICC(1) (Shrout and Fleiss 1979) of items over the conditions in which they were asked; None if it isn't defined.
+
+    The profiles are centred within scales, which costs one degree of freedom a scale and condition. Values below 0 mean that
+    answers to the same item differ more than answers to different items.
+    """
+    table = np.stack(profiles, axis=1)  # [Q, conditions]
+    items, conditions = table.shape
+    df_between = items - len({item.scale.name for item in survey.items})
+    if conditions < 2 or df_between < 1:
+        return None
+    between = conditions * (table.mean(axis=1) ** 2).sum() / df_between
+    within = ((table - table.mean(axis=1, keepdims=True)) ** 2).sum() / (df_between * (conditions - 1))
+    total = between + (conditions - 1) * within
+    return float((between - within) / total) if total > 0 else None

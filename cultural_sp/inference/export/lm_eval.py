@@ -1,0 +1,120 @@
+"""Task files for lm-evaluation-harness, in which a survey's dimension scores come out as they do here. Loads no torch."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cultural_sp.align.journal_header import target
+from cultural_sp.config.schema import AlignConfig
+from cultural_sp.inference.export import survey_scores
+from cultural_sp.runs.inputs import open_regions, open_survey
+from cultural_sp.survey.instrument import Item, Survey
+from cultural_sp.survey.regions import Region
+from cultural_sp.survey.render import Administration, Question, orders_of, render
+from cultural_sp.utils.files import using, write_text
+
+
+def write_tasks(config: AlignConfig, folder: Path) -> list[str]:
+    """Write a task for each region and wording; returns their names, such as ``vsm13_us`` and ``vsm13_us_wording_1``.
+
+    Raises:
+        ValueError: in one line, for an unknown survey or region, a readout that tasks don't have, or if the disk refuses a file.
+    """
+    survey = open_survey(config)
+    regions = open_regions(config, survey)
+    if config.readout.kind != "expected":
+        raise ValueError(
+            f"readout={config.readout.kind} does not go with to=lm_eval, whose tasks score probabilities; use readout=expected"
+        )
+    module = Path(survey_scores.__file__)
+    with using(folder):
+        shutil.copy(module, folder / module.name)
+    names = []
+    for region in regions:
+        first = f"{survey.name}_{region.code}"
+        for wording in range(survey.n_wordings):
+            name = first if wording == 0 else f"{first}_wording_{wording}"
+            lines = [json.dumps(doc) for doc in _documents(config, survey, region, wording)]
+            write_text(folder / f"{name}.jsonl", "\n".join(lines) + "\n")
+            write_text(folder / f"{name}.yaml", _task(name, first, survey))
+            names.append(name)
+    return names
+
+
+def _documents(config: AlignConfig, survey: Survey, region: Region, wording: int) -> Iterator[dict[str, Any]]:
+    rule = survey.scoring
+    weights = [{item.id: w for item, w in zip(survey.items, row, strict=True) if w} for row in rule.weights.tolist()]
+    about = {
+        "constants": dict(zip(survey.dimensions, rule.constants.tolist(), strict=True)),
+        "dimensions": dict(zip(survey.dimensions, weights, strict=True)),
+        "target": target(survey, region),
+    }
+    asked = config.survey
+    for order in orders_of(asked.scoring, asked.option_order):
+        administration = render(
+            survey, wording, scoring=asked.scoring, layout=asked.layout, order=order, calibrate=asked.calibrate
+        )
+        for item, question in zip(survey.items, administration.questions, strict=True):
+            known = {"item": item.id, "scale": item.scale.name, "codes": item.scale.codes}
+            yield {**known, **_choices(question), **about}
+        for scale, question in _content_free(survey.items, administration).items():
+            yield {"item": None, "scale": scale, **_choices(question), **about}
+
+
+def _content_free(items: tuple[Item, ...], administration: Administration) -> dict[str, Question]:
+    """Scale -> its content-free question; nothing without calibration."""
+    pairs = zip(items, administration.content_free_of, strict=False)
+    return {item.scale.name: administration.content_free[i] for item, i in pairs}
+
+
+def _choices(question: Question) -> dict[str, Any]:
+    """The lead is a part of each choice, and one by itself, to be taken off: templates treat a begun answer in many ways."""
+    lead = [question.lead] if question.lead else []
+    choices = lead + [question.lead + option for option in question.options]
+    return {"question": question.user, "lead": question.lead, "choices": choices}
+
+
+class _Function(str):
+    """A function beside the task file, by the harness's tag."""
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(_Function, lambda dumper, name: dumper.represent_scalar("!function", f"survey_scores.{name}"))
+
+
+def _task(name: str, first: str, survey: Survey) -> str:
+    metrics = [(dimension, "index") for dimension in survey.dimensions] + [
+        ("loss", "loss"),
+        ("valid_mass", "valid_mass"),
+    ]
+    return yaml.dump(
+        {
+            "task": name,
+            "tag": f"{first}_wordings",
+            "custom_dataset": _Function("documents"),
+            "dataset_kwargs": {"file": f"{name}.jsonl"},
+            "test_split": "test",
+            "output_type": "multiple_choice",
+            "doc_to_text": "question",
+            "doc_to_choice": "choices",
+            "doc_to_target": 0,
+            "target_delimiter": "\n\n",  # where a model has no chat template; the harness drops it where it has one
+            "process_results": _Function("process_results"),
+            "metric_list": [
+                {"metric": metric, "aggregation": _Function(function), "higher_is_better": metric == "valid_mass"}
+                for metric, function in metrics
+            ],
+            "metadata": {"version": 1.0},
+        },
+        Dumper=_Dumper,
+        sort_keys=False,
+    )

@@ -1,0 +1,87 @@
+"""Exports by name: what other tools are given, each a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+
+from cultural_sp.config.export import ExportConfig
+from cultural_sp.inference.export.lm_eval import write_tasks
+from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
+from cultural_sp.inference.inherit_config import given_path, result_of, run_of
+from cultural_sp.lm.load import LanguageModel, load_model, on_hub, save_model
+from cultural_sp.lm.soft_prompt import Prompt, configured_prompt, save_soft_prompt
+from cultural_sp.reporting.model_card import NOT_IN_PEFT, write_card
+from cultural_sp.runs.folder import CONFIG
+from cultural_sp.runs.inputs import open_survey
+from cultural_sp.utils.files import using, write_text
+
+
+def export(config: ExportConfig) -> Path:
+    """Write the configured export and return its folder.
+
+    Raises:
+        ValueError: in one line, for bad input, for what the other tool can't express, and if the disk refuses a file.
+    """
+    folder = Path(config.output).expanduser()
+    with using(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    EXPORTS[config.to](config, folder)
+    return folder
+
+
+def _model(config: ExportConfig, folder: Path) -> None:
+    save_model(load_model(config.model), folder)
+
+
+def _peft(config: ExportConfig, folder: Path) -> None:
+    path, placement = given_path(config), config.soft_prompt.placement
+    if placement != "prefix":
+        raise ValueError(f"soft_prompt.path={path} can't become a PEFT folder: {NOT_IN_PEFT.format(placement)}")
+    lm, prompt = opened(config)
+    with using(folder):
+        save_soft_prompt(folder, prompt, lm, placement)
+    result, run = result_of(path), run_of(path)
+    if result is not None and run is not None:
+        there = OmegaConf.merge(OmegaConf.structured(config), OmegaConf.load(run[1] / CONFIG))
+        made = OmegaConf.to_object(there)
+        assert isinstance(made, ExportConfig)
+        write_card(folder, result, made, open_survey(made).title, on_hub=on_hub(made.model.name_or_path))
+
+
+def opened(config: ExportConfig) -> tuple[LanguageModel, Prompt]:
+    """The configured model and soft prompt [P, H].
+
+    Raises:
+        ValueError: in one line, if one of them can't be loaded or they don't fit.
+    """
+    given_path(config)  # says what is missing before the model is loaded
+    lm = load_model(config.model)
+    return lm, configured_prompt(config.soft_prompt, lm)
+
+
+def _lm_eval(config: ExportConfig, folder: Path) -> None:
+    names = write_tasks(config, folder)
+    print(f"lm_eval --include_path {folder} --tasks {names[0]} --apply_chat_template ...\ntasks: {', '.join(names)}")
+
+
+def _prompt_embeds(config: ExportConfig, folder: Path) -> None:
+    questions = read_questions(config.questions)
+    lm, prompt = opened(config)
+    embeds = [prompt_embeds(lm, question, prompt, config.soft_prompt.placement) for question in questions]
+    requests = [{"question": q, "prompt_embeds": encoded(e)} for q, e in zip(questions, embeds, strict=True)]
+    with using(folder):
+        torch.save(embeds, folder / "prompt_embeds.pt")
+    write_text(folder / "requests.jsonl", "".join(json.dumps(request) + "\n" for request in requests))
+
+
+EXPORTS: dict[str, Callable[[ExportConfig, Path], None]] = {
+    "model": _model,
+    "peft": _peft,
+    "lm_eval": _lm_eval,
+    "prompt_embeds": _prompt_embeds,
+}

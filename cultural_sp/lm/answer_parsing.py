@@ -1,0 +1,71 @@
+"""The readout ``generate``: the model writes its answer, and a strict parser reads it or counts it as missing."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cultural_sp.config.schema import ReadoutConfig
+from cultural_sp.lm.generation import write
+from cultural_sp.lm.survey_respondent import Respondent
+
+# What may not follow an answer: the rest of a longer word or number, or a second answer.
+NO_END = r"\w|[.,]\s?\d|\s*[-\u2013\u2014/;&+~]\s*\w*\d|\s+\d|,?\s*\(?(or|to|and|through|vs|versus)\b|\s*/"
+
+
+def parse(text: str, options: tuple[str, ...]) -> float:
+    """Place, from 1, of the option that ``text`` begins with, NaN if it begins with none.
+
+    Only the start counts, and the option must end there as a word or number does: "3." and "3 = fair" are answers, "30",
+    "3.5", "3-4", "3 or 4", "I would say 3" and "As an AI" are not. Among labels that begin alike the longest wins.
+
+    Args:
+        text: what the model wrote.
+        options: answer texts in the order of their codes.
+    """
+    answer = " ".join(text.split()).casefold()
+    for option in sorted(options, key=len, reverse=True):
+        words = re.escape(" ".join(option.split()).casefold())
+        if re.match(rf"{words}\b", answer):
+            ends = re.match(rf"{words}(?!{NO_END})", answer)
+            return float(options.index(option) + 1) if ends else float("nan")
+    return float("nan")
+
+
+def generate_answers(
+    respondent: Respondent, prompt: NDArray[np.float32], config: ReadoutConfig, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Let the model write its answer to every item, in every option order.
+
+    Args:
+        respondent: model and rendered survey.
+        prompt: one soft prompt [P, H].
+        config: number of respondents, temperature and answer length; at temperature 0 one greedy respondent answers.
+        seed: seeds the sampling without touching the global generator's state.
+
+    Returns:
+        Order -> codes [R, Q], NaN where the answer can't be read.
+    """
+    repeats = 1 if config.temperature == 0 else config.n_respondents
+    codes: dict[str, NDArray[np.float64]] = {}
+    with torch.random.fork_rng(range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        scale = respondent.survey.codes()
+        for administration, tokenized in zip(respondent.administrations, respondent.tokenized, strict=True):
+            questions = administration.questions
+            rows = []
+            for _ in range(repeats):
+                asked = tokenized[: len(questions)]
+                texts = write(respondent.lm, asked, prompt, config.max_new_tokens, config.temperature)
+                rows.append([parse(text, q.options) for text, q in zip(texts, questions, strict=True)])
+            codes[administration.order] = _codes(np.array(rows), scale)
+    return codes
+
+
+def _codes(places: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Codes [R, Q] of the options at these places [R, Q] of scales [Q, O]; NaN stays NaN."""
+    known = np.nan_to_num(places, nan=1.0).astype(int) - 1
+    return np.where(np.isnan(places), np.nan, scale[np.arange(scale.shape[0]), known])

@@ -1,0 +1,99 @@
+"""Which forward pass a model can take: the token tree wherever its answers show that it reads it right."""
+
+from __future__ import annotations
+
+import logging
+from weakref import WeakKeyDictionary
+
+import torch
+from accelerate.utils.memory import should_reduce_batch_size
+from transformers import PreTrainedModel
+
+from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.forward import Forward, PaddedForward, TreeForward, cache_layers
+from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.token_tree import TokenTree, build_tree
+from cultural_sp.utils.errors import reason_of
+
+log = logging.getLogger(__name__)
+STATELESS = {"DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer"}
+"""Caches that hold keys and values alone, or nothing."""
+_problems: WeakKeyDictionary[PreTrainedModel, dict[bool, str | None]] = WeakKeyDictionary()
+_warned: WeakKeyDictionary[PreTrainedModel, set[str]] = WeakKeyDictionary()
+
+
+def make_forward(lm: LanguageModel, tree: TokenTree, n_virtual: int, *, compiled: bool = False) -> Forward:
+    """The tree's forward pass, or, with a warning, padded sequences where the model can't take the tree."""
+    reason = _obstacle(lm, tree, n_virtual)
+    if reason is None:
+        return TreeForward(lm, tree, n_virtual, compiled=compiled)
+    warned = _warned.setdefault(lm.model, set())
+    if not warned:
+        log.warning("%s: %s; falling back to padded batches, which are several times slower", lm.name, reason)
+        warned.add(reason)
+    return PaddedForward(lm, tree)
+
+
+def _obstacle(lm: LanguageModel, tree: TokenTree, n_virtual: int) -> str | None:
+    """Why the model can't take the tree; None if it can.
+
+    Raises:
+        ValueError: if no model of this kind could take so many tokens.
+    """
+    config = lm.model.config.get_text_config()
+    windows = [getattr(config, "attention_chunk_size", None)]
+    if getattr(config, "use_sliding_window", True):
+        windows.append(getattr(config, "sliding_window", None))
+    longest = tree.longest + n_virtual
+    places = getattr(config, "max_position_embeddings", None) or longest
+    if longest > places:
+        raise ValueError(
+            f"the survey needs {longest} tokens in sequence, {lm.name} takes {places}; use fewer virtual tokens, a shorter "
+            "persona or another model"
+        )
+    window = min((w for w in windows if w), default=longest)
+    if longest > window:
+        return f"the survey needs {longest} tokens in sequence, more than the attention window of {window}"
+    known = _problems.setdefault(lm.model, {})
+    cached = bool(len(tree.before) and n_virtual)
+    if cached not in known:
+        known[cached] = _probe(lm, cached)
+    return known[cached]
+
+
+def _probe(lm: LanguageModel, cached: bool) -> str | None:
+    """Let the model read a small made-up tree both ways: no list of architectures can be complete, their answers can.
+
+    Raises:
+        ValueError: in one line, if its answers are no numbers.
+    """
+    if not lm.model._supports_attention_backend:
+        return "its attention function can't be replaced"
+    ids = [i * (len(lm.embeddings) - 1) // 24 for i in range(24)]
+    front = tuple(ids[:4]) if cached else ()
+    shared = tuple(ids[4:8])
+    questions = [
+        TokenizedQuestion(front, shared + tuple(ids[i : i + 3]), ((ids[i + 3], ids[i + 1]), (ids[i],)))
+        for i in (8, 12, 16)
+    ]
+    tree = build_tree(questions)
+    prompts = lm.embeddings[ids[20:22]][None]
+    try:
+        states = {type(layer).__name__ for layer in cache_layers(lm, tree.tokens)} - STATELESS
+        if states:  # a recurrence runs on from branch to branch, which half precision may hide
+            return f"it carries more than keys and values from token to token ({', '.join(sorted(states))})"
+        found = TreeForward(lm, tree, 2)(prompts)
+    except Exception as error:  # whatever a model makes of arguments it doesn't know
+        if should_reduce_batch_size(error):  # out of memory says nothing about the model
+            raise
+        return f"its attention can't take blocks ({reason_of(error, 200)})"
+    plain = PaddedForward(lm, tree)(prompts)
+    if plain.isnan().any():
+        raise ValueError(
+            f"{lm.name} gives no numbers; its weights are damaged, or its numbers too large for this model.dtype: check the "
+            "files, and try model.dtype=float32"
+        )
+    difference = float((found - plain).abs().mean())
+    if difference <= (1e-3 if lm.embeddings.dtype == torch.float32 else 0.25):
+        return None
+    return f"it doesn't follow the tree's mask (log-probabilities differ by {difference:.2g})"

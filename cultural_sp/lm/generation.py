@@ -1,0 +1,62 @@
+"""Text that a frozen model writes behind a soft prompt, and the input embeddings that it sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import GenerationConfig
+
+from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.load import LanguageModel
+
+
+@torch.inference_mode()
+def write(
+    lm: LanguageModel,
+    questions: Sequence[TokenizedQuestion],
+    prompt: NDArray[np.float32],
+    max_new_tokens: int,
+    temperature: float = 0.0,
+) -> list[str]:
+    """What the model writes to each question, without special tokens; all questions in one batch.
+
+    Args:
+        lm: the frozen model.
+        questions: Q of them; their options play no part.
+        prompt: one soft prompt [P, H]; P = 0 is the plain model.
+        max_new_tokens: where it is cut off.
+        temperature: 0 is greedy; otherwise it draws from torch's global generator.
+    """
+    rows = [input_embeddings(lm, question, prompt) for question in questions]
+    length = max(len(row) for row in rows)
+    padded = torch.zeros(len(rows), length, lm.hidden_size, dtype=rows[0].dtype, device=rows[0].device)
+    mask = torch.zeros(len(rows), length, dtype=torch.long, device=rows[0].device)
+    for i, row in enumerate(rows):
+        padded[i, length - len(row) :] = row
+        mask[i, length - len(row) :] = 1
+    sampling = {} if temperature == 0 else {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+    settings = GenerationConfig(  # none of the model folder's own, which may truncate or penalise what is sampled
+        max_new_tokens=max_new_tokens,
+        eos_token_id=lm.model.generation_config.eos_token_id,
+        pad_token_id=lm.tokenizer.pad_token_id or lm.tokenizer.eos_token_id or 0,
+        **sampling,
+    )
+    written = lm.model.generate(inputs_embeds=padded, attention_mask=mask, generation_config=settings)
+    texts: list[str] = lm.tokenizer.batch_decode(written, skip_special_tokens=True)
+    return texts
+
+
+@torch.no_grad()
+def input_embeddings(lm: LanguageModel, question: TokenizedQuestion, prompt: NDArray[np.float32]) -> torch.Tensor:
+    """Input embeddings [T, H], of the model's type and on its device, of a question around one soft prompt [P, H]."""
+    table, embed = lm.embeddings, lm.model.get_input_embeddings()
+
+    def vectors(ids: tuple[int, ...]) -> torch.Tensor:
+        found: torch.Tensor = embed(torch.tensor(ids, dtype=torch.long, device=table.device))
+        return found
+
+    soft = torch.from_numpy(prompt).to(table.device, table.dtype)
+    return torch.cat([vectors(question.before), soft, vectors(question.after)])

@@ -1,0 +1,62 @@
+"""A frozen model answering any list of prompts under many soft prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cultural_sp.lm.batching import Batching
+from cultural_sp.lm.chat_prompt import tokenize
+from cultural_sp.lm.forward_selection import make_forward
+from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.token_tree import TokenTree, build_trees, option_log_probs
+from cultural_sp.survey.render import Question
+
+CHUNK = 256  # prompts packed into one tree: bounds the memory of the read rows, whatever the length of the list
+
+
+def ask(
+    lm: LanguageModel,
+    questions: Sequence[Question],
+    prompts: NDArray[np.float32],
+    placement: str,
+    batching: Batching,
+    advance: Callable[[int], object],
+) -> NDArray[np.float64]:
+    """Log-probabilities [N, Q, O] of every prompt's options, all of which have the same number of them.
+
+    Args:
+        lm: the frozen model.
+        questions: Q rendered prompts.
+        prompts: soft prompts [N, P, H]; P = 0 is the plain model.
+        placement: where the soft prompt goes.
+        batching: how candidates share forward passes.
+        advance: is told how many prompts are done, chunk by chunk.
+    """
+    n_virtual = prompts.shape[1]
+    parts = []
+    for size, trees in _packed(lm, questions, placement, batching):
+        for tree in trees:
+            forward = make_forward(lm, tree, n_virtual)
+            values = batching.run(forward, torch.from_numpy(prompts), n_virtual + tree.n_nodes, len(tree.sources))
+            parts.append(option_log_probs(tree, values).numpy())
+        advance(size)
+    return np.concatenate(parts, axis=1)
+
+
+def tokens(lm: LanguageModel, questions: Sequence[Question], batching: Batching) -> int:
+    """Tokens that :func:`ask` computes for one candidate, its soft prompt aside."""
+    packed = _packed(lm, questions, "prefix", batching)
+    return sum(len(tree.before) + tree.n_nodes for _, trees in packed for tree in trees)
+
+
+def _packed(
+    lm: LanguageModel, questions: Sequence[Question], placement: str, batching: Batching
+) -> Iterator[tuple[int, list[TokenTree]]]:
+    """Number of prompts and trees of one chunk after the other."""
+    for first in range(0, len(questions), CHUNK):
+        chunk = [tokenize(q, lm.tokenizer, placement, lm.template_args) for q in questions[first : first + CHUNK]]
+        yield len(chunk), build_trees(chunk, batching.max_nodes)

@@ -1,0 +1,1 @@
+"""Tables, figures, pages and trackers of runs. Reads what runs left; loads no torch."""

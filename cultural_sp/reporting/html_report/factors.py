@@ -1,0 +1,61 @@
+"""The factor analysis in a run folder, as a report shows it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from cultural_sp.config.factor_analysis import FactorConfig
+from cultural_sp.reporting.factor_tables import remarks, tables
+from cultural_sp.runs.result import FACTORS
+from cultural_sp.stats.factor.analysis import from_json
+from cultural_sp.utils.errors import reason_of
+
+FOLDER = FactorConfig.name
+"""Where ``experiments/factor_analysis.py run=FOLDER`` writes, in the run folder."""
+FIGURES = {
+    "loadings": "Standardised loadings with 95 % intervals; right of 0 is as the survey declares",
+    "correlations": "Correlations of the items",
+}
+
+
+@dataclass(frozen=True)
+class FactorTable:
+    """Rows of text, a column per group of respondents."""
+
+    title: str
+    groups: list[str]
+    rows: dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What was found."""
+
+    remarks: dict[str, list[str]]
+    """Group of respondents, with their number -> what must be known about its analysis."""
+    tables: list[FactorTable]
+    """None where no group could be analysed."""
+    figures: dict[str, str]
+    """Caption -> PNG in base64."""
+
+
+def read_factors(run: Path, notes: list[str]) -> Factors | None:
+    """The factor analysis in a run folder; None if there is none, or if it can't be read, which is noted."""
+    folder = run / FOLDER
+    if not (folder / FACTORS).is_file():
+        return None
+    try:
+        analyses = from_json(json.loads((folder / FACTORS).read_text(encoding="utf-8"))["analyses"])
+        said = {f"{a.group}, {a.n_respondents} respondents": [str(line) for line in remarks(a)] for a in analyses}
+        drawn = {
+            caption: base64.b64encode(path.read_bytes()).decode("ascii")
+            for name, caption in FIGURES.items()
+            if (path := folder / "figures" / f"{name}.png").is_file()
+        }
+        return Factors(said, [FactorTable(*table) for table in tables(analyses)], drawn)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        notes.append(f"{FOLDER}/{FACTORS} can't be read ({reason_of(error, 120)})")
+        return None

@@ -1,0 +1,159 @@
+"""What a reader must know after ten seconds, in sentences and in counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, WORDING_RANGE, Group, common_unit, same
+from cultural_sp.runs.result import SUMMARY, VERDICTS
+
+NOT_CHECKED = "not checked"
+WORST_FIRST = (VERDICTS[0], NOT_CHECKED, *VERDICTS[1:])
+GENERAL = {
+    "midpoint": "the midpoint respondent",
+    "naive": "the plain model",
+    "persona": "the strongest persona",
+    "start": "the initial prompt",
+    "random_search": "random search",
+    "aligned": "the evolved prompt",
+}
+BASELINES = ("naive", "persona", "random_search", "midpoint")  # the initial prompt is a candidate of the search's own
+KINDS = {TUNED: "tuned wording", HELD_OUT: "held-out wordings"}
+WHERE = {TUNED: "on the tuned wording", HELD_OUT: "on held-out wordings"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the validity check said of a model."""
+
+    model: str
+    verdict: str
+    sentence: str
+    runs: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether scores of this model may be believed at all."""
+        return self.verdict == WORST_FIRST[-1]
+
+
+def verdicts(groups: Sequence[Group]) -> list[Verdict]:
+    """Every different verdict with the number of its runs, the worst first."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for g in groups:
+        for run in g.runs:
+            v = run.result.validity
+            if v is None:
+                found[g.model, NOT_CHECKED, f"{NOT_CHECKED}: the check was switched off (validity=false)"] += 1
+            else:
+                found[g.model, v.verdict, v.sentence] += 1
+    return [
+        Verdict(*key, runs) for key, runs in sorted(found.items(), key=lambda entry: WORST_FIRST.index(entry[0][1]))
+    ]
+
+
+def notes(groups: Sequence[Group]) -> dict[str, str]:
+    """Model -> what must be said about it wherever its numbers appear."""
+    return {g.model: g.note for g in groups if g.note}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The evolved prompt against a baseline, over groups."""
+
+    kind: str
+    """``tuned`` or ``held out``."""
+    baseline: str
+    closer: int
+    """Groups in which the evolved prompt's mean loss is lower, by more than rounding."""
+    of: int
+    """All; where a loss is missing, the evolved prompt is not closer."""
+    change: float | None
+    """Median over the groups of the evolved prompt's loss minus the baseline's, None if none is known or
+    the groups differ in their unit."""
+
+    @property
+    def outcome(self) -> str:
+        """Yes if it is closer everywhere, no if nowhere, else partly."""
+        return "yes" if self.closer == self.of else "partly" if self.closer else "no"
+
+
+def comparisons(groups: Sequence[Group]) -> dict[str, list[Comparison]]:
+    """``tuned`` and ``held out`` -> the evolved prompt against each baseline."""
+    kinds = [kind for kind in (TUNED, HELD_OUT) if any(kind in g.losses for g in groups)]
+    return {kind: [_comparison(groups, kind, m) for m in BASELINES] for kind in kinds}
+
+
+def _comparison(groups: Sequence[Group], kind: str, baseline: str) -> Comparison:
+    pairs = [(g.losses[kind]["aligned"], g.losses[kind][baseline], g.digits) for g in groups if kind in g.losses]
+    changes = [(a.mean - b.mean, digits) for a, b, digits in pairs if a and b and a.whole and b.whole]
+    closer = sum(change < -same(digits) for change, digits in changes)
+    known = changes and common_unit(groups) is not None
+    return Comparison(kind, baseline, closer, len(pairs), median(change for change, _ in changes) if known else None)
+
+
+def headline(groups: Sequence[Group]) -> str:
+    """Whether the evolved prompt comes closer than the plain model, and whether that holds on held-out wordings."""
+    found = [against[0] for against in comparisons(groups).values()]
+    if len(groups) == 1:
+        (g,) = groups
+        return f"{g.country}: the evolved prompt is {', '.join(_told(g, c) for c in found)}."
+    told = [f"in {c.closer} of {c.of}{'' if i else ' ' + _cases(groups)} {WHERE[c.kind]}" for i, c in enumerate(found)]
+    return f"The evolved prompt is closer to the target than the plain model {', '.join(told)}."
+
+
+def _told(g: Group, c: Comparison) -> str:
+    losses = g.losses[c.kind]
+    after, before = losses["aligned"], losses["naive"]
+    if c.change is None or after is None or before is None:
+        return f"not comparable {WHERE[c.kind]}, as answers are missing"
+    closer = "closer" if c.closer else "not closer"
+    than = " to the target than the plain model" if c.kind == TUNED else ""
+    return f"{closer}{than} {WHERE[c.kind]} ({before.shown(before.mean)} → {after.shown(after.mean)} {g.unit})"
+
+
+def _cases(groups: Sequence[Group]) -> str:
+    same = len({(g.model, g.setting) for g in groups}) == 1
+    return "regions" if same else "cases (a region with a model and settings)"
+
+
+def wins(groups: Sequence[Group], kind: str) -> dict[str, int]:
+    """Method -> number of groups in which it is closest to the target, ties counted for each."""
+    found = Counter(method for g in groups if kind in g.losses for method in g.closest(kind))
+    return {method: found[method] for method in SUMMARY}
+
+
+def closest(groups: Sequence[Group]) -> list[str]:
+    """Which method comes closest of all, for the tuned and for the held-out wordings."""
+    sentences = []
+    for kind in comparisons(groups):
+        ranked = [(m, c) for m, c in sorted(wins(groups, kind).items(), key=lambda entry: -entry[1]) if c]
+        where = WHERE[kind][0].upper() + WHERE[kind][1:]
+        if not ranked:
+            sentences.append(f"{where}, no method has a loss: answers are missing.")
+        elif len(groups) == 1:
+            verb = "are" if len(ranked) > 1 else "is"
+            sentences.append(f"{where}, {' and '.join(GENERAL[m] for m, _ in ranked)} {verb} closest.")
+        else:
+            rest = "".join(f", {GENERAL[m]} in {c}" for m, c in ranked[1:])
+            sentences.append(f"{where}, {GENERAL[ranked[0][0]]} is closest in {ranked[0][1]} of {len(groups)}{rest}.")
+    return sentences
+
+
+def seeds_sentence(groups: Sequence[Group]) -> str:
+    """How many seeds stand behind a number, and what brackets are."""
+    counts = sorted({len(g.runs) for g in groups})
+    if counts == [1]:
+        text = "Single seed: one run behind every number, so small differences may be chance."
+    else:
+        seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+        brackets = ["both values where there are two"] if 2 in counts else []
+        brackets += ["95 % t intervals from three on"] if counts[-1] > 2 else []
+        text = f"Means over {seeds} seeds; in brackets {' and '.join(brackets)}."
+    over = {e.interval for g in groups for losses in g.losses.values() for e in losses.values() if e and e.spread}
+    if WORDING_RANGE in over:
+        text += " In brackets for a single seed: the lowest and the highest of the wordings that a mean is taken over."
+    return text

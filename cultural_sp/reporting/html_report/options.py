@@ -1,0 +1,73 @@
+"""Option probabilities of single items, as the data behind the bars that the page draws."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, Group, mean
+from cultural_sp.runs.result import SUMMARY
+
+
+def options(groups: Sequence[Group]) -> dict[str, Any]:
+    """Per mille by group, method, wording and item, averaged over seeds; what several groups have in common is there once.
+
+    Groups whose runs recorded no probabilities are left out.
+    """
+    surveys: list[dict[str, Any]] = []
+    entries = {}
+    for g in groups:
+        wordings = [name for kind in (TUNED, HELD_OUT) for name in g.wordings.get(kind, [])]
+        found = {method: [_chances(g, method, wording) for wording in wordings] for method in SUMMARY}
+        found = {method: by_wording for method, by_wording in found.items() if all(by_wording)}
+        if not found:
+            continue
+        first = next(iter(found.values()))[0]
+        survey = {
+            "items": [[item, title] for item, title in items_of(g, list(first)).items()],
+            "labels": _labels(g, first),
+            "wordings": wordings,
+        }
+        if survey not in surveys:
+            surveys.append(survey)
+        entries[g.id] = {
+            "survey": surveys.index(survey),
+            "chances": {m: [list(chances.values()) for chances in by_wording] for m, by_wording in found.items()},
+        }
+    return {"surveys": surveys, "groups": entries}
+
+
+def _chances(g: Group, method: str, wording: str) -> dict[str, list[int]]:
+    """Item -> per mille of each option; nothing if a run lacks them."""
+    recorded = [record.option_probabilities for record in g.records(method, wording, "expected")]
+    known = [chances for chances in recorded if chances]
+    if len(known) != len(recorded) or any(_shape(chances) != _shape(known[0]) for chances in known):
+        return {}
+    return {
+        item: [round(1000 * p) for p in (mean(ps) or 0.0 for ps in zip(*(c[item] for c in known), strict=True))]
+        for item in known[0]
+    }
+
+
+def _shape(chances: dict[str, list[float]]) -> list[tuple[str, int]]:
+    return [(item, len(ps)) for item, ps in chances.items()]
+
+
+def items_of(g: Group, items: Sequence[str]) -> dict[str, str]:
+    """Item -> what it asks about, in a few words; nothing where the survey can't be read any more."""
+    return {item: g.items[item].construct if item in g.items else "" for item in items}
+
+
+def codes_of(g: Group, item: str, number: int) -> tuple[float, ...]:
+    """Codes of the options of an item that has so many; 1, 2, ... where the survey can't be read any more."""
+    codes = g.items[item].scale.codes if item in g.items else ()
+    return codes if len(codes) == number else tuple(range(1, number + 1))
+
+
+def _labels(g: Group, chances: dict[str, list[int]]) -> list[list[str]]:
+    labels = []
+    for item, numbers in chances.items():
+        codes = [f"{code:g}" for code in codes_of(g, item, len(numbers))]
+        texts = g.items[item].scale.labels if item in g.items else ()
+        labels.append([f"{c} {t}" for c, t in zip(codes, texts, strict=True)] if len(texts) == len(codes) else codes)
+    return labels

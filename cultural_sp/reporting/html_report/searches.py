@@ -1,0 +1,97 @@
+"""The way of each search, read from a journal; of a joint run's as the region in question judges it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cultural_sp.config.schema import ObjectiveConfig
+from cultural_sp.runs.result import SEARCHES, Result
+from cultural_sp.search.best import of_best
+from cultural_sp.search.goal import Goal
+from cultural_sp.search.journal import JOURNAL
+from cultural_sp.utils.errors import reason_of
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Search:
+    """The evaluations of one search, in their order."""
+
+    l1: Array
+    """[n], mean absolute difference in the survey's unit; NaN where there is none."""
+    best: Array
+    """[n], that of whichever candidate has had the lowest loss."""
+
+
+def read_searches(path: Path, result: Result, objective: object, n_tuned: int, notes: list[str]) -> dict[str, Search]:
+    """The searches that a journal holds; what can't be read goes into ``notes``, a line each.
+
+    Args:
+        path: the journal.
+        result: that of the region in question. In a joint run its losses are worked out from the dimension scores, as the
+            recorded ones are those of the region whose optimizer asked.
+        objective: that part of the run's config, as it was read.
+        n_tuned: number of wordings that were tuned on.
+        notes: gets a line for whatever can't be read.
+    """
+    try:
+        header, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
+        goal = _goal(result, objective, json.loads(header), n_tuned) if result.joint else None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
+        return {}
+    found: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
+    unread = []
+    for number, line in enumerate(lines, 2):
+        try:
+            record = json.loads(line)
+            values = [record["loss"], record["l1"]] if goal is None else _answers(record, len(goal.target))
+            found[record["search"]].append([math.nan if x is None else float(x) for x in values])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            unread.append(number)
+    if unread:
+        more = f", nor {len(unread) - 1} more" if len(unread) > 1 else ""
+        notes.append(f"line {unread[0]} of {JOURNAL} can't be read{more}")
+    try:
+        return {name: _search(np.array(rows), goal) for name, rows in found.items() if rows}
+    except ValueError as error:  # rows of different lengths
+        notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
+        return {}
+
+
+def _answers(record: Mapping[str, Any], size: int) -> list[float | None]:
+    """Valid mass, then the dimension scores of all views."""
+    scores = list(record["dimensions"].values())
+    if not scores or len(scores) % size:
+        raise ValueError(f"{len(scores)} dimension scores")
+    return [record["valid_mass"], *scores]
+
+
+def _search(rows: Array, goal: Goal | None) -> Search:
+    losses, l1 = rows.T if goal is None else goal(rows[:, 1:], rows[:, 0])
+    return Search(l1, of_best(losses, l1))
+
+
+def _goal(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Goal:
+    """What the run lowered for the region of a result.
+
+    Raises:
+        ValueError: if that isn't known any more.
+    """
+    if not isinstance(objective, dict):
+        raise ValueError("the config doesn't say what a joint run lowered")
+    given = ObjectiveConfig(**objective)
+    mass = header.get("start_mass")
+    if given.valid_mass_weight and mass is None:
+        raise ValueError("its header lacks start_mass")
+    target = np.array([math.nan if t is None else t for t in result.region["target"].values()], dtype=float)
+    return Goal(target, given, mass, n_tuned)

@@ -1,0 +1,79 @@
+"""The model card of a soft prompt: what it is, all its scores, what they don't say, and how to load it. Loads no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cultural_sp.config.schema import AlignConfig
+from cultural_sp.reporting.tables import OPTIMIZERS, origin
+from cultural_sp.runs.result import Result, ScoreRecord
+from cultural_sp.utils.files import write_text
+
+CARD = "README.md"
+NOT_IN_PEFT = (
+    "PEFT puts virtual tokens before everything, the begin-of-text token included; it can't express "
+    "soft_prompt.placement={}, where they stand inside a turn"
+)
+
+
+def write_card(folder: Path, result: Result, config: AlignConfig, survey: str, *, on_hub: bool) -> None:
+    """Write the card of a run's soft prompt into its folder.
+
+    Raises:
+        ValueError: in one line, if it can't be written.
+    """
+    write_text(folder / CARD, card(result, config, survey, on_hub=on_hub))
+
+
+def card(result: Result, config: AlignConfig, survey: str, *, on_hub: bool) -> str:
+    """The card as Markdown, with the metadata that the hub reads.
+
+    Args:
+        result: of the run, for one region.
+        config: of the run.
+        survey: title of the survey.
+        on_hub: whether ``model.name_or_path`` is a hub id. Other models, and those with an adapter, have to be exported as a
+            folder before anything but this program can load them.
+    """
+    environment = Environment(
+        loader=PackageLoader("cultural_sp.reporting"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters.update(cell=_cell, quote=shlex.quote)
+    placement = config.soft_prompt.placement
+    return environment.get_template("card.md").render(
+        metadata=yaml.safe_dump(_metadata(config, on_hub=on_hub), sort_keys=False).strip(),
+        result=result,
+        config=config,
+        survey=survey,
+        optimizer=OPTIMIZERS[result.optimizer],
+        origin=[line for line in origin(result) if line != f"model: {result.note}"],
+        rows=[_row(record) for record in result.scores],
+        knowledge=[] if result.knowledge is None else [asdict(score) for score in result.knowledge.scores],
+        direct=on_hub and config.model.adapter is None,
+        chats=result.provenance.get("chat_template_hash") != hashlib.sha256(b"").hexdigest(),
+        not_in_peft=None if placement == "prefix" else NOT_IN_PEFT.format(placement),
+    )
+
+
+def _metadata(config: AlignConfig, *, on_hub: bool) -> dict[str, Any]:
+    """Of the hub; only a base model that lies there is named, for it refuses others."""
+    base = {"base_model": config.model.name_or_path} if on_hub else {}
+    tags = ["prompt-tuning", "soft-prompt", "cultural-alignment", "cultural-sp"]
+    return {"library_name": "peft", **base, "pipeline_tag": "text-generation", "tags": tags}
+
+
+def _row(record: ScoreRecord) -> list[str]:
+    numbers = [_cell(record.loss), *(_cell(score) for score in record.dimensions.values())]
+    mass = "-" if record.valid_mass is None else f"{record.valid_mass:.4f}"
+    return [record.method, record.wording, record.option_order, record.readout, *numbers, mass, f"{record.missing:.0%}"]
+
+
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"

@@ -1,0 +1,137 @@
+"""A wandb workspace and a wandb report over the runs below a folder."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from cultural_sp.reporting.tables import origin
+from cultural_sp.reporting.wandb_tracking.panels import panels
+from cultural_sp.runs.folder import CONFIG, RESULT, finished_runs, result_files
+from cultural_sp.runs.result import load_result
+from cultural_sp.utils.errors import reason_of
+
+if TYPE_CHECKING:
+    from wandb_workspaces.reports.v2 import Report
+    from wandb_workspaces.workspaces import Workspace
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the finished runs below a folder have in common."""
+
+    entity: str
+    project: str
+    groups: list[str]
+    dimensions: list[str]
+    wordings: list[str]
+    remarks: list[str]
+    """What must be said wherever numbers of these runs appear."""
+    unit: str
+    """Of scores and losses; several in a row if there are several."""
+
+
+def runs_below(folder: Path, entity: str | None = None) -> Runs:
+    """What to show of the finished runs below ``folder``; ``entity`` goes before the runs' own.
+
+    Raises:
+        ValueError: in one line, if there are none, or if they are in several projects or of no known entity.
+    """
+    groups: set[str] = set()
+    places: set[tuple[str | None, str]] = set()
+    dimensions: dict[str, None] = {}
+    wordings: dict[str, None] = {}
+    remarks: dict[str, None] = {}
+    units: dict[str, None] = {}
+    for run in finished_runs(folder):
+        config = yaml.safe_load((run / CONFIG).read_text(encoding="utf-8"))
+        tracker = config.get("tracker", {})
+        groups.add(tracker.get("group") or config["name"])
+        places.add((entity or tracker.get("entity"), tracker.get("project", "cultural-sp")))
+        for file in result_files(run):
+            result = load_result(file)
+            dimensions |= dict.fromkeys(result.region["target"])
+            wordings |= dict.fromkeys(record.wording for record in result.scores)
+            remarks |= dict.fromkeys(origin(result))
+            units[result.unit] = None
+    if not places:
+        raise ValueError(f"no finished run (no {RESULT}) in {folder}; give a folder above finished runs")
+    if len(places) > 1:
+        found = ", ".join(sorted(f"{e or '?'}/{p}" for e, p in places))
+        raise ValueError(f"the runs in {folder} are in several projects ({found}); give a folder with one of them")
+    ((owner, project),) = places
+    if owner is None:
+        raise ValueError("whose project it is is not known, as tracker.entity is null; give --entity NAME")
+    return Runs(owner, project, sorted(groups), list(dimensions), list(wordings), list(remarks), ", ".join(units))
+
+
+def workspace(runs: Runs) -> Workspace:
+    """The workspace, not yet saved."""
+    import wandb_workspaces.workspaces as ws
+    from wandb_workspaces import expr
+
+    shown = panels(runs.dimensions, runs.wordings, runs.remarks, runs.unit)
+    return ws.Workspace(
+        entity=runs.entity,
+        project=runs.project,
+        name=_title(runs),
+        sections=[ws.Section(name=name, panels=its, is_open=True) for name, its in shown.items()],
+        runset_settings=ws.RunsetSettings(filters=expr.And(expr.Metric("Group").isin(runs.groups))),
+    )
+
+
+def report(runs: Runs) -> Report:
+    """The report, not yet saved."""
+    from wandb_workspaces import expr
+    from wandb_workspaces.reports import v2 as wr
+
+    blocks: list[Any] = []
+    for name, shown in panels(runs.dimensions, runs.wordings, runs.remarks, runs.unit).items():
+        runset = wr.Runset(filters=expr.And(expr.Metric("Group").isin(runs.groups)))  # of the report's project
+        blocks += [wr.H2(name), wr.PanelGrid(runsets=[runset], panels=shown)]
+    return wr.Report(entity=runs.entity, project=runs.project, title=_title(runs), blocks=blocks, width="fluid")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """``dashboard.py FOLDER``: save both at wandb, or with ``--dry-run`` print them as JSON."""
+    parser = argparse.ArgumentParser(
+        prog="dashboard.py", description="A wandb workspace and report over finished runs."
+    )
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with the runs, such as outputs/align")
+    parser.add_argument("--entity", help="account or team at wandb, if the runs' tracker.entity is null")
+    parser.add_argument("--dry-run", action="store_true", help="save nothing, and print what would be saved as JSON")
+    given = parser.parse_args(arguments)
+    try:
+        runs = runs_below(given.folder, given.entity)
+        made = {"workspace": workspace(runs), "report": report(runs)}
+        if given.dry_run:
+            specs = {name: _spec(board) for name, board in made.items()}
+            print(json.dumps(specs, indent=1))
+            return
+        for name, board in made.items():
+            print(f"{name}: {board.save().url}", flush=True)
+    except ImportError:
+        sys.exit(_error("wandb-workspaces is not installed; pip install 'cultural-sp[dashboard]'"))
+    except Exception as error:  # of whatever class wandb, its network or a file has
+        sys.exit(_error(reason_of(error)))
+
+
+def _spec(board: Workspace | Report) -> Any:
+    """What ``save`` sends; the package has no public way to it."""
+    return json.loads(board._to_model().spec.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def _title(runs: Runs) -> str:
+    return f"cultural-sp: {', '.join(runs.groups)}"[:128]
+
+
+def _error(text: str) -> int:
+    print(f"error: {text}", file=sys.stderr)
+    return 2

@@ -1,0 +1,69 @@
+"""From a result to what is shown at the end of a run: summary and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cultural_sp.runs.result import METHODS, SUMMARY, Result
+
+Table = tuple[list[str | int], list[Iterable[Any]]]
+"""Heads and rows; so typed since wandb's own tables are."""
+LOSSES = tuple("icl" if method == "persona" else method for method in SUMMARY)
+"""The methods whose losses dashboards set side by side."""
+
+
+def summary_of(result: Result, searched: str) -> dict[str, Any]:
+    """Flat keys of numbers and words; what is missing is left out.
+
+    ``scores/METHOD/WORDING/ORDER/READOUT/...`` has every record of the result, item means aside; ``loss/WORDING/METHOD`` (where
+    ``icl`` is the strongest persona) and ``dimension/METHOD/...`` are the excerpt of tables: the tuned wording under the searched
+    readout, others under expected.
+    """
+    found: dict[str, Any] = {}
+    for record in result.scores:
+        prefix = f"scores/{record.method}/{record.wording}/{record.option_order}/{record.readout}"
+        numbers = {"loss": record.loss, "valid_mass": record.valid_mass, "missing": record.missing, **record.dimensions}
+        found |= {f"{prefix}/{name}": number for name, number in numbers.items()}
+    for wording in dict.fromkeys(record.wording for record in result.scores):
+        readout = searched if wording == "tuned" else "expected"
+        found |= {f"loss/{wording}/{method}": result.score(method, wording, readout).loss for method in result.methods}
+        found[f"loss/{wording}/icl"] = result.score(result.icl(searched), wording, readout).loss
+    for method in result.methods:
+        dimensions = result.score(method, "tuned", searched).dimensions
+        found |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}
+    found |= {f"target/{dimension}": score for dimension, score in result.region["target"].items()}
+    found |= {f"seconds/{part}": seconds for part, seconds in result.seconds.items()}
+    if result.warm_start is not None:
+        found["warm_start/offered"] = result.warm_start["offered"]
+    if result.validity is not None:
+        found["validity/verdict"] = result.validity.verdict
+        found["validity/items_right"] = result.validity.items_right
+        found["validity/items_total"] = result.validity.items_total
+        found |= {f"validity/effect/{dimension}": effect for dimension, effect in result.validity.effects.items()}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def answers(result: Result) -> Table:
+    """Item means before and after: a row per wording, order, readout and item, a column per method."""
+    means: dict[tuple[str, str, str, str], dict[str, float | None]] = {}
+    for record in result.scores:
+        for item, mean in record.item_means.items():
+            means.setdefault((record.wording, record.option_order, record.readout, item), {})[record.method] = mean
+    rows: list[Iterable[Any]] = []
+    for key, by_method in means.items():
+        naive, aligned = by_method.get("naive"), by_method.get("aligned")
+        change = None if naive is None or aligned is None else aligned - naive
+        rows.append([*key, *(by_method.get(method) for method in METHODS), change])
+    return ["wording", "option_order", "readout", "item", *METHODS, "aligned - naive"], rows
+
+
+def scores(result: Result) -> Table:
+    """The records of the result as they are, item means aside."""
+    dimensions = list(result.region["target"])
+    heads = ["method", "wording", "option_order", "readout", "loss", "valid_mass", "missing"]
+    rows: list[Iterable[Any]] = [
+        [*(getattr(record, head) for head in heads), *(record.dimensions[d] for d in dimensions)]
+        for record in result.scores
+    ]
+    return [*heads, *dimensions], rows

@@ -1,0 +1,80 @@
+"""From journal records to what is plotted: a row per evaluation, and with the last one of a generation that generation."""
+
+from __future__ import annotations
+
+from statistics import fmean, pstdev
+from typing import Any
+
+from cultural_sp.runs.history import Course
+from cultural_sp.runs.result import SEARCHES
+
+AXES = {
+    f"{search}{part}": f"{search}{part}/{axis}"
+    for search in SEARCHES
+    for part, axis in (("", "evaluation"), ("_generation", "number"))
+}
+"""Prefix of metrics -> the metric they are plotted against."""
+
+
+class Rows:
+    """Turns the records of a journal, given in order, into the rows of one region."""
+
+    def __init__(self, course: Course, population: int, budget: int) -> None:
+        """For searches of ``budget`` evaluations in generations of ``population``."""
+        self._course, self._population, self._budget = course, population, budget
+        self._generation: list[dict[str, Any]] = []
+
+    def row(self, record: dict[str, Any]) -> tuple[int, dict[str, float]]:
+        """Step and metrics of a record; the step is the place of the evaluation among all of the run, from 0.
+
+        Losses in what the search lowers, l1, scores and misses (score minus target); what is missing is left out.
+        """
+        record = self._course.add(record)
+        search, index, best = record["search"], record["index"], self._course.best
+        if index == 0:
+            self._generation = []
+        self._generation.append(record)
+        row: dict[str, float | None] = {
+            f"{search}/evaluation": index + 1,
+            f"{search}/loss": record["loss"],
+            f"{search}/l1": record["l1"],
+            f"{search}/best_loss": best.get("loss"),
+            f"{search}/best_l1": best.get("l1"),
+            f"{search}/valid_mass": record["valid_mass"],
+            f"{search}/seconds": record["seconds"],
+            **self._dimensions(search, record),
+        }
+        if len(self._generation) == self._population or index + 1 == self._budget:
+            row |= self._of_generation(f"{search}_generation")
+            self._generation = []
+        step = SEARCHES.index(search) * self._budget + index
+        return step, {key: value for key, value in row.items() if value is not None}
+
+    def _of_generation(self, prefix: str) -> dict[str, float | None]:
+        records, best = self._generation, self._course.best
+        losses = [r["loss"] for r in records if r["loss"] is not None]
+        masses = [r["valid_mass"] for r in records if r["valid_mass"] is not None]
+        seconds = sum(r["seconds"] for r in records)
+        return {
+            f"{prefix}/number": records[0]["generation"],
+            f"{prefix}/best_loss": best.get("loss"),
+            f"{prefix}/best_l1": best.get("l1"),
+            f"{prefix}/mean_loss": fmean(losses) if losses else None,
+            f"{prefix}/spread_loss": pstdev(losses) if losses else None,
+            f"{prefix}/failed": len(records) - len(losses),
+            f"{prefix}/valid_mass": fmean(masses) if masses else None,
+            f"{prefix}/seconds": seconds,
+            f"{prefix}/evaluations_per_second": len(records) / seconds if seconds else None,
+            **self._dimensions(prefix, best),
+        }
+
+    def _dimensions(self, prefix: str, record: dict[str, Any]) -> dict[str, float | None]:
+        """Score and miss of every dimension: of the first view under its own name, of the others behind theirs."""
+        found: dict[str, float | None] = {}
+        for name, score in record.get("dimensions", {}).items():
+            dimension, _, view = (name, "", "") if name in self._course.target else name.rpartition(", ")
+            key = f"{view.replace(' ', '_')}/{dimension}" if view else dimension
+            target = self._course.target[dimension]
+            found[f"{prefix}/score/{key}"] = score
+            found[f"{prefix}/miss/{key}"] = None if score is None or target is None else score - target
+        return found

@@ -1,0 +1,64 @@
+"""Finished runs into wandb, whenever they were made: their journals and results, played to the tracker that live runs have."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+
+from cultural_sp.config.error_messages import bad_input_ends
+from cultural_sp.config.tracker import TrackerConfig
+from cultural_sp.reporting.wandb_tracking.tracker import mode_of, tracker_of
+from cultural_sp.runs.folder import CONFIG, RESULT, finished_runs
+from cultural_sp.search.journal import JOURNAL, read_journal
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """``sync_wandb.py FOLDER...``: sync every finished run below these folders; exit code 2 if one can't be read."""
+    parser = argparse.ArgumentParser(prog="sync_wandb.py", description="Bring finished runs into wandb.")
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="a run folder, or any folder above some"
+    )
+    parser.add_argument("--offline", action="store_true", help="only write a log below each run folder")
+    for key in ("project", "entity", "group"):
+        parser.add_argument(f"--{key}", help=f"instead of the run's own tracker.{key}")
+    given = parser.parse_args(arguments)
+    changes = {key: getattr(given, key) for key in ("project", "entity", "group") if getattr(given, key) is not None}
+    failed = False
+    with bad_input_ends():
+        mode = "offline" if given.offline else mode_of(TrackerConfig("online"))
+        if mode == "disabled":
+            raise ValueError("WANDB_MODE=disabled switches wandb off; unset it")
+        runs = sorted({run for folder in given.folders for run in finished_runs(folder)})
+        if not runs:
+            raise ValueError(
+                f"no finished run (no {RESULT}) in {', '.join(map(str, given.folders))}; give run folders, or folders above some"
+            )
+    for folder in runs:
+        try:
+            sync(folder, mode, changes)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            failed = True
+            print(f"error: {folder} can't be read as a run of this program ({error})", file=sys.stderr, flush=True)
+    if failed:
+        sys.exit(2)
+
+
+def sync(folder: Path, mode: str, changes: dict[str, str]) -> None:
+    """Play one finished run to its tracker, with ``changes`` to the run's own settings of it.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: if the files aren't those of a run.
+    """
+    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    own = TrackerConfig(**config["tracker"]) if "tracker" in config else TrackerConfig(mode)
+    records = read_journal(folder / JOURNAL)
+    print(f"run folder: {folder}", flush=True)
+    with tracker_of(replace(own, mode=mode, **changes), folder, live=False) as tracker:
+        tracker.begin()
+        tracker.evaluations(records)
+        tracker.finish()

@@ -1,0 +1,124 @@
+"""Starting the wandb runs of a run folder, one for each region: online if that can be, else offline."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import wandb
+
+from cultural_sp.config.schema import JOINT, ModelConfig
+from cultural_sp.config.tracker import TrackerConfig
+from cultural_sp.reporting.wandb_tracking.tracker import again, line, say
+from cultural_sp.utils.files import write_text
+
+INIT_SECONDS, FINISH_SECONDS = 30, 120
+"""How long a run waits for a server that doesn't answer, before and after its work."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The wandb run of a region."""
+
+    run: wandb.Run
+    first: int
+    """The first step that it lacks."""
+
+
+def start(
+    config: TrackerConfig, folder: Path, shown: Mapping[str, dict[str, Any]], *, online: bool, live: bool
+) -> dict[str, Started]:
+    """Region -> its wandb run, that of an earlier start if the folder knows one; all of them are online, or none is.
+
+    Args:
+        config: project, entity and group.
+        folder: the run folder; wandb's files go into ``wandb`` in there.
+        shown: region -> what the wandb run has as its config: the resolved one of the run, and more.
+        online: whether to try that first.
+        live: whether the machine is worth watching meanwhile.
+    """
+    place = folder / "wandb"
+    place.mkdir(exist_ok=True)
+    os.environ["WANDB_DATA_DIR"] = str(place)  # where tables wait for their upload
+    ids = {region: _run_id(place / f"{region}.id") for region in shown}
+    logs = list(place.glob("offline-run-*"))
+    uploaded = [log for log in logs if any(log.glob("*.sync*"))]
+    known = bool(uploaded) or any(place.glob("run-*"))  # to the server, as far as this folder can tell
+    started: dict[str, Started] = {}
+    if online:
+        try:
+            if not wandb.login(prompt=False, verify=False):
+                raise ValueError("nobody is logged in here; `wandb login` does that")
+            for region, run_id in ids.items():
+                run = _init(config, folder, run_id, region, shown[region], "online", live)
+                started[region] = Started(run, run.starting_step)
+            one = next(iter(started.values())).run
+            say(f"{one.url}" if len(started) == 1 else f"{len(started)} runs at {one.project_url}")
+            return started
+        except Exception as error:
+            say(f"can't go online ({line(error)}); going on offline")
+            wandb.teardown()  # or the ids would count as in use
+            known = known or bool(started)
+    for log in logs:
+        if log not in uploaded:  # the new one will have all that it has
+            shutil.rmtree(log)
+    for region, run_id in ids.items():
+        started[region] = Started(_init(config, folder, run_id, region, shown[region], "offline", live), 0)
+    # `wandb sync` appends: rows that the server already has would be there twice.
+    say(f"offline; upload with: {again(folder) if known else _upload(started)}")
+    return started
+
+
+def _run_id(file: Path) -> str:
+    """The id that a region's wandb run keeps, however often it is started."""
+    if not file.exists():
+        write_text(file, secrets.token_hex(4))
+    return file.read_text(encoding="utf-8").strip()
+
+
+def _upload(started: Mapping[str, Started]) -> str:
+    logs = [Path(os.path.relpath(x.run.settings.sync_dir)) for x in started.values()]
+    one = shlex.quote(str(logs[0]))
+    return f"wandb sync {one}" if len(logs) == 1 else f"wandb sync {shlex.quote(str(logs[0].parent))}/offline-run-*"
+
+
+def _init(
+    config: TrackerConfig, folder: Path, run_id: str, region: str, shown: dict[str, Any], mode: str, live: bool
+) -> wandb.Run:
+    model = ModelConfig(shown["model"]["name_or_path"], adapter=shown["model"].get("adapter")).slug
+    survey, optimizer = Path(shown["survey"]["instrument"]).stem, shown["optimizer"]["kind"]
+    tags = (f"model:{model}", f"region:{region}", f"survey:{survey}", f"optimizer:{optimizer}")
+    joint = shown["region"]["code"] == JOINT
+    return wandb.init(
+        project=config.project,
+        entity=config.entity,
+        group=config.group or shown["name"],
+        name=f"{region} {model} seed {shown['seed']}{' joint' if joint else ''}",
+        job_type=JOINT if joint else "align",
+        tags=[tag[:64] for tag in tags],
+        notes=shown["model"].get("note"),
+        config=shown,
+        allow_val_change=True,
+        dir=str(folder),
+        id=run_id,
+        mode=mode,  # type: ignore[arg-type]
+        # Uploading a resumed offline log would shift the steps of a whole one.
+        resume="allow" if mode == "online" else None,
+        reinit="create_new",
+        settings=wandb.Settings(
+            console="off",
+            disable_git=True,
+            disable_code=True,
+            silent=True,
+            init_timeout=INIT_SECONDS,
+            finish_timeout=FINISH_SECONDS,
+            finish_timeout_raises=True,
+            x_disable_stats=not live,
+        ),
+    )

@@ -1,0 +1,269 @@
+"""Schema of ``result.json``: what a run found and where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from cultural_sp.search.journal import jsonable
+from cultural_sp.survey.instrument import decimals
+from cultural_sp.utils.files import write_text
+
+ICL = ("persona", "persona_demonstrations", "persona_native")
+"""The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""
+METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
+SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
+"""The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
+SEARCHES = ("random_search", "aligned")
+"""Those that a run makes, in this order, by the names of their methods."""
+VERDICTS = ("not measurable", "weakly measurable", "measurable")
+"""On whether a model can take a survey, the worst first."""
+SCHEMA_VERSION = 1
+EVALUATION = "evaluation"  # name of results that no search belongs to
+ALL = "all"  # countries together
+FACTORS = "factor_analysis.json"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What one respondent answered under one wording, option order and readout; the fields are those of a score record."""
+
+    wording: str
+    option_order: str
+    readout: str
+    dimensions: dict[str, float | None]
+    item_means: dict[str, float | None]
+    valid_mass: float | None
+    missing: float
+    option_probabilities: dict[str, list[float]] | None = None
+
+
+@dataclass(frozen=True)
+class ScoreRecord:
+    """One row of the tidy table ``scores``: a method under one wording, option order and readout."""
+
+    method: str
+    """One of :data:`METHODS`."""
+    wording: str
+    """tuned, held_out_1 or held_out_2."""
+    option_order: str
+    """ascending, descending, both (averaged), or none where no list of options is shown."""
+    readout: str
+    """expected, argmax, sample or generate."""
+    loss: float | None
+    """Mean absolute difference to the target in the unit of the survey; None if an item needed for it has no answer."""
+    dimensions: dict[str, float | None]
+    """Dimension -> score in the unit of the survey."""
+    item_means: dict[str, float | None]
+    """Item -> mean code."""
+    valid_mass: float | None
+    """Mean probability given to all valid options together; None for generated text and the midpoint respondent."""
+    missing: float
+    """Share of answers that are missing: refusals and text that can't be read."""
+    option_probabilities: dict[str, list[float]] | None = None
+    """Item -> probability of each option in the order of the codes, over the options alone; only with readout expected."""
+
+
+@dataclass(frozen=True)
+class Validity:
+    """Whether the model can take the survey at all; see ``analysis/validity.py`` for each statistic."""
+
+    verdict: str
+    """One of :data:`VERDICTS`."""
+    sentence: str
+    """The verdict with its reasons."""
+    items_right: int
+    """Items that opposite personas move in the right direction, averaged over wordings."""
+    items_total: int
+    share_interval: tuple[float, float]
+    """95 % Wilson interval of the share of items right."""
+    items_right_by_wording: dict[str, int]
+    effects: dict[str, float]
+    """Dimension -> score under the high persona minus score under the low one, averaged over wordings."""
+    wording_agreement: float | None
+    """Mean correlation of item means between wordings, after taking out each scale's mean."""
+    order_agreement: float | None
+    """The same between ascending and descending order; None if only one order, or no list, is shown."""
+    content_share: float | None
+    """Share of the variance of item means within a scale that belongs to the item (one-way ICC over wordings and orders)."""
+    valid_mass: float
+    """Mean probability on valid options over the personas."""
+
+
+@dataclass(frozen=True)
+class KnowledgeScore:
+    """How many questions, about one country or all, a method answered right, in one form and order."""
+
+    method: str
+    """naive, aligned, or the strongest in-context baseline, one of :data:`ICL`."""
+    task: str
+    """easy: one choice among four options; hard: four judgements true or false, all of which must be right."""
+    order: str
+    """published: the options (easy) or the words true and false (hard) in one order; averaged: over all of them."""
+    country: str
+    """Its name, or all for all countries together."""
+    right: int
+    total: int
+    accuracy: float
+    low: float
+    """Of the 95 % Wilson interval over questions."""
+    high: float
+    chance: float
+    """Accuracy of guessing."""
+    valid_mass: float
+    """Mean probability given to the allowed answers together."""
+    answers: dict[str, bool]
+    """Question -> whether it was answered right, so that methods can be compared question by question."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a run found about cultural knowledge."""
+
+    name: str
+    """own or culturalbench."""
+    title: str
+    """What tables call the set of questions."""
+    fingerprint: str
+    """SHA-256 of the questions."""
+    scores: list[KnowledgeScore]
+
+
+@dataclass(frozen=True)
+class OpenAnswer:
+    """What methods wrote to one open question, greedily."""
+
+    question: str
+    answers: dict[str, str]
+    """naive and aligned -> text."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything a run reports."""
+
+    name: str
+    region: dict[str, Any]
+    """code, country, vintage, estimated, target (dimension -> score or None)."""
+    model: str
+    seed: int
+    evaluations: int
+    """Budget of the search, and again of random search; in a joint run of all its regions together."""
+    scores: list[ScoreRecord]
+    validity: Validity | None
+    """None if the check was switched off."""
+    provenance: dict[str, Any]
+    """Package versions, git commit, seeds, hashes of config, survey, chat template and weights before and after."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    optimizer: str = "de"
+    """The optimizer behind ``aligned``: one of ``optimizer.kind``; the first runs had no other than de."""
+    note: str = ""
+    """What must be said about the model wherever its numbers appear."""
+    joint: list[str] = field(default_factory=list)
+    """Codes of all regions of the joint run that this is part of, itself included; empty for a run of its own."""
+    warm_start: dict[str, Any] | None = None
+    """sources (journal -> number of its evaluations), and how many different candidates were offered; None without."""
+    unit: str = "index points"
+    """What scores and losses are counted in."""
+    published_range: tuple[float, float] = (0.0, 100.0)
+    """Where published scores of the survey lie."""
+    knowledge: Knowledge | None = None
+    """None if no questions were asked."""
+    open_answers: list[OpenAnswer] = field(default_factory=list)
+    """Empty if no open questions were asked; nothing is scored of it."""
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def digits(self) -> int:
+        """Decimals with which scores are printed, losses with one more: hundredths of the published range."""
+        return decimals(self.published_range)
+
+    def score(
+        self, method: str, wording: str = "tuned", readout: str = "expected", order: str | None = None
+    ) -> ScoreRecord:
+        """The record of a method; without ``order`` the averaged or order-free one.
+
+        Raises:
+            KeyError: if there is no such record.
+        """
+        orders = ("both", "none") if order is None else (order,)
+        rows = [r for r in self.scores if (r.method, r.wording, r.readout) == (method, wording, readout)]
+        for record in rows:
+            if record.option_order in orders:
+                return record
+        if order is None and len({r.option_order for r in rows}) == 1:
+            return rows[0]
+        raise KeyError((method, wording, readout, order))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods that it has, in the order of :data:`METHODS`."""
+        there = {r.method for r in self.scores}
+        return tuple(method for method in METHODS if method in there)
+
+    def icl(self, readout: str = "expected") -> str:
+        """The strongest in-context baseline: the one with the lowest loss on the tuned wording under this readout."""
+        return strongest_icl(self.scores, readout)
+
+    def save(self, path: Path) -> None:
+        """Write the result as JSON, in one step: a reader never sees half of it."""
+        write_text(path, as_json(self))
+
+
+def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
+    """The in-context baseline with the lowest loss on the tuned wording under a readout; the first of :data:`ICL` on a tie."""
+    losses: dict[str, float] = {}
+    for method in ICL:
+        rows = [r for r in scores if (r.method, r.wording, r.readout) == (method, "tuned", readout)]
+        if rows:
+            record = next((r for r in rows if r.option_order in ("both", "none")), rows[0])
+            losses[method] = float("inf") if record.loss is None else record.loss
+    return min(losses, key=losses.__getitem__)
+
+
+def summarised(result: Result, readout: str) -> Result:
+    """The result with its strongest in-context baseline under a readout in the place of ``persona``, and no other one."""
+    if not set(ICL) & set(result.methods):
+        return result
+    strongest = result.icl(readout)
+    kept = (r for r in result.scores if r.method == strongest or r.method not in ICL)
+    return replace(result, scores=[replace(r, method="persona") if r.method == strongest else r for r in kept])
+
+
+def as_json(entry: Result | Validity) -> str:
+    """The text of a JSON file of a result or of a part of it."""
+    return json.dumps(jsonable(asdict(entry)), indent=1, allow_nan=False) + "\n"
+
+
+def read_validity(raw: dict[str, Any]) -> Validity:
+    """The validity that JSON holds as an object."""
+    return Validity(**{**raw, "share_interval": tuple(raw["share_interval"])})
+
+
+def load_result(path: Path | str) -> Result:
+    """Read a ``result.json``, or the one in a run folder.
+
+    Raises:
+        ValueError: in one line, if the file isn't a result of this schema version.
+    """
+    path = Path(path).expanduser()
+    path = path / "result.json" if path.is_dir() else path
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        if raw["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {raw['schema_version']}, this program reads {SCHEMA_VERSION}")
+        validity = None if raw["validity"] is None else read_validity(raw["validity"])
+        raw["published_range"] = tuple(raw.get("published_range", Result.published_range))
+        knowledge = raw.get("knowledge")
+        if knowledge is not None:
+            knowledge = Knowledge(**{**knowledge, "scores": [KnowledgeScore(**s) for s in knowledge["scores"]]})
+        parts = {
+            "scores": [ScoreRecord(**r) for r in raw["scores"]],
+            "open_answers": [OpenAnswer(**answer) for answer in raw.get("open_answers", [])],
+        }
+        return Result(**{**raw, **parts, "validity": validity, "knowledge": knowledge})
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is no result.json of this program ({error})") from error

@@ -1,0 +1,1 @@
+"""Statistics of anything: intervals, tests, factor analysis."""

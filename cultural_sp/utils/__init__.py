@@ -1,0 +1,1 @@
+"""Files, errors, signals, progress bars: knows nothing of models, surveys or searches."""

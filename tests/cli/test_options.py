@@ -1,0 +1,65 @@
+"""Every option is documented where it is defined, and a command lists it."""
+
+from dataclasses import fields
+
+import pytest
+
+from cultural_sp.cli.options import PROGRAMS, choices, main, options_of
+from cultural_sp.config.schema import GROUPS, AlignConfig
+
+OWN = [schema for program in PROGRAMS for schema in (program.schema, *dict(program.groups).values())]
+
+
+@pytest.mark.parametrize("schema", [*OWN, *GROUPS.values()], ids=lambda schema: schema.__name__)
+def test_every_option_is_documented(schema):
+    assert schema.__doc__
+    inherited = set(AlignConfig.__dataclass_fields__) if schema.__base__ is AlignConfig else set()
+    options = [option for option in options_of(schema) if option.type != "RespondentsConfig"]  # a group of its own
+    groups = {f.name for f in fields(schema) if "Config" in str(f.type) and f.name in (*GROUPS, "respondents")}
+    assert {option.name for option in options} == set(schema.__dataclass_fields__) - groups - inherited
+    assert [option.name for option in options if len(option.doc) < 10] == []
+
+
+def test_the_command_lists_every_option_with_its_default(capsys):
+    main([])
+    out = capsys.readouterr().out
+    for group, schema in GROUPS.items():
+        assert f"{group}=...: {schema.__doc__}"[:60] in out
+        assert ", ".join(choices(group)[:3]) in out
+        for option in options_of(schema):
+            assert f"  {group}.{option.name}=" in out
+    assert "  optimizer.budget=80  (int)\n      Evaluations of the search" in out
+    assert max(map(len, out.splitlines())) <= 120
+
+
+def test_the_command_lists_every_option_of_every_program(capsys):
+    main([])
+    sections = ("\n" + capsys.readouterr().out).split("\n\n")
+    for program in PROGRAMS:
+        (section,) = [s for s in sections if s.strip().startswith(program.script)]
+        inherited = set() if program.schema is AlignConfig else set(AlignConfig.__dataclass_fields__)
+        own = options_of(program.schema)
+        if program.schema.__base__ is AlignConfig:
+            own = [option for option in own if option.name not in inherited]
+        assert [o.name for o in own if o.name not in dict(program.groups) and f"\n  {o.name}=" not in section] == []
+        for group, schema in program.groups:
+            (section,) = [s for s in sections if s.strip().startswith(f"{group}=...")]
+            assert [o.name for o in options_of(schema) if f"\n  {group}.{o.name}=" not in section] == []
+    assert "  output=...  (str)" in "\n".join(sections)
+
+
+def test_a_word_in_no_name_is_one_line(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["nonsense"])
+    assert capsys.readouterr().err.startswith("error: no option's name contains nonsense; ")
+
+
+def test_the_command_lists_what_is_asked_for(capsys):
+    main(["optimizer.b", "seed"])
+    keys = [
+        line.split("=")[0].strip()
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("  ") and "(" in line
+    ]
+    assert {"seed", "optimizer.seed", "optimizer.budget"} <= set(keys)
+    assert "model.dtype" not in keys

@@ -1,0 +1,16 @@
+"""Config objects as the files in conf/ fill them, without composing a whole run."""
+
+from pathlib import Path
+
+import yaml
+
+from cultural_sp.config.schema import OptimizerConfig
+
+CONF = Path(__file__).parents[2] / "conf"
+OPTIMIZERS = sorted(path.stem for path in (CONF / "optimizer").glob("*.yaml"))
+
+
+def optimizer_config(option="de", **changes):
+    """The optimizer option of this name, seeded 0."""
+    given = yaml.safe_load((CONF / "optimizer" / f"{option}.yaml").read_text())
+    return OptimizerConfig(**{k: v for k, v in given.items() if k not in ("defaults", "seed")} | changes)

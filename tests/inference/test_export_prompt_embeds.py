@@ -1,0 +1,86 @@
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from helpers.runs import call
+from transformers import AutoModelForCausalLM
+
+from cultural_sp.cli import programs as cli
+from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
+from cultural_sp.lm.open_answers import answers
+from cultural_sp.lm.soft_prompt import save_soft_prompt
+
+PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
+
+
+def decoded(text):
+    """As vLLM's server reads it."""
+    return torch.load(io.BytesIO(base64.b64decode(text, validate=True)), weights_only=True)
+
+
+@pytest.mark.parametrize("placement", ["prefix", "user"])
+def test_shape_type_and_what_a_plain_model_makes_of_them(
+    monkeypatch, capsys, tiny_lm, tiny_folder, tmp_path, placement
+):
+    save_soft_prompt(tmp_path / "prompt", PROMPT, tiny_lm, placement)
+    (tmp_path / "questions.txt").write_text("Who decides?\n\nHow much bread?\n")
+    given = (f"soft_prompt.path={tmp_path}/prompt", f"model.name_or_path={tiny_folder}", "model.dtype=bfloat16")
+    asked = ("to=prompt_embeds", f"questions={tmp_path}/questions.txt", f"output={tmp_path}/out")
+    code, _, err = call(monkeypatch, capsys, *asked, *given, entry=cli.export_main)
+    assert code == 0, err
+    tensors = torch.load(tmp_path / "out" / "prompt_embeds.pt", weights_only=True)
+    requests = [json.loads(line) for line in (tmp_path / "out" / "requests.jsonl").read_text().splitlines()]
+    assert [request["question"] for request in requests] == ["Who decides?", "How much bread?"]
+    for tensor, request in zip(tensors, requests, strict=True):
+        turn = [{"role": "user", "content": request["question"]}]
+        text = tiny_lm.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+        n_text = len(tiny_lm.tokenizer(text, add_special_tokens=False)["input_ids"])
+        assert tensor.dtype == torch.bfloat16
+        assert abs(len(tensor) - n_text - len(PROMPT)) <= (placement == "user")  # a slot inside text may split a token
+        assert tensor.shape[1] == 32
+        assert torch.equal(decoded(request["prompt_embeds"]), tensor)
+    embeds = prompt_embeds(tiny_lm, "Who decides?", PROMPT, placement)
+    plain = AutoModelForCausalLM.from_pretrained(tiny_folder)
+    written = plain.generate(inputs_embeds=embeds[None], max_new_tokens=8, do_sample=False, pad_token_id=1)
+    text = tiny_lm.tokenizer.decode(written[0], skip_special_tokens=True).strip()
+    assert text == answers(tiny_lm, ["Who decides?"], PROMPT, placement, 8)[0]
+
+
+def test_questions_that_are_none_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"^questions=\S+nowhere can't be read [^\n]+$"):
+        read_questions(str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="holds no question"):
+        read_questions([" "])
+
+
+@pytest.mark.slow
+def test_the_embedded_model_sees_what_peft_shows_it(tmp_path):
+    """The tensor a server would get, decoded, gives a plain model of transformers the logits that PEFT has."""
+    from peft import PeftModel
+
+    from cultural_sp import load_model
+    from cultural_sp.config.schema import SoftPromptConfig
+    from cultural_sp.lm.soft_prompt import initial_prompt
+
+    lm = load_model("smollm2_135m")
+    prompt = 4 * initial_prompt(SoftPromptConfig(n_tokens=8), lm, 0)
+    save_soft_prompt(tmp_path, prompt, lm, "prefix")
+    question = "How should a team make decisions?"
+    embeds = decoded(encoded(prompt_embeds(lm, question, prompt)))
+    turn = [{"role": "user", "content": question}]
+    text = lm.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
+    ids = lm.tokenizer(text, add_special_tokens=False, return_tensors="pt")["input_ids"]
+    plain = AutoModelForCausalLM.from_pretrained(lm.path, dtype=torch.float32)
+    with torch.inference_mode():
+        ours = plain(inputs_embeds=embeds[None]).logits
+        written = plain.generate(inputs_embeds=embeds[None], max_new_tokens=20, do_sample=False)[0]
+        theirs = PeftModel.from_pretrained(plain, str(tmp_path))(input_ids=ids).logits
+    assert embeds.shape == (8 + ids.shape[1], 576)
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    assert (
+        lm.tokenizer.decode(written, skip_special_tokens=True).strip()
+        == answers(lm, [question], prompt, "prefix", 20)[0]
+    )

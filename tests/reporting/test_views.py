@@ -1,0 +1,107 @@
+"""Several wordings at once, and the likeliest answers beside the probabilities."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from helpers.runs import call
+
+from cultural_sp.config.schema import ObjectiveConfig, ReadoutConfig, SoftPromptConfig, SurveyConfig
+from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.runs.result import load_result
+from cultural_sp.search.goal import Goal
+
+
+def examiner(lm, survey, wordings=(0,), weight=0.0, kind="expected"):
+    config = SimpleNamespace(
+        survey=SurveyConfig(instrument=survey.name, tune_wordings=list(wordings)),
+        readout=ReadoutConfig(kind=kind),
+        objective=ObjectiveConfig(argmax_weight=weight),
+        soft_prompt=SoftPromptConfig(),
+        model=SimpleNamespace(memory_gib=None, batch_size=2, compile=False),
+        seed=0,
+    )
+    return Examiner(lm, survey, config)
+
+
+@pytest.fixture
+def prompts(tiny_lm):
+    return np.random.default_rng(0).standard_normal((2, 3, tiny_lm.hidden_size)).astype(np.float32)
+
+
+def test_a_view_is_what_the_search_would_see_alone(tiny_lm, toy_survey, prompts):
+    both = examiner(tiny_lm, toy_survey, (1, 0), 0.5)
+    assert both.tuned == {"tuned": 1, "tuned_2": 0}
+    assert both.score_names[:4] == ("PDI", "IDV", "PDI, tuned_2 expected", "IDV, tuned_2 expected")
+    assert both.score_names[4:6] == ("PDI, tuned argmax", "IDV, tuned argmax")
+    found = both.fitness(prompts)
+    views = found.dimensions.reshape(2, 4, 2)
+    alone = [((1,), "expected"), ((0,), "expected"), ((1,), "argmax"), ((0,), "argmax")]
+    for view, (wordings, kind) in enumerate(alone):
+        single = examiner(tiny_lm, toy_survey, wordings, kind=kind).fitness(prompts)
+        assert views[:, view] == pytest.approx(single.dimensions, abs=1e-4)
+    assert views[0, 0] != pytest.approx(views[0, 1], abs=1e-3)
+
+
+def test_wordings_that_are_tuned_on_are_not_held_out(tiny_lm, toy_survey):
+    assert examiner(tiny_lm, toy_survey).wordings == {"tuned": 0, "held_out_1": 1}
+    assert examiner(tiny_lm, toy_survey, (1,)).wordings == {"tuned": 1, "held_out_0": 0}
+    assert examiner(tiny_lm, toy_survey, (0, 1)).wordings == {"tuned": 0, "tuned_2": 1}
+
+
+def test_losses_are_averaged_over_wordings_and_answers_weighed():
+    target = np.array([10.0, np.nan, 30.0])
+    scores = np.array([[10, 0, 34, 12, 0, 30, 50, 0, 30, 10, 0, 70]], dtype=float)  # two wordings, then their argmax
+    mass = np.array([0.5])
+    loss, l1 = Goal(target, ObjectiveConfig(argmax_weight=0.5), None, 2)(scores, mass)
+    assert l1 == pytest.approx([(2 + 1) / 2])
+    assert loss == pytest.approx([(2 + 1) / 2 + 0.5 * (20 + 20) / 2])
+    loss, l1 = Goal(target, ObjectiveConfig(kind="squared"), None, 2)(scores[:, :6], mass)
+    assert loss == pytest.approx([(8 + 2) / 2])
+    assert l1 == pytest.approx([1.5])
+
+
+def test_a_run_on_two_wordings_goes_on(monkeypatch, capsys, short_run, no_figures, tmp_path):
+    given = [
+        *short_run,
+        "survey.tune_wordings=[0,1]",
+        "objective.argmax_weight=0.3",
+        f"output_dir={tmp_path}",
+        "validity=false",
+    ]
+    code, out, err = call(monkeypatch, capsys, *given)
+    assert code == 0, err
+    file = next(tmp_path.rglob("result.json"))
+    result = load_result(file)
+    assert {r.wording for r in result.scores} == {"tuned", "tuned_2"}
+    assert "tuned 2 expected" in out
+    losses = [result.score("aligned", wording).loss for wording in ("tuned", "tuned_2")]
+    assert f"{np.mean(losses):.1f}" == f"{min_l1(file.parent):.1f}"
+    file.unlink()
+    code, out, err = call(monkeypatch, capsys, *given)
+    assert code == 0, err
+    assert "going on: 24 of 24" in out
+    assert load_result(file).scores == result.scores
+
+
+def min_l1(folder):
+    from cultural_sp.search.journal import read_journal
+
+    records = [r for r in read_journal(folder / "evaluations.jsonl") if r["search"] == "aligned"]
+    return min(records, key=lambda r: r["loss"])["l1"]
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("survey.tune_wordings=[0,7]", "survey.tune_wordings=[0, 7] names wording 7; toy has the wordings 0 to 1"),
+        ("survey.tune_wordings=[]", "survey.tune_wordings=[] is not allowed; give different numbers from 0"),
+        ("survey.tune_wordings=[0,0]", "survey.tune_wordings=[0, 0] is not allowed"),
+        ("objective.argmax_weight=-1", "objective.argmax_weight=-1.0 is out of range"),
+    ],
+)
+def test_bad_settings_are_one_line(monkeypatch, capsys, short_run, tmp_path, override, message):
+    code, _, err = call(monkeypatch, capsys, *short_run, f"output_dir={tmp_path}/out", override)
+    assert code == 2
+    assert message in err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,35 @@
+"""What a reproduction makes of run folders, apart from its table and its verdicts."""
+
+import pytest
+import yaml
+from helpers.reports import two_analyses, write_analyses, write_run
+
+from cultural_sp.studies.paper.artefacts import Runs
+from cultural_sp.studies.paper.factors import write_factors
+
+
+def test_factor_analyses_are_extra_rows(tmp_path):
+    runs = Runs([write_run(tmp_path / "a"), write_run(tmp_path / "b", region="in")])
+    write_factors(runs, tmp_path)
+    assert not (tmp_path / "factor_analysis.md").exists()
+    found = two_analyses()
+    write_analyses(tmp_path / "b", found)
+    write_factors(runs, tmp_path)
+    text = (tmp_path / "factor_analysis.md").read_text()
+    assert f"| IN seed 0, before | {found[0].exploration.kmo:.3f} |" in text
+    assert "- IN seed 0, after, 5 respondents: not analysed: after: 5 respondents for 6 items" in text
+    assert "US" not in text
+
+
+def test_a_run_without_a_constant_of_its_own_has_its_surveys(tmp_path):
+    folder = write_run(tmp_path / "a")
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    config["objective"]["constant"] = None
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert Runs([folder]).setting.constant == 50
+    config["survey"]["instrument"] = "inglehart_welzel"
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(
+        ValueError, match=r"^inglehart_welzel isn't scored by index formulas with one constant C[^\n]*$"
+    ):
+        _ = Runs([folder]).setting

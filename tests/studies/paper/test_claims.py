@@ -1,0 +1,220 @@
+"""Verdicts on made-up results of which it is known what they show."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cultural_sp.runs.result import ALL, Knowledge, KnowledgeScore, Result, ScoreRecord
+from cultural_sp.studies.paper.claims import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    in_every_region,
+    judge,
+    knowledge_does_not_rise,
+    knowledge_falls,
+    largest_drop,
+    markdown,
+    weights,
+)
+from cultural_sp.studies.paper.losses import Setting, compared, loss_table, settings
+from cultural_sp.survey.instrument import load_survey
+from cultural_sp.survey.regions import load_region
+
+SURVEY = load_survey("vsm13")
+TUNED = Setting("insights_2021", 50.0, "vsm13")
+CODES = ("sa", "us", "cn", "in")
+
+
+def means_with(scores):
+    """Item means, around 3, whose indices with C = 50 are these scores: the first item of each index does all the work."""
+    means = dict.fromkeys([i.id for i in SURVEY.items], 3.0)
+    for (_, weights_of), score in zip(SURVEY.dimensions.items(), scores, strict=True):
+        item, weight = next(iter(weights_of.items()))
+        means[item] += (score - 50) / weight
+    return means
+
+
+def run(code, seed, **losses):
+    """A result whose methods miss the target by so many points in every dimension, on the tuned wording unless said otherwise."""
+    region = load_region(SURVEY, code, TUNED.vintage)
+    rows = []
+    for key, loss in losses.items():
+        method, _, condition = key.partition("__")
+        wording, readout = {
+            "": ("tuned", "expected"),
+            "held": ("held_out_1", "expected"),
+            "held2": ("held_out_2", "expected"),
+            "argmax": ("tuned", "argmax"),
+            "sample": ("tuned", "sample"),
+        }[condition]
+        means = dict.fromkeys([i.id for i in SURVEY.items]) if loss is None else means_with(region.target + loss)
+        rows.append(ScoreRecord(method, wording, "none", readout, None, {}, means, None, 0.0))
+    hashes = {"weights_hash_before": "a", "weights_hash_after": "a"}
+    entry = {"code": code, "country": region.country, "vintage": TUNED.vintage, "target": {}}
+    return Result("paper", entry, "m", seed, 4, rows, None, hashes)
+
+
+def runs(seeds=6, **changes):
+    """DE 10 points off, Naive 30, personas 20 and 25, in four regions; the spread over seeds is a point."""
+    given = {"aligned": 10.0, "naive": 30.0, "persona": 25.0, "persona_demonstrations": 20.0} | changes
+    return [
+        run(
+            code,
+            seed,
+            **{m: x[code] if isinstance(x, dict) else x + seed / 5 * (m == "aligned") for m, x in given.items()},
+        )
+        for code in CODES
+        for seed in range(seeds)
+    ]
+
+
+def tuned(results, wording="tuned", readout="expected"):
+    return compared(loss_table(results, TUNED), wording, readout)
+
+
+def test_recorded_answers_are_scored_anew_for_every_setting():
+    result = run("us", 0, naive=5.0)
+    assert loss_table([result], TUNED).loss.item() == pytest.approx(5.0)
+    # with C = 0 every index is 50 points lower
+    assert loss_table([result], replace(TUNED, constant=0.0)).loss.item() == pytest.approx(45.0)
+    later = load_region(SURVEY, "us", "culture_factor_2023").target
+    expected = np.abs(load_region(SURVEY, "us", TUNED.vintage).target + 5 - later).mean()
+    assert loss_table([result], replace(TUNED, vintage="culture_factor_2023")).loss.item() == pytest.approx(expected)
+    # the first item of MAS has weight 35 in both: only items with the other weight score differently
+    assert loss_table([result], replace(TUNED, instrument="vsm13_cat")).loss.item() == pytest.approx(5.0)
+    means = result.scores[0].item_means
+    means["m08"] += 1
+    cat = loss_table([result], replace(TUNED, instrument="vsm13_cat")).loss.item()
+    assert loss_table([result], TUNED).loss.item() - cat == pytest.approx(10 / 6)
+
+
+def test_settings_are_those_in_which_every_region_is_complete():
+    found = settings(CODES)
+    assert TUNED in found
+    assert {s.constant for s in found} == {0.0, 50.0}
+    assert {s.instrument for s in found} == {"vsm13", "vsm13_cat"}
+    assert "matrix_2015" not in {s.vintage for s in found}  # Saudi Arabia has two scores there
+    assert "matrix_2015" in {s.vintage for s in settings(["us", "cn"])}
+
+
+def test_icl_is_the_strongest_on_the_tuned_wording_everywhere():
+    held = {"persona__held": 1.0, "persona_demonstrations__held": 40.0}
+    results = runs(seeds=1, **held)
+    assert tuned(results).icl.tolist() == pytest.approx([20.0] * 4)
+    assert tuned(results, "held_out").icl.tolist() == pytest.approx([40.0] * 4)
+
+
+def test_held_out_is_the_mean_over_wordings():
+    results = runs(seeds=1, aligned__held=10.0, aligned__held2=20.0)
+    assert tuned(results, "held_out").aligned.tolist() == pytest.approx([15.0] * 4)
+
+
+def test_a_clear_difference_holds_and_few_seeds_can_not_tell():
+    verdict, p, _, numbers = in_every_region(tuned(runs()), "naive")
+    assert (verdict, p) == (HOLDS, 1 / 64)
+    assert "SA -19.5 " in numbers
+    verdict, p, _, numbers = in_every_region(tuned(runs(seeds=3)), "naive")
+    assert (verdict, p) == (OPEN, 1 / 8)
+    assert "3 seeds can't give p below 0.125" in numbers
+
+
+def test_one_region_the_other_way_makes_every_region_fail_and_an_even_one_open():
+    worse = dict.fromkeys(CODES, 10.0) | {"cn": 35.0}
+    results = runs(aligned=worse, seeds=8)
+    assert in_every_region(tuned(results), "naive")[0] == FAILS
+    even = dict.fromkeys(CODES, 10.0) | {"cn": 30.0}
+    assert in_every_region(tuned(runs(aligned=even)), "naive")[:2] == (OPEN, 1.0)
+
+
+def test_missing_losses_can_not_tell():
+    assert in_every_region(tuned(runs(aligned={**dict.fromkeys(CODES, 1.0), "in": None})), "naive")[0] == OPEN
+    assert in_every_region(tuned(runs(), readout="argmax"), "naive")[0] == OPEN
+
+
+def test_the_largest_drop():
+    large = {"sa": 20.0, "us": 40.0, "cn": 25.0, "in": 45.0}
+    verdict, p, _, numbers = largest_drop(tuned(runs(naive=large, aligned=dict.fromkeys(CODES, 10.0))))
+    assert (verdict, p) == (HOLDS, 1 / 64)
+    assert "CN 15.0" in numbers
+    assert (
+        largest_drop(tuned(runs(naive=large | {"cn": 50.0}, aligned=dict.fromkeys(CODES, 10.0), seeds=8)))[0] == FAILS
+    )
+    assert largest_drop(tuned([r for r in runs(naive=large) if r.region["code"] != "in"]))[0] == OPEN
+
+
+def knowing(results, naive, aligned):
+    """Give every run the same answers about its country: so many of 40 right before and after, with as few changes as can be."""
+    found = []
+    for result in results:
+        code = result.region["code"]
+        rows = []
+        for method, right in (("naive", naive[code]), ("aligned", aligned[code])):
+            answers = {f"{i:02d}": i < right for i in range(40)}
+            country = result.region["country"]
+            for name in (ALL, country):
+                rows.append(
+                    KnowledgeScore(
+                        method, "easy", "averaged", name, right, 40, right / 40, 0.0, 1.0, 0.25, 0.5, answers
+                    )
+                )
+        found.append(replace(result, knowledge=Knowledge("own", "own", "x", rows)))
+    return found
+
+
+def test_knowledge_that_falls_rises_or_stays():
+    same = dict.fromkeys(CODES, 20)
+    assert knowledge_does_not_rise(knowing(runs(2), same, same))[0] == HOLDS
+    fallen = knowing(runs(2), same, same | {"cn": 10, "in": 12})
+    assert knowledge_does_not_rise(fallen)[0] == HOLDS
+    verdict, p, _, numbers = knowledge_falls(fallen)
+    assert verdict == HOLDS
+    assert p == pytest.approx(1 / 2**8, rel=0.5)  # eight answers turned wrong; sign patterns are sampled
+    assert "CN -0.25" in numbers
+    risen = knowing(runs(2), same, same | {"cn": 32})
+    assert knowledge_does_not_rise(risen)[0] == FAILS
+    assert knowledge_falls(risen)[0] == FAILS
+    assert knowledge_does_not_rise(knowing(runs(2), same, same | {"us": 22}))[0] == OPEN
+    assert knowledge_falls(knowing(runs(2), same, same))[0] == OPEN
+    assert knowledge_falls(runs(2))[0] == OPEN
+
+
+def test_weights_are_judged_by_their_hashes():
+    results = runs(1)
+    assert weights(results)[0] == HOLDS
+    changed = replace(results[0], provenance={"weights_hash_before": "a", "weights_hash_after": "b"})
+    assert weights([changed, *results[1:]])[0] == FAILS
+    assert weights([replace(results[0], provenance={})])[0] == OPEN
+    assert weights([])[0] == OPEN
+
+
+def test_conclusions_that_depend_on_the_constant_are_seen():
+    """DE 10 points above every target: with C = 0 it is 40 below, and Naive, 30 above, only 20 below."""
+    verdicts = judge(runs(seeds=7), TUNED)
+    found = {
+        (v.setting.constant, v.tuned): v.verdict
+        for v in verdicts
+        if v.claim == "DE beats Naive in every region"
+        and v.setting.vintage == TUNED.vintage
+        and v.setting.instrument == "vsm13"
+    }
+    assert found == {(50.0, True): HOLDS, (0.0, False): FAILS}
+    text = markdown(verdicts)
+    assert "| DE beats Naive in every region | insights_2021 | 50 | 35 and 35 | **holds** | 0.00781 |" in text
+    assert "| DE beats Naive in every region | insights_2021 | 0 | 35 and 25 | **fails** |" in text
+    assert "| no weight of the model changes | - | - | - | **holds** | - |" in text
+    assert "no search was run for these" in text
+    tuned, others = text.split("## The same answers, scored otherwise")
+    assert "| insights_2021 | 0 | 35 and 25 | **fails** |" in others
+    assert "**fails**" not in tuned
+    assert len(verdicts) == 6 * len(settings(CODES)) + 3
+
+
+def test_results_that_do_not_belong_together_are_one_line():
+    with pytest.raises(ValueError, match="two results are of region us and seed 0; give one of each"):
+        loss_table([run("us", 0, naive=1.0), run("us", 0, naive=1.0)], TUNED)
+    other = run("us", 0, naive=1.0)
+    other.scores[0].item_means.pop("m01")
+    with pytest.raises(ValueError, match="which aren't those of vsm13"):
+        loss_table([other], TUNED)

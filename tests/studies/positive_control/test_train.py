@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from cultural_sp.config.positive_control import ControlConfig
+from cultural_sp.config.schema import ModelConfig, SurveyConfig
+from cultural_sp.lm.load import load_model
+from cultural_sp.studies.positive_control.respondents import Respondents, Stage
+from cultural_sp.studies.positive_control.train import STAGES, Progress, _advance, _loss, train, watched
+
+
+def config(folder, **changes):
+    return ControlConfig(
+        **{
+            "model": ModelConfig(name_or_path=str(folder)),
+            "survey": SurveyConfig(instrument="vsm13"),
+            "rank": 4,
+            "first_layer": 0,
+            "steps": 3,
+            "graded_steps": 1,
+            **changes,
+        }
+    )
+
+
+def trained(config, survey, folder):
+    lm = load_model(config.model)
+    folder.mkdir(exist_ok=True)
+    return train(config, lm, Respondents(survey, lm), folder)
+
+
+def test_an_adapter_is_trained_and_merged_again(survey, tiny_folder, tmp_path):
+    adapter = trained(config(tiny_folder), survey, tmp_path / "a")
+    plain = load_model(ModelConfig(name_or_path=str(tiny_folder)))
+    lm = load_model(ModelConfig(name_or_path=str(tiny_folder), adapter=str(adapter)))
+    assert not any(p.requires_grad for p in lm.model.parameters())
+    name = "model.layers.1.mlp.up_proj.weight"
+    tensors = load_file(adapter / "adapter_model.safetensors")
+    a, b = (tensors[f"base_model.model.model.layers.1.mlp.up_proj.lora_{x}.weight"].float() for x in "AB")
+    change = lm.model.state_dict()[name] - plain.model.state_dict()[name]
+    assert change.abs().max() > 1e-6
+    assert torch.allclose(change, 2 * b @ a, atol=1e-5)  # alpha is twice the rank
+
+
+def test_training_that_is_interrupted_comes_to_the_same(monkeypatch, survey, tiny_folder, tmp_path):
+    monkeypatch.setattr("cultural_sp.studies.positive_control.train.SAVE_EVERY", 2)
+    whole = trained(config(tiny_folder), survey, tmp_path / "whole")
+
+    def stop(*arguments):
+        if (tmp_path / "parts" / "checkpoint.safetensors").exists():
+            raise KeyboardInterrupt
+        return _loss(*arguments)
+
+    monkeypatch.setattr("cultural_sp.studies.positive_control.train._loss", stop)
+    with pytest.raises(KeyboardInterrupt):
+        trained(config(tiny_folder), survey, tmp_path / "parts")
+    monkeypatch.setattr("cultural_sp.studies.positive_control.train._loss", _loss)
+    parts = trained(config(tiny_folder), survey, tmp_path / "parts")
+    file = "adapter_model.safetensors"
+    assert (whole / file).read_bytes() == (parts / file).read_bytes()
+    with pytest.raises(ValueError, match=r"checkpoint.safetensors belongs to another training: .*rank"):
+        trained(config(tiny_folder, rank=2), survey, tmp_path / "parts")
+
+
+def test_the_next_stage_begins_when_answers_are_right():
+    state = Progress()
+    for _ in range(9):
+        _advance(state, 1.0)
+    assert state.stage == 0
+    _advance(state, 1.0)
+    assert (state.stage, state.recent) == (1, [])
+    for _ in range(80):
+        _advance(state, 0.7)
+    assert state.stage == 1
+    for _ in range(100):
+        _advance(state, None)  # nothing clear in the lesson
+    assert state.stage == 1
+    for _ in range(100):
+        _advance(state, 1.0)
+    assert state.stage == len(STAGES) - 1
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        pytest.param(STAGES[0], id="text"),
+        pytest.param(Stage(1, 1, 0.0, (6,), mixed=1.0), id="mix", marks=pytest.mark.slow),
+    ],
+)
+def test_the_trained_model_answers_right_what_it_was_shown(survey, tiny_folder, stage):
+    """The share of right answers is that of the main job's own scoring, and a gradient step raises it or the likelihood."""
+    lm = load_model(ModelConfig(name_or_path=str(tiny_folder)))
+    respondents = Respondents(survey, lm)
+    lesson = respondents.lesson(stage, np.random.default_rng(0))
+    weights = [p.requires_grad_(True) for p in lm.model.parameters()]
+    before, _ = _loss(lm, lesson)
+    optimizer = torch.optim.Adam(weights, lr=0.02)
+    for _ in range(80):
+        optimizer.zero_grad()
+        loss, right = _loss(lm, lesson)
+        loss.backward()
+        optimizer.step()
+        if loss < before - 0.5 and right.mean() > 0.9:
+            break
+    assert loss < before - 0.5
+    assert right.mean() > 0.9
+    assert len(right) == (np.abs(lesson.answers @ np.arange(1, 6) - 3) > 0.5).sum()
+    assert "correlation" in watched(lm, respondents)

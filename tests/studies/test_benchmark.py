@@ -1,0 +1,91 @@
+import json
+import sys
+
+import pytest
+import torch
+
+from cultural_sp.cli import programs as cli
+from cultural_sp.config.schema import SurveyConfig
+from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.studies.benchmark import methods, run
+from cultural_sp.survey.instrument import load_survey
+
+
+def call(monkeypatch, capsys, *overrides):
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", *overrides])
+    code = 0
+    try:
+        cli.benchmark_main()
+    except SystemExit as leaving:
+        code = leaving.code
+    return code, *capsys.readouterr()
+
+
+@pytest.fixture
+def tiny_bench(tiny_folder, tmp_path):
+    return [
+        f"model.name_or_path={tiny_folder}",
+        f"output_dir={tmp_path}",
+        "geometry=tiny",
+        "model.device=cpu",
+        "model.compile=false",
+        "rounds=1",
+        "max_new_tokens=1",
+    ]
+
+
+def test_the_benchmark_writes_what_it_promises(monkeypatch, capsys, tiny_bench, tmp_path):
+    code, out, err = call(monkeypatch, capsys, *tiny_bench)
+    assert code == 0, err
+    found = json.loads((tmp_path / "bench" / "bench.json").read_text())
+    usual = {"generate", "per_item", "padded_all_logits", "padded", "peft"}
+    assert set(found["candidates_per_second"]) == usual | {"tree", "bound"}
+    assert set(found["speedup_over"]) == usual
+    for name, ratio in found["speedup_over"].items():
+        rates = found["candidates_per_second"]
+        assert ratio == pytest.approx(rates["tree"] / rates[name])
+    assert 0 < found["fraction_of_bound"] < 1
+    assert found["max_abs_diff"] < 1e-4
+    assert 2 * found["tokens"]["tree"] < found["tokens"]["sum"]
+    assert {row["axis"] for row in found["growth"]} == {
+        "items", "wordings", "option orders", "virtual tokens", "candidates per batch"
+    }  # fmt: skip
+    assert [row["value"] for row in found["growth"] if row["axis"] == "items"] == [24, 48, 96, 240]
+    assert (tmp_path / "bench" / "bench.png").stat().st_size > 10_000
+    assert "fraction of the bound" in out
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("rounds=0", "rounds=0 is out of range; give a number at least 1"),
+        ("survey=vsm13", "survey.scoring=label can't be benchmarked"),
+        ("geometry=huge", "geometry=huge is unknown; choose one of: llama3_8b, tiny"),
+        ("speed=1", "unknown key speed; allowed: model, survey, geometry"),
+    ],
+)
+def test_bad_input_is_one_line(monkeypatch, capsys, tiny_bench, override, message):
+    code, _, err = call(monkeypatch, capsys, *tiny_bench, override)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_the_usual_methods_agree_with_the_tree(tiny_lm):
+    survey = load_survey("vsm13")
+    respondent = Respondent(
+        tiny_lm, survey, SurveyConfig(instrument="vsm13", scoring="number", layout="legend_first", option_order="both")
+    )
+    prompts = 0.3 * torch.randn(1, 1, 3, 32, generator=torch.Generator().manual_seed(0))
+    _, expected = run._tree(respondent, prompts)(0)
+    with torch.inference_mode():
+        for name, method in methods.usual_methods(respondent, 3, 1).items():
+            found = method(prompts[0, 0])
+            if name != "generate":
+                torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_options_of_several_tokens_are_refused(tiny_lm, toy_survey):
+    respondent = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy", calibrate=False))
+    with pytest.raises(ValueError, match="several tokens"):
+        methods.usual_methods(respondent, 3, 1)

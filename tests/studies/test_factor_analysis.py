@@ -1,0 +1,203 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from helpers.runs import call, without_bars
+from semopy.examples import holzinger39
+
+from cultural_sp.cli import programs as cli
+from cultural_sp.config.factor_analysis import RespondentsConfig
+from cultural_sp.reporting.html_report.build import write_report
+from cultural_sp.studies.factor_analysis.respondents import draw
+from cultural_sp.survey.instrument import load_survey
+from cultural_sp.survey.scoring import dimension_scores
+
+CONF = Path(__file__).parents[2] / "conf" / "respondents"
+FACTORS = """
+name: wide
+title: Two factors
+targets: {made: {us: {country: United States, one: 0, two: 1}}}
+default_vintage: made
+scales:
+  five: {lead: "I say", labels: [first, second, third, fourth, fifth]}
+items:
+  - {id: a, scale: five, wordings: ["Do you like apples?", "Are apples good?"]}
+  - {id: b, scale: five, wordings: ["Do you like bread?", "Is bread good?"]}
+  - {id: c, scale: five, wordings: ["Do you like cheese?", "Is cheese good?"]}
+  - {id: d, scale: five, wordings: ["Do you like dates?", "Are dates good?"]}
+dimensions:
+  one: {a: 10, b: -10}
+  two: {c: 20, d: 5}
+"""
+
+
+def options(name):
+    raw = yaml.safe_load((CONF / f"{name}.yaml").read_text())
+    return RespondentsConfig(**{k: v for k, v in raw.items() if k != "defaults"})
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    path = tmp_path_factory.mktemp("wide") / "wide.yaml"
+    path.write_text(FACTORS)
+    return path
+
+
+def test_the_grid_has_64_different_respondents_who_are_the_same_every_time():
+    drawn = draw(options("grid"))
+    assert len({r.persona for r in drawn}) == len({r.seed for r in drawn}) == 64
+    assert drawn == draw(options("grid"))
+    other = draw(RespondentsConfig(**{**vars(options("grid")), "seed": 1}))
+    assert [r.persona for r in other] != [r.persona for r in drawn]
+    for trait, levels in options("grid").traits.items():
+        assert {r.traits[trait] for r in drawn} == set(levels)
+    assert drawn[0].persona.startswith("You are a woman 2")
+    assert "{" not in drawn[0].persona
+
+
+def test_few_are_all_combinations():
+    assert len(draw(options("few"))) == 16
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"prompt": "You are {gender}."}, "respondents.prompt names the traits gender, but respondents.traits has age"),
+        ({"prompt": "You are {age"}, "is no template"),
+        ({"traits": {"age": []}}, "respondents.traits: age needs at least one level"),
+        ({"readout": "argmax"}, "respondents.readout='argmax' is not allowed"),
+        ({"number": 3}, "respondents.number=3 is more than the 2 combinations"),
+        ({"number": 0}, "respondents.number=0 is out of range"),
+    ],
+)
+def test_impossible_respondents_are_refused(change, message):
+    with pytest.raises(ValueError, match=r"^[^\n]+$") as error:
+        draw(
+            RespondentsConfig(**{"prompt": "You are {age}.", "traits": {"age": ["20", "30"]}, "number": None, **change})
+        )
+    assert message in str(error.value)
+
+
+def run(monkeypatch, capsys, *overrides):
+    code, out, errors = call(monkeypatch, capsys, *overrides, entry=cli.factor_analysis_main)
+    return code, out, [line for line in without_bars(errors) if not line.startswith("respondents: ")]
+
+
+@pytest.mark.slow
+def test_a_model_before_and_after_alignment(whole_run, monkeypatch, capsys, tmp_path):
+    """It lands in the run folder, whose report shows it. Six respondents are enough for four items, not for good numbers."""
+    folder = shutil.copytree(whole_run, tmp_path / "run")
+    given = [f"run={folder}", "respondents=few", "respondents.number=6"]
+    code, out, errors = run(monkeypatch, capsys, *given)
+    assert (code, errors) == (0, [])
+    page = write_report([folder], tmp_path / "page")
+    assert "before, 6 respondents" in page.read_text()
+    folder /= "factor_analysis"
+    before, after = (pd.read_csv(folder / f"answers_{group}.csv") for group in ("before", "after"))
+    assert list(before.columns) == ["gender", "age", "education", "occupation", "a", "b", "c", "d"]
+    assert before.shape == after.shape == (6, 8)
+    items = ["a", "b", "c", "d"]
+    assert before[items].to_numpy().std(axis=0).min() > 0  # the description of a respondent shapes the answers
+    assert not np.allclose(before[items], after[items])  # and so does the soft prompt
+    assert ((before[items] >= 1) & (before[items] <= [5, 5, 3, 5])).all(axis=None)
+    assert (folder / "figures" / "correlations.png").stat().st_size > 1000
+    found = json.loads((folder / "factor_analysis.json").read_text())
+    assert [a["group"] for a in found["analyses"]] == ["before", "after"]
+    assert "## before: 6 respondents" in out
+
+    # what was asked is kept: the same command asks nobody, another one is refused
+    kept = (folder / "answers.jsonl").read_bytes()
+    assert kept.count(b"\n") == 13
+    monkeypatch.setattr("cultural_sp.studies.factor_analysis.sources.answer_of", None)
+    assert run(monkeypatch, capsys, *given)[0] == 0
+    assert (folder / "answers.jsonl").read_bytes() == kept
+    code, _, (error,) = run(monkeypatch, capsys, *given, "respondents.readout=sample")
+    assert code == 2
+    assert "holds the answers of another analysis: respondents.readout=expected there, sample here" in error
+
+
+def test_sampled_answers_are_options_and_people_stand_beside_them(tiny_folder, wide, monkeypatch, capsys, tmp_path):
+    given = ["model=smollm2_135m", f"model.name_or_path={tiny_folder}", "survey=vsm13", f"survey.instrument={wide}"]
+    given += ["respondents=few", "respondents.readout=sample", f"output_dir={tmp_path}"]
+    people = pd.DataFrame(np.random.default_rng(0).integers(1, 6, (40, 4)), columns=list("abcd"))
+    people.to_csv(tmp_path / "people.csv", index=False)
+    code, out, errors = run(monkeypatch, capsys, *given, f"answers={tmp_path / 'people.csv'}")
+    assert (code, errors) == (0, [])
+    assert "## people: 40 respondents" in out
+    found = json.loads((tmp_path / "factor_analysis" / "factor_analysis.json").read_text())
+    assert [a["group"] for a in found["analyses"]] == ["model", "people"]
+    answers = pd.read_csv(tmp_path / "factor_analysis" / "answers_model.csv")[["a", "b", "c", "d"]]
+    assert answers.isin([1, 2, 3, 4, 5]).all(axis=None)
+    assert answers.shape == (16, 4)
+    assert "## model: 16 respondents" in out
+
+
+def test_human_answers_give_a_measurement_model_that_scores_the_survey(wide, monkeypatch, capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    factors = rng.multivariate_normal([0, 0], [[1, 0.4], [0.4, 1]], 500)
+    loadings = np.array([[0.8, 0], [-0.7, 0], [0, 0.6], [0, 0.8]])
+    answers = pd.DataFrame(factors @ loadings.T + rng.normal(0, 0.6, (500, 4)) + 3, columns=list("abcd")).clip(1, 5)
+    answers.iloc[3, 1] = np.nan
+    answers.to_csv(tmp_path / "people.csv", index=False)
+    code, out, errors = run(
+        monkeypatch,
+        capsys,
+        f"answers={tmp_path / 'people.csv'}",
+        "survey=vsm13",
+        f"survey.instrument={wide}",
+        f"output_dir={tmp_path}",
+    )
+    assert (code, errors) == (0, [])
+    assert "- 1 of 500 respondents have missing answers and are left out (most often missing: b (1))" in out
+    assert "the estimation converged to a proper solution" in out
+    folder = tmp_path / "factor_analysis"
+    assert (folder / "figures" / "loadings.png").stat().st_size > 1000
+    assert "no measurement model was written" not in (folder / "report.md").read_text()
+    scoring = yaml.safe_load((folder / "measurement_model.yaml").read_text())["scoring"]
+    own = tmp_path / "own.yaml"
+    raw = yaml.safe_load(FACTORS)
+    own.write_text(yaml.safe_dump({**raw, "scoring": scoring}))
+    survey = load_survey(str(own))
+    complete = answers.dropna()
+    scores = dimension_scores(survey, complete.to_numpy())
+    assert scores.mean(axis=0) == pytest.approx([0, 0], abs=1e-5)
+    for k in range(2):
+        assert np.corrcoef(scores[:, k], factors[complete.index, k])[0, 1] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], "whose answers? nothing given; give one of run=FOLDER"),
+        (
+            ["answers=beyond.csv", "survey=vsm13"],
+            "answers=beyond.csv: item m01 has the answer -1, but its codes run from 1 to 5",
+        ),
+        (["model=smollm2_135m", "run=x"], "whose answers? run and model given"),
+        (["model=smollm2_135m"], "model= needs survey=OPTION too"),
+        (["run=x", "survey=vsm13"], "run= takes the survey of the run"),
+        (["run=nowhere"], "run=nowhere holds no soft_prompt folder"),
+        (["answers=nowhere.csv", "survey=vsm13"], "answers=nowhere.csv can't be read (No such file"),
+    ],
+)
+def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, given, message):
+    monkeypatch.chdir(tmp_path)
+    Path("beyond.csv").write_text("m01\n3\n-1\n\n9\n")
+    code, _, errors = run(monkeypatch, capsys, *given, f"output_dir={tmp_path / 'out'}")
+    assert code == 2
+    (error,) = errors
+    assert message in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_answers_to_another_survey_are_refused(monkeypatch, capsys, tmp_path):
+    holzinger39.get_data().to_csv(tmp_path / "people.csv", index=False)
+    code, _, (error,) = run(
+        monkeypatch, capsys, f"answers={tmp_path / 'people.csv'}", "survey=vsm13", f"output_dir={tmp_path}"
+    )
+    assert code == 2
+    assert "people: no column for item m07, m02, m20, m23, m04, m01, m09, m06 and 16 more" in error

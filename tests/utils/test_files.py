@@ -1,0 +1,43 @@
+import errno
+
+import pytest
+from safetensors import SafetensorError
+
+from cultural_sp.utils.files import JsonLines, using, write_text
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
+        (OSError("no number"), "no number"),
+        (SafetensorError("I/O error"), "I/O error"),
+    ],
+)
+def test_what_the_disk_refuses_is_one_line(tmp_path, error, reason):
+    with pytest.raises(ValueError, match=f"can't write {tmp_path}/x .{reason}.; make room"), using(tmp_path / "x"):
+        raise error
+
+
+def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    write_text(path, "one")
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ValueError, match="can't write"):
+        write_text(path, "two")
+    assert path.read_text() == "one"
+
+
+def test_numbers_come_back_exactly(tmp_path):
+    values = [0.1 + 0.2, 1e-320, 12.0, -0.0, 1 / 3]
+    lines = JsonLines(tmp_path / "x.jsonl")
+    lines.append([{"values": values[:2]}, {"values": values[2:]}])
+    again = JsonLines(tmp_path / "x.jsonl")
+    assert repr([record["values"] for record in again.records]) == repr([values[:2], values[2:]])
+    again.append([{"values": None}])
+    again.keep(1)
+    assert list(JsonLines(tmp_path / "x.jsonl").records) == [{"values": values[:2]}]
