@@ -11,13 +11,13 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from numpy.typing import NDArray
 
-from cultural_sp.align.run import align as run_alignment
-from cultural_sp.cli.options import choices
-from cultural_sp.config.compose import build
-from cultural_sp.config.schema import AlignConfig, ModelConfig, SurveyConfig, config_folder, register
+from cultural_sp.alignment.run import align as run_alignment
+from cultural_sp.config.compose import build, choices, config_folder, register
+from cultural_sp.config.groups import ModelConfig, SurveyConfig
+from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.load import load_model as load_configured
-from cultural_sp.lm.model_cache import PROCESS
+from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.soft_prompt import prompt_for
 from cultural_sp.lm.survey_respondent import Respondent
@@ -155,7 +155,7 @@ def align(*overrides: str) -> Alignment:
     Raises:
         ValueError: in one line, for bad input.
     """
-    results, folder = run_alignment(_composed(list(overrides)), PROCESS)
+    results, folder = run_alignment(_composed(list(overrides)), PROCESS_CACHE)
     return Alignment(results, folder)
 
 
@@ -180,7 +180,7 @@ def _composed(overrides: list[str]) -> AlignConfig:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-            return build(compose("config", overrides=overrides), AlignConfig)
+            return build(compose("align", overrides=overrides), AlignConfig)
     except BAD_INPUT as error:
         raise ValueError(one_line(error)) from error
     finally:

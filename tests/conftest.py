@@ -11,7 +11,7 @@ from helpers.runs import Run, folder_of
 from helpers.tiny import TOY, byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from cultural_sp.config.schema import ModelConfig
+from cultural_sp.config.groups import ModelConfig
 from cultural_sp.lm import batching
 from cultural_sp.lm.load import load_model
 from cultural_sp.survey.instrument import load_survey
@@ -88,7 +88,7 @@ def toy_survey(toy_survey_file):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Figures take longer than all the rest of a tiny run."""
-    monkeypatch.setattr("cultural_sp.align.methods.save_figures", lambda *arguments: None)
+    monkeypatch.setattr("cultural_sp.alignment.methods.save_figures", lambda *arguments: None)
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +103,7 @@ def short_run(tiny_folder, toy_survey_file):
         "soft_prompt.n_tokens=3",
         "soft_prompt.dim=4",
         "readout.report_generate=false",
-        "open_questions=false",
+        "open_ended_questions=false",
     ]
 
 

@@ -81,7 +81,7 @@ def test_the_notebook_runs(tmp_path, monkeypatch, tiny_folder, embedded):
         "".join(cell["source"]) for cell in json.loads(NOTEBOOK.read_text())["cells"] if cell["cell_type"] == "code"
     ]
     if not embedded:
-        small = f'"model.name_or_path={tiny_folder}", "readout.report_generate=false", "open_questions=false"'
+        small = f'"model.name_or_path={tiny_folder}", "readout.report_generate=false", "open_ended_questions=false"'
         assert '"smollm2_135m_control"' in cells[0]
         assert '"experiment=control"' in cells[2]
         cells[0] = cells[0].replace('"smollm2_135m_control"', f'"{tiny_folder}"')

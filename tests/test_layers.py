@@ -1,4 +1,4 @@
-"""Imports between rooms go one way, and rooms don't know what they have no use for."""
+"""The rooms of the package stand in an order: each imports only from those before it, and knows no library it has no use for."""
 
 import ast
 import subprocess
@@ -8,86 +8,82 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "cultural_sp"
-SETTINGS = ("knowledge.config", "search.settings", "tracking.config")  # of the config, in the room they are about
-APART = {"export.card": "card"}  # what every run writes; the rest of its room reads runs
-MODELS = ("torch", "transformers", "peft", "accelerate", "gguf", "safetensors")
-FRAMEWORK = ("hydra", "omegaconf", "wandb")
-# room -> what its modules may import of this package, besides the room itself, and what they may not import at all
-ROOMS = {
-    "survey": (("reasons",), (*MODELS, *FRAMEWORK, "nevergrad", "pandas", "matplotlib")),
-    "search": (
-        ("config", "checks", "differences", "files", "interrupt", "progress"),
-        (*MODELS, *FRAMEWORK, "pandas", "matplotlib"),
-    ),
-    "lm": (
-        ("config", "files", "reasons", "survey.instrument", "survey.render"),
-        (*FRAMEWORK, "nevergrad", "pandas", "matplotlib"),
-    ),
-    "knowledge": (
-        (
-            "analysis.stats",
-            "checks",
-            "config",
-            "lm",
-            "progress",
-            "reasons",
-            "results",
-            "survey.render",
-            "survey.yaml_file",
-        ),
-        (*MODELS, *FRAMEWORK, "nevergrad", "matplotlib"),
-    ),
-    "analysis": (("reasons", "results", "search.ledger", "survey"), (*MODELS, *FRAMEWORK, "nevergrad")),
+MODEL = {"torch", "transformers", "peft", "accelerate", "gguf"}
+FRAMEWORK = {"hydra", "wandb"}
+ORDER = {  # room -> libraries that it must not import
+    "utils": MODEL | FRAMEWORK | {"nevergrad", "pandas", "matplotlib"},
+    "types": MODEL | FRAMEWORK,
+    "config": MODEL | {"nevergrad", "pandas", "matplotlib", "wandb"},
+    "survey": MODEL | FRAMEWORK | {"omegaconf", "nevergrad", "pandas", "matplotlib"},
+    "stats": MODEL | FRAMEWORK | {"omegaconf", "nevergrad", "matplotlib"},
+    "lm": FRAMEWORK | {"omegaconf", "nevergrad", "pandas", "matplotlib"},
+    "search": MODEL | FRAMEWORK | {"omegaconf", "pandas", "matplotlib"},
+    "runs": MODEL | FRAMEWORK | {"nevergrad", "matplotlib"},
+    "evaluation": FRAMEWORK | {"omegaconf", "nevergrad", "matplotlib"},
+    "reporting": MODEL | {"hydra", "nevergrad"},
+    "alignment": FRAMEWORK | {"nevergrad"},
+    "inference": {"wandb", "nevergrad", "hydra"},
+    "studies": {"wandb"},
+    "cli": set(),
+    "api": set(),
 }
-WITHOUT_MODEL = (
-    "report",
-    "tracking",
-    "paper.claims",
-    "paper.losses",
-    "paper.table",
-    "paper.figures",
-)  # these read what runs have written
-ALONE = {
-    "checks": (),
-    "differences": (),
-    "interrupt": (),
-    "messages": ("config",),
-    "objective": ("survey",),
-    "progress": (),
-    "reasons": (),
-}
-
-
-def _modules():
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+ROOMS = list(ORDER)
+LONGEST = 350
 
 
 def _imports(path):
-    """Every module that a file imports, wherever in the file."""
+    """Every module that a file imports, wherever in the file, with the names taken from it."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            whole = [f"{node.module}.{alias.name}" for alias in node.names]
-            yield from [name for name in whole if name.removeprefix("cultural_sp.") in MODULES] or [node.module]
+            yield node.module
 
 
-MODULES = {name: path for name, path in _modules() if name}
-IMPORTS = {
-    name: {x.removeprefix("cultural_sp.") for x in _imports(path) if x.startswith("cultural_sp.")}
-    for name, path in MODULES.items()
-}
-LIBRARIES = {name: {x.partition(".")[0] for x in _imports(path)} for name, path in MODULES.items()}
+FILES = [path for path in sorted(ROOT.rglob("*.py")) if path.parent != ROOT or path.stem in ROOMS]
+IMPORTS = {path: sorted(set(_imports(path))) for path in FILES}
 
 
-def _within(name, allowed):
-    return any(name == x or name.startswith(f"{x}.") for x in allowed)
+def _room(path):
+    return path.relative_to(ROOT).with_suffix("").parts[0]
 
 
-def _cycle(graph):
+def test_every_entry_of_the_package_is_a_room():
+    entries = {path.stem for path in ROOT.iterdir() if not path.name.startswith("__")}
+    assert entries - {"conf", "py"} <= set(ROOMS)  # conf and py.typed are no modules
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_rooms_before_it_and_no_library_it_has_no_use_for(room):
+    files = [path for path in FILES if _room(path) == room]
+    before = ROOMS[: ROOMS.index(room) + 1]
+    for path in files:
+        for name in IMPORTS[path]:
+            top, _, rest = name.partition(".")
+            assert top not in ORDER[room], f"{path} imports {name}"
+            if top == "cultural_sp":
+                assert rest.partition(".")[0] in before, f"{path} imports {name}"
+
+
+def test_studies_know_nothing_of_each_other():
+    for path in FILES:
+        if _room(path) == "studies" and path.parent.name != "studies":
+            own = f"cultural_sp.studies.{path.relative_to(ROOT / 'studies').parts[0]}."
+            others = [x for x in IMPORTS[path] if x.startswith("cultural_sp.studies.") and not f"{x}.".startswith(own)]
+            assert others == [], path
+
+
+def test_modules_of_a_room_do_not_import_each_other_in_circles():
+    graph = {
+        ".".join(path.relative_to(ROOT.parent).with_suffix("").parts): [x for x in names if x.startswith("cultural_sp")]
+        for path, names in IMPORTS.items()
+    }
+    assert _circle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
+    assert _circle(graph) is None
+
+
+def _circle(graph):
     """A way back to where it began, if there is one."""
     done, way = set(), []
 
@@ -97,7 +93,7 @@ def _cycle(graph):
         if node in done:
             return None
         way.append(node)
-        for other in sorted(graph.get(node, ())):
+        for other in graph.get(node, ()):
             if found := visit(other):
                 return found
         done.add(way.pop())
@@ -106,53 +102,40 @@ def _cycle(graph):
     return next((found for node in sorted(graph) if (found := visit(node))), None)
 
 
-def test_a_circle_would_be_found():
-    assert _cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
-    assert _cycle({"a": {"b", "c"}, "b": {"c"}}) is None
-
-
-def test_rooms_do_not_import_each_other_in_circles():
-    def room(name):
-        return "config" if name in SETTINGS else APART.get(name, name.partition(".")[0])
-
-    rooms = {}
-    for name, imported in IMPORTS.items():
-        rooms.setdefault(room(name), set()).update({room(x) for x in imported} - {room(name)})
-    assert {"survey", "search", "lm"} <= set(rooms)
-    assert _cycle(rooms) is None
-
-
-@pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_what_it_needs_to_know(room):
-    allowed, forbidden = ROOMS[room]
-    inside = [name for name in MODULES if _within(name, [room])]
-    assert len(inside) > 3
-    for name in inside:
-        own = (room, "checks") if name in SETTINGS else (room, *allowed)
-        assert [x for x in IMPORTS[name] if not _within(x, own)] == [], name
-        assert not LIBRARIES[name] & set(forbidden), name
-
-
-def test_pure_modules_stay_pure():
-    for name, allowed in ALONE.items():
-        assert all(_within(x, allowed) for x in IMPORTS[name]), name
-        assert not LIBRARIES[name] & set(MODELS), name
-
-
-def test_what_reads_finished_runs_needs_no_model():
-    names = [name for name in MODULES if _within(name, WITHOUT_MODEL)]
-    assert not any(_within(x, ["lm", "examine", "alignment"]) for name in names for x in IMPORTS[name])
-    assert not any(LIBRARIES[name] & set(MODELS) for name in names)
-
-
-def test_survey_search_and_the_command_line_start_without_torch():
-    rooms = ("survey.", "search.", "report.", "cli", "program", "sweep_summary", "run_folder", "inputs")
-    names = [f"cultural_sp.{name}" for name in MODULES if name.startswith(rooms)]
+def test_what_needs_no_model_starts_without_torch():
+    rooms = ("survey", "search", "runs", "reporting", "cli")
+    names = [".".join(p.relative_to(ROOT.parent).with_suffix("").parts) for p in FILES if _room(p) in rooms]
     code = f"import sys, {', '.join(names)}\nprint(sorted({{'torch', 'transformers', 'wandb'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)
     assert done.stdout == "[]\n"
 
 
-def test_modules_stay_short():
-    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
-    assert {name: n for name, n in lengths.items() if n > 350} == {}
+def _functions(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def test_modules_stay_short_and_import_few_others():
+    for path in FILES:
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST, path
+        assert sum(name.startswith("cultural_sp") for name in IMPORTS[path]) <= 20, path
+
+
+def test_functions_fit_a_screen():
+    for path in FILES:
+        for function in _functions(path):
+            body = function.body[1:] if ast.get_docstring(function) else function.body
+            if body:
+                size = function.end_lineno - body[0].lineno + 1
+                assert size <= 60, f"{path}: {function.name} has {size} lines"
+
+
+def test_functions_take_few_parameters():
+    for path in FILES:
+        for function in _functions(path):
+            arguments = function.args
+            names = [x.arg for x in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+            assert len([x for x in names if x not in ("self", "cls")]) <= 6, (
+                f"{path}: {function.name}({', '.join(names)})"
+            )

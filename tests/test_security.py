@@ -11,7 +11,8 @@ from helpers.runs import Run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cultural_sp.config.schema import GROUPS, AlignConfig, ModelConfig, RegionConfig
+from cultural_sp.config.groups import ModelConfig, RegionConfig
+from cultural_sp.config.schema import GROUPS, AlignConfig
 from cultural_sp.lm.load import load_model
 from cultural_sp.runs.folder import region_folders, run_folder
 

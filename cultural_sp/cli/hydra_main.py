@@ -11,20 +11,20 @@ from typing import Any, NoReturn
 import hydra
 from hydra._internal.utils import get_args_parser
 
-from cultural_sp.cli.sweep import Announce, Done, Sweep
-from cultural_sp.cli.sweep_summary import reported
-from cultural_sp.config.compose import build
+from cultural_sp.cli.sweep import JobResult, Sweep, SweepCallback
+from cultural_sp.cli.sweep_summary import print_summary_on_exit
+from cultural_sp.config.compose import build, config_folder, register
 from cultural_sp.config.error_messages import BAD_INPUT, one_line
-from cultural_sp.config.schema import AlignConfig, config_folder, register
-from cultural_sp.lm.model_cache import PROCESS
+from cultural_sp.config.schema import AlignConfig
+from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.utils.files import RESUME
 from cultural_sp.utils.signals import PeerLostError, Stopped, stop_on_signals
 
 
 def run_program(
     program: str,
-    job: Callable[[Any], Done | None],
-    config_name: str = "config",
+    job: Callable[[Any], JobResult | None],
+    config_name: str = "align",
     schema: type = AlignConfig,
     *,
     together: bool = False,
@@ -59,7 +59,7 @@ def run_program(
         return failed[-1]
 
     sweep = Sweep(program)
-    Announce.sweep = sweep if first else None  # the others' sweep never starts, and so writes nothing
+    SweepCallback.sweep = sweep if first else None  # the others' sweep never starts, and so writes nothing
 
     def run(config: Any) -> None:  # launchers send a copy of it to other processes
         with sweep.job(config) as outcome:
@@ -74,7 +74,7 @@ def run_program(
     entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=config_name)(run)
     try:
         _check_flags()
-        with stop_on_signals(), reported(sweep, failed):
+        with stop_on_signals(), print_summary_on_exit(sweep, failed):
             entry()
     except BAD_INPUT as error:
         note(error)
@@ -82,7 +82,7 @@ def run_program(
         print(f"{stop}; {RESUME if resumes else 'nothing was kept, so the same command starts anew'}", file=sys.stderr)
         sys.exit(stop.exit_code)
     finally:
-        PROCESS.clear()
+        PROCESS_CACHE.clear()
     if failed:
         sys.exit(2)
 

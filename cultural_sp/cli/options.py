@@ -7,22 +7,24 @@ import ast
 import inspect
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from cultural_sp.config.ask import AskConfig, register_ask
-from cultural_sp.config.benchmark import BenchmarkConfig, GeometryConfig, register_benchmark
-from cultural_sp.config.export import ExportConfig, register_export
-from cultural_sp.config.factor_analysis import FactorConfig, RespondentsConfig, register_factor
-from cultural_sp.config.paper import PaperConfig, register_paper
-from cultural_sp.config.positive_control import ControlConfig, register_control
-from cultural_sp.config.report import ReportConfig, register_report
-from cultural_sp.config.schema import GROUPS, AlignConfig, config_folder, register
-from cultural_sp.config.search_study import StudyConfig, register_study
-from cultural_sp.config.side_effects import SideEffectsConfig, register_side_effects
+from cultural_sp.config.compose import choices, config_folder, register
+from cultural_sp.config.inference import AskConfig, ExportConfig, ReportConfig, SideEffectsConfig
+from cultural_sp.config.schema import GROUPS, AlignConfig
+from cultural_sp.config.studies import (
+    BenchmarkConfig,
+    ControlConfig,
+    FactorConfig,
+    GeometryConfig,
+    PaperConfig,
+    RespondentsConfig,
+    StudyConfig,
+)
 
 WIDTH = 120
 
@@ -35,30 +37,26 @@ class Program:
     config: str
     """Name of its file in ``conf``."""
     schema: type
-    register: Callable[[], None]
     groups: tuple[tuple[str, type], ...] = ()
     """Groups of options that no run has."""
 
 
 PROGRAMS = (
-    Program("experiments/align.py", "config", AlignConfig, register),
-    Program("experiments/ask.py", "ask", AskConfig, register_ask),
-    Program("experiments/side_effects.py", "side_effects", SideEffectsConfig, register_side_effects),
-    Program("experiments/export.py", "export", ExportConfig, register_export),
-    Program("experiments/report.py", "report", ReportConfig, register_report),
+    Program("experiments/align.py", "align", AlignConfig),
+    Program("experiments/ask.py", "ask", AskConfig),
+    Program("experiments/side_effects.py", "side_effects", SideEffectsConfig),
+    Program("experiments/export.py", "export", ExportConfig),
+    Program("experiments/report.py", "report", ReportConfig),
     Program(
         "experiments/factor_analysis.py",
         "factor_analysis",
         FactorConfig,
-        register_factor,
         (("respondents", RespondentsConfig),),
     ),
-    Program("experiments/paper/reproduce.py", "paper", PaperConfig, register_paper),
-    Program("experiments/search_study.py", "search_study", StudyConfig, register_study),
-    Program("experiments/positive_control.py", "positive_control", ControlConfig, register_control),
-    Program(
-        "experiments/benchmark.py", "benchmark", BenchmarkConfig, register_benchmark, (("geometry", GeometryConfig),)
-    ),
+    Program("experiments/paper/reproduce.py", "reproduce", PaperConfig),
+    Program("experiments/search_study.py", "study", StudyConfig),
+    Program("experiments/positive_control.py", "positive_control", ControlConfig),
+    Program("experiments/benchmark.py", "bench", BenchmarkConfig, (("geometry", GeometryConfig),)),
 )
 
 
@@ -93,11 +91,6 @@ def _is_group(option: Option) -> bool:
     return schema is not None and schema.__name__ in option.type
 
 
-def choices(group: str) -> list[str]:
-    """Names that can be given for a group, as in ``optimizer=cma``."""
-    return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
-
-
 def listing(words: Sequence[str] = ()) -> Iterator[str]:
     """Lines about every option, or about those whose key contains one of the words: first of a run, then of other programs."""
     register()
@@ -111,7 +104,6 @@ def listing(words: Sequence[str] = ()) -> Iterator[str]:
             wanted = [(g, s, [o for o in found if _asked_for(_key(g, o), words)]) for g, s, found in sections]
             if not any(found for _, _, found in wanted):
                 continue
-            program.register()
             config = compose(program.config)
             for group, schema, found in wanted:
                 if found:

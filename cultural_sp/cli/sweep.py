@@ -25,7 +25,7 @@ STOPPED, RUNNING = "stopped", "not finished"  # Slurm's jobs run on when the swe
 
 
 @dataclass(frozen=True)
-class Done:
+class JobResult:
     """What a job that leaves a run folder returns."""
 
     folder: Path
@@ -51,7 +51,7 @@ class Outcome:
     folder: str | None = None
     """Its run folder, if it has one and is finished."""
 
-    def done(self, done: Done | None) -> None:
+    def done(self, done: JobResult | None) -> None:
         """The job ended well."""
         self.state = BEFORE if done is not None and done.before else NOW
         self.folder = None if done is None else str(done.folder.absolute())
@@ -127,7 +127,7 @@ class Sweep:
                 outcome.failed("its process ended before the job did; the same command goes on from what is saved")
         return sorted(found, key=lambda outcome: outcome.job)
 
-    def forget(self) -> None:
+    def delete_job_files(self) -> None:
         """Delete the files of the jobs."""
         shutil.rmtree(self._jobs, ignore_errors=True)
 
@@ -146,7 +146,7 @@ def _value(config: DictConfig, key: str) -> Any:
         return None
 
 
-class Announce(Callback):
+class SweepCallback(Callback):
     """Hydra's word that a sweep starts, passed on to the program; ``conf/config.yaml`` names it."""
 
     sweep: Sweep | None = None
@@ -154,5 +154,5 @@ class Announce(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Called in the process that starts the sweep, before its launcher is there."""
-        if Announce.sweep is not None:
-            Announce.sweep.start(config)
+        if SweepCallback.sweep is not None:
+            SweepCallback.sweep.start(config)

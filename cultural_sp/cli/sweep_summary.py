@@ -15,7 +15,7 @@ from cultural_sp.cli.sweep import FAILED, Outcome, Sweep
 from cultural_sp.runs.folder import result_files
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.utils.errors import reason_of
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.utils.files import disk_errors, write_text
 
 METHODS = ("aligned", "naive", "persona", "icl", "random_search", "midpoint")
 """The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
@@ -139,14 +139,14 @@ def _padded(head: str, values: Sequence[str], value: str) -> str:
 
 
 @contextmanager
-def reported(sweep: Sweep, failed: list[str]) -> Iterator[None]:
+def print_summary_on_exit(sweep: Sweep, failed: list[str]) -> Iterator[None]:
     """Print what became of the sweep in the block when that ends, however it does; errors of jobs join ``failed``."""
     whole = True
     try:
         yield
     except Exception as error:
         if isinstance(error, OSError) and sweep.summary is not None and str(error.filename) in _above(sweep.summary):
-            with using(sweep.summary.parent):  # Hydra makes that folder itself
+            with disk_errors(sweep.summary.parent):  # Hydra makes that folder itself
                 raise
         if not _of_launcher(error):
             raise
@@ -165,7 +165,7 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
     if sweep.summary is None:
         return []
     outcomes = sweep.outcomes(whole=whole)
-    sweep.forget()
+    sweep.delete_job_files()
     if not outcomes:
         return []
     rows = rows_of(outcomes)

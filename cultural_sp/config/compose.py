@@ -1,15 +1,63 @@
-"""From a composed Hydra config to typed, checked objects."""
+"""From config files and overrides to typed, checked objects."""
 
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
+from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from cultural_sp.config.schema import GROUPS
+from cultural_sp.config.inference import AskConfig, ExportConfig, ReportConfig, SideEffectsConfig
+from cultural_sp.config.schema import GROUPS, AlignConfig
+from cultural_sp.config.studies import (
+    BenchmarkConfig,
+    ControlConfig,
+    FactorConfig,
+    GeometryConfig,
+    PaperConfig,
+    RespondentsConfig,
+    StudyConfig,
+)
 
 Schema = TypeVar("Schema")
+SCHEMAS: dict[str, type] = {
+    "align": AlignConfig,
+    "ask": AskConfig,
+    "side_effects": SideEffectsConfig,
+    "export": ExportConfig,
+    "report": ReportConfig,
+    "bench": BenchmarkConfig,
+    "factor_analysis": FactorConfig,
+    "reproduce": PaperConfig,
+    "study": StudyConfig,
+    "positive_control": ControlConfig,
+}
+"""Config of a program -> its schema."""
+OTHER_GROUPS: dict[str, type] = {"geometry": GeometryConfig, "respondents": RespondentsConfig}
+"""Groups that no run has."""
+
+
+def register() -> None:
+    """Put the schema of every program and group into Hydra's ConfigStore."""
+    store = ConfigStore.instance()
+    for name, schema in SCHEMAS.items():
+        store.store(name=f"base_{name}", node=schema)
+    for group, schema in (GROUPS | OTHER_GROUPS).items():
+        store.store(group="schema", name=group, node=schema)  # a group of its own keeps it out of region=glob(*)
+
+
+def config_folder() -> Path:
+    """The conf folder: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def choices(group: str) -> list[str]:
+    """Names that can be given for a group, as in ``optimizer=cma``."""
+    return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
 
 
 def build(config: Any, schema: type[Schema]) -> Schema:

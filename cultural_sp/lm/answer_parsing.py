@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import ReadoutConfig
-from cultural_sp.lm.generation import write
+from cultural_sp.config.groups import ReadoutConfig
+from cultural_sp.lm.generation import generate_text
 from cultural_sp.lm.survey_respondent import Respondent
 
 # What may not follow an answer: the rest of a longer word or number, or a second answer.
@@ -59,7 +59,7 @@ def generate_answers(
             rows = []
             for _ in range(repeats):
                 asked = tokenized[: len(questions)]
-                texts = write(respondent.lm, asked, prompt, config.max_new_tokens, config.temperature)
+                texts = generate_text(respondent.lm, asked, prompt, config.max_new_tokens, config.temperature)
                 rows.append([parse(text, q.options) for text, q in zip(texts, questions, strict=True)])
             codes[administration.order] = _codes(np.array(rows), scale)
     return codes

@@ -16,7 +16,7 @@ from accelerate.utils.memory import should_reduce_batch_size
 from cultural_sp.lm.load import LanguageModel, cache_folder
 
 TRIED_ON_CPU = (1, 2, 4)
-WORTH = 0.97  # a larger batch must take less than this share of the time per candidate
+MIN_SPEEDUP = 0.97  # a larger batch must take less than this share of the time per candidate
 Evaluate = Callable[[torch.Tensor], torch.Tensor]
 
 
@@ -134,7 +134,7 @@ class Batching:
             started = time.perf_counter()
             evaluate(batch)
             taken = (time.perf_counter() - started) / size
-            if taken < best_time * WORTH:
+            if taken < best_time * MIN_SPEEDUP:
                 best, best_time = size, taken
         if limit >= TRIED_ON_CPU[-1]:  # what little memory allows today says nothing about the fastest
             _remember(self._key(n_tokens), best)

@@ -10,14 +10,14 @@ from typing import Any
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
-from cultural_sp.survey.render import Question
+from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.utils.errors import reason_of
 
 SLOT = "\u241fslot\u241f"  # marks the slot in the text; never reaches the model
 
 
 @dataclass(frozen=True)
-class TokenizedQuestion:
+class TokenizedPrompt:
     """One question: ``before`` | soft prompt | ``after`` | one of ``options``."""
 
     before: tuple[int, ...]
@@ -26,7 +26,7 @@ class TokenizedQuestion:
 
 
 def chat_text(
-    question: Question, tokenizer: PreTrainedTokenizerBase, placement: str, template_args: Mapping[str, Any]
+    question: ChatPrompt, tokenizer: PreTrainedTokenizerBase, placement: str, template_args: Mapping[str, Any]
 ) -> str:
     """Text of the question up to where the answer starts, with ``SLOT`` where the soft prompt goes.
 
@@ -80,8 +80,8 @@ def _template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], a
 
 
 def tokenize(
-    question: Question, tokenizer: PreTrainedTokenizerBase, placement: str, template_args: Mapping[str, Any]
-) -> TokenizedQuestion:
+    question: ChatPrompt, tokenizer: PreTrainedTokenizerBase, placement: str, template_args: Mapping[str, Any]
+) -> TokenizedPrompt:
     """Token ids of a question and of each of its options.
 
     An option's tokens are what its full text adds behind the longest start that all options share with the bare question,
@@ -100,4 +100,4 @@ def tokenize(
     full = [stem[: len(stem) - len(bare)] + ids(back + option) for option in question.options]
     shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(stem, *full, strict=False)))
     tails = tuple(tuple(tokens[shared:]) for tokens in full)
-    return TokenizedQuestion(before=tuple(before), after=tuple(stem[:shared]), options=tails)
+    return TokenizedPrompt(before=tuple(before), after=tuple(stem[:shared]), options=tails)

@@ -9,7 +9,7 @@ import torch
 from accelerate.utils.memory import should_reduce_batch_size
 from transformers import PreTrainedModel
 
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import Forward, PaddedForward, TreeForward, cache_layers
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.token_tree import TokenTree, build_tree
@@ -73,7 +73,7 @@ def _probe(lm: LanguageModel, cached: bool) -> str | None:
     front = tuple(ids[:4]) if cached else ()
     shared = tuple(ids[4:8])
     questions = [
-        TokenizedQuestion(front, shared + tuple(ids[i : i + 3]), ((ids[i + 3], ids[i + 1]), (ids[i],)))
+        TokenizedPrompt(front, shared + tuple(ids[i : i + 3]), ((ids[i + 3], ids[i + 1]), (ids[i],)))
         for i in (8, 12, 16)
     ]
     tree = build_tree(questions)

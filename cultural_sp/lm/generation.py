@@ -9,14 +9,14 @@ import torch
 from numpy.typing import NDArray
 from transformers import GenerationConfig
 
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.load import LanguageModel
 
 
 @torch.inference_mode()
-def write(
+def generate_text(
     lm: LanguageModel,
-    questions: Sequence[TokenizedQuestion],
+    questions: Sequence[TokenizedPrompt],
     prompt: NDArray[np.float32],
     max_new_tokens: int,
     temperature: float = 0.0,
@@ -50,7 +50,7 @@ def write(
 
 
 @torch.no_grad()
-def input_embeddings(lm: LanguageModel, question: TokenizedQuestion, prompt: NDArray[np.float32]) -> torch.Tensor:
+def input_embeddings(lm: LanguageModel, question: TokenizedPrompt, prompt: NDArray[np.float32]) -> torch.Tensor:
     """Input embeddings [T, H], of the model's type and on its device, of a question around one soft prompt [P, H]."""
     table, embed = lm.embeddings, lm.model.get_input_embeddings()
 

@@ -8,23 +8,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.generation import input_embeddings
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import Prompt
+from cultural_sp.lm.soft_prompt import SoftPrompt
 
 Array = NDArray[np.float64]
 
 
 @torch.inference_mode()
-def token_losses(lm: LanguageModel, text: str, prompt: Prompt) -> Array:
+def token_losses(lm: LanguageModel, text: str, prompt: SoftPrompt) -> Array:
     """Negative log-likelihood [T - 1], in nats, of every token of a text but the first, for which the plain model has no context.
 
     The soft prompt [P, H] stands before everything, begin-of-text token included, whatever its placement in a chat.
     """
     ids = list(lm.tokenizer(text, add_special_tokens=False)["input_ids"])
     start = [] if lm.tokenizer.bos_token_id is None else [lm.tokenizer.bos_token_id]
-    shown = TokenizedQuestion((), (*start, *ids), ())
+    shown = TokenizedPrompt((), (*start, *ids), ())
     log_probs = _log_probs(lm, shown, prompt, len(ids))[:-1]
     losses: Array = -log_probs[torch.arange(len(ids) - 1), torch.tensor(ids[1:])].numpy()
     return losses
@@ -32,7 +32,7 @@ def token_losses(lm: LanguageModel, text: str, prompt: Prompt) -> Array:
 
 @torch.inference_mode()
 def divergence(
-    lm: LanguageModel, question: TokenizedQuestion, text: str, prompt: Prompt, placement_free: TokenizedQuestion
+    lm: LanguageModel, question: TokenizedPrompt, text: str, prompt: SoftPrompt, placement_free: TokenizedPrompt
 ) -> float:
     """Mean over positions of KL(plain || prompted), in nats a token, along a text that follows a question.
 
@@ -51,7 +51,7 @@ def divergence(
     return float((plain.exp() * (plain - prompted)).sum(-1).mean())
 
 
-def _log_probs(lm: LanguageModel, shown: TokenizedQuestion, prompt: Prompt, last: int) -> torch.Tensor:
+def _log_probs(lm: LanguageModel, shown: TokenizedPrompt, prompt: SoftPrompt, last: int) -> torch.Tensor:
     """Log-probabilities [last, V] behind each of the last tokens."""
     inputs = input_embeddings(lm, shown, prompt)[None]
     logits = lm.model(inputs_embeds=inputs, logits_to_keep=last, use_cache=False).logits[0, -last:]

@@ -21,10 +21,10 @@ from platformdirs import user_cache_path
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from cultural_sp.config.schema import ModelConfig
+from cultural_sp.config.groups import ModelConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.utils.errors import reason_of
-from cultural_sp.utils.files import using
+from cultural_sp.utils.files import disk_errors
 
 CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
 
@@ -159,7 +159,7 @@ def save_model(lm: LanguageModel, folder: Path) -> None:
     Raises:
         ValueError: in one line, if the disk refuses it.
     """
-    with using(folder), _quiet():
+    with disk_errors(folder), _quiet():
         lm.model.save_pretrained(folder)
         lm.tokenizer.save_pretrained(folder)
 

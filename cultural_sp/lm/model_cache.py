@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cultural_sp.config.schema import ModelConfig
+from cultural_sp.config.groups import ModelConfig
 
 if TYPE_CHECKING:
     from cultural_sp.lm.load import LanguageModel
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Part = TypeVar("Part")
 
 
-class Shared:
+class ModelCache:
     """One model at a time, with the parts that depend on nothing but it and their key.
 
     Everything in here outlives a job, so it may hold nothing of a region, a seed or a run folder.
@@ -35,12 +35,12 @@ class Shared:
             self._model, self._config = load(config), deepcopy(config)
         return self._model
 
-    def part(self, key: Hashable, make: Callable[[], Part]) -> Part:
+    def get_or_compute(self, key: Hashable, make: Callable[[], Part]) -> Part:
         """What ``make`` returned when it was first called for this key and the model that is here."""
         if key not in self._parts:
             self._parts[key] = make()
-        part: Part = self._parts[key]
-        return part
+        get_or_compute: Part = self._parts[key]
+        return get_or_compute
 
     def clear(self) -> None:
         """Forget the model with everything made from it, and give its memory back."""
@@ -52,5 +52,5 @@ class Shared:
             torch.cuda.empty_cache()  # what the allocator keeps would look taken to whoever asks for free memory
 
 
-PROCESS = Shared()
+PROCESS_CACHE = ModelCache()
 """That of the command line's jobs. A global, since a launcher's worker process has nothing else that outlives a job."""

@@ -13,14 +13,14 @@ from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.forward_selection import make_forward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.token_tree import TokenTree, build_trees, option_log_probs
-from cultural_sp.survey.render import Question
+from cultural_sp.survey.render import ChatPrompt
 
 CHUNK = 256  # prompts packed into one tree: bounds the memory of the read rows, whatever the length of the list
 
 
 def ask(
     lm: LanguageModel,
-    questions: Sequence[Question],
+    questions: Sequence[ChatPrompt],
     prompts: NDArray[np.float32],
     placement: str,
     batching: Batching,
@@ -47,14 +47,14 @@ def ask(
     return np.concatenate(parts, axis=1)
 
 
-def tokens(lm: LanguageModel, questions: Sequence[Question], batching: Batching) -> int:
+def tokens(lm: LanguageModel, questions: Sequence[ChatPrompt], batching: Batching) -> int:
     """Tokens that :func:`ask` computes for one candidate, its soft prompt aside."""
     packed = _packed(lm, questions, "prefix", batching)
     return sum(len(tree.before) + tree.n_nodes for _, trees in packed for tree in trees)
 
 
 def _packed(
-    lm: LanguageModel, questions: Sequence[Question], placement: str, batching: Batching
+    lm: LanguageModel, questions: Sequence[ChatPrompt], placement: str, batching: Batching
 ) -> Iterator[tuple[int, list[TokenTree]]]:
     """Number of prompts and trees of one chunk after the other."""
     for first in range(0, len(questions), CHUNK):

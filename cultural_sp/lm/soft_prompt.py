@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from cultural_sp.config.schema import SoftPromptConfig
+from cultural_sp.config.groups import SoftPromptConfig
 from cultural_sp.lm.load import LanguageModel
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 KIND = "PROMPT_TUNING"
 TENSOR = "prompt_embeddings"
-Prompt = NDArray[np.float32]
+SoftPrompt = NDArray[np.float32]
 
 
-def sampled_vocab(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
+def sampled_vocab(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> SoftPrompt:
     """Embeddings [P, H] of P distinct ordinary tokens drawn at random (Lester et al. 2021, section 3.2)."""
     special = [i for i, token in lm.tokenizer.added_tokens_decoder.items() if token.special]
     known = min(len(lm.embeddings), len(lm.tokenizer))  # rows beyond the vocabulary were never trained
@@ -35,7 +35,7 @@ def sampled_vocab(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Ge
     return lm.embed(rng.choice(ordinary, size=config.n_tokens, replace=False))
 
 
-def text(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
+def text(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> SoftPrompt:
     """Embeddings [P, H] of ``init_text``, repeated or cut to P tokens as PEFT does."""
     ids = lm.tokenizer(config.init_text, add_special_tokens=False)["input_ids"]
     if not ids:
@@ -45,7 +45,7 @@ def text(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) 
     return lm.embed(np.resize(np.array(ids), config.n_tokens))
 
 
-def embedded_text(text: str, n_tokens: int, lm: LanguageModel) -> Prompt:
+def embedded_text(text: str, n_tokens: int, lm: LanguageModel) -> SoftPrompt:
     """A text as a soft prompt [P, H], stretched or squeezed: virtual token p averages the tokens in the p-th of P equal parts.
 
     No word is lost, unlike with ``init=text``, and each counts for about as much as any other.
@@ -58,19 +58,19 @@ def embedded_text(text: str, n_tokens: int, lm: LanguageModel) -> Prompt:
         raise ValueError(f"soft_prompt.statements: the text {text!r} has no token; leave it out")
     part, token = np.arange(n_tokens)[:, None], np.arange(len(ids)) * n_tokens / len(ids)
     overlap = np.minimum(part + 1, token + n_tokens / len(ids)) - np.maximum(part, token)  # [P, T], in parts
-    prompt: Prompt = (np.clip(overlap, 0, None) @ lm.embed(np.array(ids))).astype(np.float32)
+    prompt: SoftPrompt = (np.clip(overlap, 0, None) @ lm.embed(np.array(ids))).astype(np.float32)
     return prompt
 
 
-def random(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
+def random(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> SoftPrompt:
     """Normal draws [P, H] with the embedding matrix's mean and standard deviation in every coordinate."""
     table = lm.embed()
     mean, std = table.mean(axis=0), table.std(axis=0)
-    prompt: Prompt = (mean + std * rng.standard_normal((config.n_tokens, lm.hidden_size))).astype(np.float32)
+    prompt: SoftPrompt = (mean + std * rng.standard_normal((config.n_tokens, lm.hidden_size))).astype(np.float32)
     return prompt
 
 
-def from_file(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> Prompt:
+def from_file(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> SoftPrompt:
     """Soft prompt [P, H] saved by an earlier run or by PEFT."""
     if not config.path:
         raise ValueError(
@@ -79,7 +79,7 @@ def from_file(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Genera
     return configured_prompt(config, lm)
 
 
-INITIALISERS: dict[str, Callable[[SoftPromptConfig, LanguageModel, np.random.Generator], Prompt]] = {
+INITIALISERS: dict[str, Callable[[SoftPromptConfig, LanguageModel, np.random.Generator], SoftPrompt]] = {
     "sampled_vocab": sampled_vocab,
     "text": text,
     "random": random,
@@ -87,7 +87,7 @@ INITIALISERS: dict[str, Callable[[SoftPromptConfig, LanguageModel, np.random.Gen
 }
 
 
-def initial_prompt(config: SoftPromptConfig, lm: LanguageModel, seed: int) -> Prompt:
+def initial_prompt(config: SoftPromptConfig, lm: LanguageModel, seed: int) -> SoftPrompt:
     """The search's starting point [P, H], the same for the same seed."""
     return INITIALISERS[config.init](config, lm, np.random.default_rng(seed))
 
@@ -98,7 +98,7 @@ def embedding_rms(lm: LanguageModel) -> float:
     return float(np.sqrt(np.square(table - table.mean(axis=0)).mean()))
 
 
-def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement: str) -> None:
+def save_soft_prompt(folder: Path, prompt: SoftPrompt, lm: LanguageModel, placement: str) -> None:
     """Write a soft prompt [P, H] as safetensors, and as a PEFT prompt-tuning adapter where PEFT can express it.
 
     PEFT puts virtual tokens before everything, so only placement ``prefix`` gets an ``adapter_config.json``.
@@ -125,7 +125,7 @@ def save_soft_prompt(folder: Path, prompt: Prompt, lm: LanguageModel, placement:
         ).save_pretrained(str(folder))
 
 
-def configured_prompt(config: SoftPromptConfig, lm: LanguageModel) -> Prompt:
+def configured_prompt(config: SoftPromptConfig, lm: LanguageModel) -> SoftPrompt:
     """The soft prompt [P, H] in the folder ``path``, for this model and of the number and placement that the config gives.
 
     Raises:
@@ -135,7 +135,7 @@ def configured_prompt(config: SoftPromptConfig, lm: LanguageModel) -> Prompt:
     return load_soft_prompt(config.path, (config.n_tokens, lm.hidden_size), config.placement)
 
 
-def prompt_for(lm: LanguageModel, path: str) -> tuple[Prompt, str]:
+def prompt_for(lm: LanguageModel, path: str) -> tuple[SoftPrompt, str]:
     """A soft prompt [P, H] for this model, of whatever number of tokens, and its placement.
 
     Raises:
@@ -146,7 +146,7 @@ def prompt_for(lm: LanguageModel, path: str) -> tuple[Prompt, str]:
     return prompt, placement
 
 
-def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> Prompt:
+def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> SoftPrompt:
     """Read a soft prompt [P, H].
 
     Raises:
@@ -161,7 +161,7 @@ def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> Promp
     return prompt
 
 
-def _check_shape(path: str, prompt: Prompt, shape: tuple[int, int]) -> None:
+def _check_shape(path: str, prompt: SoftPrompt, shape: tuple[int, int]) -> None:
     if prompt.shape != shape:
         raise ValueError(
             f"soft_prompt.path={path} holds shape {prompt.shape}, but soft_prompt.n_tokens and the model need {shape}; "
@@ -169,7 +169,7 @@ def _check_shape(path: str, prompt: Prompt, shape: tuple[int, int]) -> None:
         )
 
 
-def read_soft_prompt(path: str) -> tuple[Prompt, str]:
+def read_soft_prompt(path: str) -> tuple[SoftPrompt, str]:
     """A soft prompt [P, H] of any model and its placement, ``prefix`` where PEFT wrote it.
 
     Raises:
@@ -198,7 +198,7 @@ def read_soft_prompt(path: str) -> tuple[Prompt, str]:
         ) from error
     if not torch.isfinite(tensor).all():
         raise ValueError(f"soft_prompt.path={path} holds numbers that are not finite; give a file that isn't damaged")
-    prompt: Prompt = tensor.numpy()
+    prompt: SoftPrompt = tensor.numpy()
     return prompt, placement
 
 

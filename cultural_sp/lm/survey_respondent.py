@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import SurveyConfig
+from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.forward import Forward
@@ -20,7 +20,7 @@ from cultural_sp.survey.render import Administration, orders_of, render
 
 
 @dataclass(frozen=True)
-class Answers:
+class OptionLogProbs:
     """What N soft prompts make a model answer, per option order."""
 
     log_probs: dict[str, NDArray[np.float64]]
@@ -93,7 +93,7 @@ class Respondent:
         forward = make_forward(self.lm, tree, n_virtual)  # compiling for every size that is tried would take minutes
         return self.batching.size(forward, torch.from_numpy(prompts), n_virtual + tree.n_nodes, len(tree.sources))
 
-    def answer(self, prompts: NDArray[np.float32]) -> Answers:
+    def answer(self, prompts: NDArray[np.float32]) -> OptionLogProbs:
         """Answers to the whole survey under soft prompts [N, P, H]; P = 0 is the plain model.
 
         Raises:
@@ -109,7 +109,7 @@ class Respondent:
         width = max(part.shape[2] for part in parts)
         return self._split(np.concatenate([_widened(part, width) for part in parts], axis=1))
 
-    def _split(self, scores: NDArray[np.float64]) -> Answers:
+    def _split(self, scores: NDArray[np.float64]) -> OptionLogProbs:
         """Sort the tree's rows [N, rows, O] into administrations and calibrate them."""
         log_probs, mass = {}, {}
         first = 0
@@ -123,7 +123,7 @@ class Respondent:
                 raw = np.where(np.isfinite(raw), raw - np.where(np.isfinite(neutral), neutral, 0.0), raw)
             log_probs[administration.order] = raw
             first = stop + len(administration.content_free)
-        return Answers(log_probs, mass)
+        return OptionLogProbs(log_probs, mass)
 
 
 def _widened(scores: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 
 Path = tuple[int, ...]
 
@@ -76,7 +76,7 @@ class _Builder:
         return order
 
 
-def build_tree(questions: Sequence[TokenizedQuestion]) -> TokenTree:
+def build_tree(questions: Sequence[TokenizedPrompt]) -> TokenTree:
     """Merge tokenized questions into one tree.
 
     Raises:
@@ -124,7 +124,7 @@ def build_tree(questions: Sequence[TokenizedQuestion]) -> TokenTree:
     )
 
 
-def build_trees(questions: Sequence[TokenizedQuestion], max_nodes: int) -> list[TokenTree]:
+def build_trees(questions: Sequence[TokenizedPrompt], max_nodes: int) -> list[TokenTree]:
     """As few trees as can hold the questions, in their order, with at most ``max_nodes`` nodes each.
 
     A question that alone needs more gets a tree of its own. Tokens that two trees share are computed twice, so one tree is

@@ -11,8 +11,9 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.reporting.tables import OPTIMIZERS, origin
+from cultural_sp.reporting.tables import origin
 from cultural_sp.runs.result import Result, ScoreRecord
 from cultural_sp.utils.files import write_text
 
@@ -52,7 +53,7 @@ def card(result: Result, config: AlignConfig, survey: str, *, on_hub: bool) -> s
         result=result,
         config=config,
         survey=survey,
-        optimizer=OPTIMIZERS[result.optimizer],
+        optimizer=OPTIMIZERS[result.optimizer].label,
         origin=[line for line in origin(result) if line != f"model: {result.note}"],
         rows=[_row(record) for record in result.scores],
         knowledge=[] if result.knowledge is None else [asdict(score) for score in result.knowledge.scores],

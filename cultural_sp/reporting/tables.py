@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.runs.result import ALL, EVALUATION, VERDICTS, Result, ScoreRecord
 
-OPTIMIZERS = {
-    "de": "DE",
-    "de_twopoints": "two-point DE",
-    "cma": "CMA-ES",
-    "pso": "PSO",
-    "de_surrogate": "surrogate-assisted DE",
-    "one_plus_one": "(1+lambda)-ES",
-    "random": "more random search",
-}
 MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
 
 
@@ -32,7 +24,7 @@ def labels(result: Result, searched: str) -> dict[str, str]:
         "naive": "naive",
         "start": "initial soft prompt",
         "random_search": "random search",
-        "aligned": "soft prompt" if result.name == EVALUATION else f"aligned ({OPTIMIZERS[result.optimizer]})",
+        "aligned": "soft prompt" if result.name == EVALUATION else f"aligned ({OPTIMIZERS[result.optimizer].label})",
     }
 
 

@@ -16,7 +16,7 @@ import psutil
 from cultural_sp.config.error_messages import bad_input_ends
 from cultural_sp.reporting.follow import Follower, Progress
 from cultural_sp.runs.folder import HOLDER, RESULT, result_files
-from cultural_sp.runs.history import Course
+from cultural_sp.runs.history import RegionHistory
 from cultural_sp.search.journal import JOURNAL, read_header
 from cultural_sp.survey.instrument import decimals
 
@@ -42,7 +42,7 @@ def picture(progress: Progress) -> list[str]:
     return [one_line(progress), *(_in_short(course, decimals(progress.published_range)) for course in progress.courses)]
 
 
-def _bars(course: Course, published: tuple[float, float]) -> list[str]:
+def _bars(course: RegionHistory, published: tuple[float, float]) -> list[str]:
     lines, digits = [], decimals(published)
     width = max(map(len, course.target), default=0)
     for dimension, target in course.target.items():
@@ -57,7 +57,7 @@ def _bars(course: Course, published: tuple[float, float]) -> list[str]:
     return lines
 
 
-def _in_short(course: Course, digits: int) -> str:
+def _in_short(course: RegionHistory, digits: int) -> str:
     scores = course.best.get("dimensions", {})
     off = f"{course.best['l1']:6.2f}" if course.best else "     -"
     shown = "  ".join(

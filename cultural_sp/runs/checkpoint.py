@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from cultural_sp.runs.result import Answers, KnowledgeScore, Validity, as_json, read_validity
+from cultural_sp.runs.result import KnowledgeScore, ScoreRow, Validity, as_json, read_validity
 from cultural_sp.search.journal import jsonable
-from cultural_sp.utils.files import WAY_OUT, JsonLines, using, write_text
+from cultural_sp.utils.files import WAY_OUT, JsonLines, disk_errors, write_text
 
 
-def kept_validity(path: Path, check: Callable[[], Validity]) -> Validity:
+def cached_validity(path: Path, check: Callable[[], Validity]) -> Validity:
     """The validity in ``path``, or what ``check`` returns, which is written there.
 
     Raises:
@@ -21,7 +21,7 @@ def kept_validity(path: Path, check: Callable[[], Validity]) -> Validity:
     """
     if path.exists():
         try:
-            with using(path):
+            with disk_errors(path):
                 return read_validity(json.loads(path.read_text(encoding="utf-8")))
         except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise ValueError(
@@ -32,10 +32,10 @@ def kept_validity(path: Path, check: Callable[[], Validity]) -> Validity:
     return validity
 
 
-Row = TypeVar("Row", Answers, KnowledgeScore)
+Row = TypeVar("Row", ScoreRow, KnowledgeScore)
 
 
-class Kept(Generic[Row]):
+class ResponseCache(Generic[Row]):
     """What each respondent answered, a line of ``scores.jsonl`` or ``knowledge.jsonl`` each."""
 
     def __init__(self, path: Path, row: Callable[..., Row]) -> None:

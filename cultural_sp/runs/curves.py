@@ -9,7 +9,7 @@ import pandas as pd
 import yaml
 
 from cultural_sp.runs.folder import CONFIG
-from cultural_sp.runs.history import Course
+from cultural_sp.runs.history import RegionHistory
 from cultural_sp.search.journal import JOURNAL, read_header, read_journal
 
 
@@ -21,7 +21,7 @@ def best_so_far(folder: Path, region: str) -> dict[str, pd.Series]:
         region: one of its regions.
     """
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
-    course = Course(region, config, read_header(folder / JOURNAL))
+    course = RegionHistory(region, config, read_header(folder / JOURNAL))
     found: dict[str, list[float]] = {}
     for record in read_journal(folder / JOURNAL):
         course.add(record)

@@ -16,13 +16,12 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.reporting.tables import report
 from cultural_sp.runs.inputs import joint_codes
 from cultural_sp.runs.provenance import config_hash, content
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.errors import reason_of
-from cultural_sp.utils.files import WAY_OUT, using, write_text
+from cultural_sp.utils.files import WAY_OUT, disk_errors, write_text
 
 RESULT = "result.json"
 CONFIG = "config.yaml"
@@ -58,8 +57,8 @@ def finished_runs(folder: Path) -> list[Path]:
     return sorted({there.parent if (there.parent / CONFIG).is_file() else there for there in found})
 
 
-def skip_finished(config: AlignConfig) -> list[Result] | None:
-    """Print and return the results if the run folder already holds this very run, finished; None if there is work to do.
+def load_finished(config: AlignConfig) -> list[Result] | None:
+    """Return the results if the run folder already holds this very run, finished; None if there is work to do.
 
     Raises:
         ValueError: in one line, if it holds a run with another config and ``overwrite`` is off.
@@ -80,12 +79,11 @@ def skip_finished(config: AlignConfig) -> list[Result] | None:
         raise ValueError(f"run folder {folder} holds a run with another config: {differ}; {WAY_OUT}")
     if len(results) < len(files):
         return None
-    print(f"already finished with this config\n{report(results, config.readout.kind)}")
     return results
 
 
 @contextmanager
-def hold(config: AlignConfig) -> Iterator[Path]:
+def lock_run_folder(config: AlignConfig) -> Iterator[Path]:
     """Keep every other process from writing the run folder during the block; a folder left without content is removed.
 
     The operating system frees the lock when a process dies, however it dies.
@@ -96,7 +94,7 @@ def hold(config: AlignConfig) -> Iterator[Path]:
     folder = run_folder(config)
     lock = FileLock(folder / LOCK, timeout=0)
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    with using(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire()
@@ -120,13 +118,13 @@ def hold(config: AlignConfig) -> Iterator[Path]:
         lock.release()
 
 
-def empty(folder: Path) -> None:
-    """Delete everything in a run folder but its lock. Only under :func:`hold`.
+def clear_run_folder(folder: Path) -> None:
+    """Delete everything in a run folder but its lock. Only under :func:`lock_run_folder`.
 
     Raises:
         ValueError: in one line, if something can't be deleted.
     """
-    with using(folder):
+    with disk_errors(folder):
         for path in folder.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from cultural_sp.config.schema import ObjectiveConfig
-from cultural_sp.search.goal import Goal
+from cultural_sp.config.groups import ObjectiveConfig
+from cultural_sp.search.goal import Objective
 
 Target = Mapping[str, float | None]
 """Dimension -> score."""
@@ -20,7 +20,7 @@ def targets(config: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, T
     return found
 
 
-class Course:
+class RegionHistory:
     """The evaluations of a run one after the other, as one of its regions judges them."""
 
     def __init__(self, region: str, config: Mapping[str, Any], header: Mapping[str, Any]) -> None:
@@ -30,7 +30,7 @@ class Course:
         """The record of the search that goes on with the lowest loss; empty while there is none."""
         target = np.array([np.nan if score is None else score for score in self.target.values()])
         n_tuned = len(config["survey"].get("tune_wordings", [0]))
-        self._goal = Goal(target, ObjectiveConfig(**config["objective"]), header.get("start_mass"), n_tuned)
+        self._goal = Objective(target, ObjectiveConfig(**config["objective"]), header.get("start_mass"), n_tuned)
 
     def add(self, record: dict[str, Any]) -> dict[str, Any]:
         """Take in the next record of the journal and return it with the loss and the l1 that it has for this region."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.knowledge.questions import OWN, KnowledgeSet, load_own
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
 from cultural_sp.survey.regions import Region, known_vintage, load_region, region_codes
 
 
-def open_survey(config: AlignConfig) -> Survey:
+def survey_from_config(config: AlignConfig) -> Survey:
     """The configured instrument, with the objective's C and a licensed questionnaire's texts if they are given."""
     survey = load_survey(config.survey.instrument)
     if config.objective.constant is not None:
@@ -20,25 +18,7 @@ def open_survey(config: AlignConfig) -> Survey:
     return apply_questionnaire(survey, config.survey.questionnaire) if config.survey.questionnaire else survey
 
 
-def open_questions(config: AlignConfig) -> KnowledgeSet | None:
-    """The configured knowledge questions; None if none are asked.
-
-    Raises:
-        ValueError: in one line, if they can't be found, or there are none about a country.
-    """
-    given = config.knowledge
-    if given.kind == "none":
-        return None
-    if given.kind == "own":
-        questions = load_own(Path(given.source) if given.source else OWN)
-    else:
-        from cultural_sp.evaluation.knowledge.culturalbench import load_culturalbench  # brings pandas
-
-        questions = load_culturalbench(given.source, given.revision)
-    return questions.about(given.countries)
-
-
-def open_regions(config: AlignConfig, survey: Survey) -> tuple[Region, ...]:
+def regions_from_config(config: AlignConfig, survey: Survey) -> tuple[Region, ...]:
     """The regions to align to: one, or those of a joint run.
 
     Raises:
@@ -62,7 +42,7 @@ def joint_codes(config: AlignConfig, survey: Survey | None = None) -> list[str]:
     """
     if config.region.codes != "all":
         return [code.lower() for code in config.region.codes]
-    survey = open_survey(config) if survey is None else survey
+    survey = survey_from_config(config) if survey is None else survey
     vintage = known_vintage(survey, config.region.vintage)
     codes = region_codes(survey, vintage)
     if not codes:

@@ -42,7 +42,7 @@ CONSTANT_50 = ("vsm13", "vsm13_cat")  # instruments whose C is 50
 
 def content(config: dict[str, Any]) -> dict[str, Any]:
     """What can change a result in a config given as nested dictionaries: not where it lies or is shown, nor when it gives up."""
-    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite", "tracker", "open_questions")}
+    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite", "tracker", "open_ended_questions")}
     for group, key in WITHOUT_EFFECT:
         kept[group] = {k: v for k, v in kept[group].items() if k != key}
     if kept["objective"]["constant"] is None and kept["survey"]["instrument"] in CONSTANT_50:

@@ -28,7 +28,7 @@ FACTORS = "factor_analysis.json"
 
 
 @dataclass(frozen=True)
-class Answers:
+class ScoreRow:
     """What one respondent answered under one wording, option order and readout; the fields are those of a score record."""
 
     wording: str

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import ObjectiveConfig
+from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.search.objective import LOSSES, l1_loss, mass_penalty
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Goal:
+class Objective:
     """A region's target under the configured objective."""
 
     target: Array
@@ -29,7 +29,7 @@ class Goal:
         """Loss [N] and mean absolute difference [N]; NaN where a score is missing.
 
         Args:
-            dimensions: scores [N, V K] of the V views of :attr:`Examiner.score_names`.
+            dimensions: scores [N, V K] of the V views of :attr:`SurveyEvaluator.score_names`.
             valid_mass: [N].
         """
         target, objective = self.target, self.objective

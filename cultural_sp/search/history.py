@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.search.best import of_best
-from cultural_sp.search.warm_start import Archive
+from cultural_sp.search.warm_start import WarmStart
 
 Array = NDArray[np.float64]
-Judge = Callable[[Array, Array], tuple[Array, Array]]
+Objective = Callable[[Array, Array], tuple[Array, Array]]
 """Loss [N] and mean absolute difference [N] of dimension scores [N, K] and valid masses [N]; NaN where an answer is missing."""
 
 
@@ -45,12 +45,12 @@ class SearchResult:
         return of_best(self.losses, self.l1)
 
 
-class Ledger:
+class SearchHistory:
     """The evaluations of a search in order, as one goal judges them."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, objective: Objective) -> None:
         """Empty."""
-        self._judge = judge
+        self._judge = objective
         self._z: Array | None = None
         self.losses: list[float] = []
         self.l1: list[float] = []
@@ -59,7 +59,7 @@ class Ledger:
         self.best = np.inf
         self._offered = 0
 
-    def know(self, archive: Archive) -> Array:
+    def add_prior(self, archive: WarmStart) -> Array:
         """Losses [N] of what earlier runs evaluated: the best may be among them, the evaluations of this search aren't."""
         losses, _ = self._judge(archive.dimensions, archive.valid_mass)
         for candidate, loss in zip(archive.z, losses.tolist(), strict=True):

@@ -106,21 +106,21 @@ class Journal:
         if self._next < len(self._lines.records):
             raise self._lines.damaged(self._next + 1, "nothing should stand there")
 
-    def recorded(self, candidates: Array, goal: str, dimension_names: Sequence[str]) -> Recorded:
+    def recorded(self, candidates: Array, objective: str, dimension_names: Sequence[str]) -> Recorded:
         """What the candidates [N, d] that ``goal`` asks for scored before: the next N evaluations of the journal.
 
         Raises:
             ValueError: in one line, if the journal holds other candidates.
         """
-        numbers = [self._recorded(z, goal, dimension_names) for z in candidates]
+        numbers = [self._recorded(z, objective, dimension_names) for z in candidates]
         table = np.array(numbers, dtype=np.float64).reshape(len(numbers), 3 + len(dimension_names))
         return Recorded(table[:, 0], table[:, 1], table[:, 3:], table[:, 2])
 
-    def _recorded(self, z: Array, goal: str, dimension_names: Sequence[str]) -> list[float]:
+    def _recorded(self, z: Array, objective: str, dimension_names: Sequence[str]) -> list[float]:
         """Loss, l1, valid mass and dimension scores of the next evaluation, of candidate z [d]."""
         record = self._lines.records[self._next]
         self._next += 1
-        if (record.get("fingerprint"), record.get("goal")) != (fingerprint(z), goal):
+        if (record.get("fingerprint"), record.get("goal")) != (fingerprint(z), objective):
             raise self._lines.damaged(self._next, "its fingerprint is not that of the candidate of that evaluation")
         try:
             numbers = numbers_of(record, ("loss", "l1", "valid_mass"), dimension_names)

@@ -9,10 +9,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.search.history import Judge, Ledger, SearchResult
+from cultural_sp.search.history import Objective, SearchHistory, SearchResult
 from cultural_sp.search.journal import KEEP_Z_UP_TO, Journal, fingerprint
 from cultural_sp.search.optimizers import Optimizer
-from cultural_sp.search.warm_start import Archive
+from cultural_sp.search.warm_start import WarmStart
 from cultural_sp.utils.progress import progress
 from cultural_sp.utils.signals import finish_first
 
@@ -39,7 +39,7 @@ class Evaluation:
 def run_search(
     name: str,
     optimizers: Sequence[Optimizer],
-    judges: Mapping[str, Judge],
+    objectives: Mapping[str, Objective],
     evaluate: Callable[[Array], Evaluation],
     *,
     budget: int,
@@ -47,7 +47,7 @@ def run_search(
     dimension_names: tuple[str, ...],
     journal: Journal,
     side_by_side: int = 1,
-    archive: Archive | None = None,
+    warm_start: WarmStart | None = None,
 ) -> dict[str, SearchResult]:
     """Spend ``budget`` evaluations and return the best candidate for every goal; the earlier one on a tie.
 
@@ -62,38 +62,42 @@ def run_search(
         name: how the journal and the progress bar call this search.
         optimizers: of the first goals, in order; fresh, whatever the journal holds. Goals without one take their best from
             what the others ask. All have the same generation size.
-        judges: goal -> its losses.
+        objectives: name -> the loss it gives.
         evaluate: scores search vectors [N, d].
         budget: number of evaluations, of all goals together.
         max_failed_share: the largest share of evaluations that may lack a finite loss.
         dimension_names: names of the K dimensions, for the journal.
         journal: gets one record per evaluation; its header says how many candidates are evaluated together.
         side_by_side: how many such batches ``evaluate`` is given at once.
-        archive: what earlier runs evaluated, which is offered to all optimizers before the first generation.
+        warm_start: what earlier runs evaluated, which is offered to all optimizers before the first generation.
 
     Raises:
         ValueError: in one line, if too many evaluations have no loss, or if the journal is damaged or can't be written.
     """
-    ledgers = {goal: Ledger(judge) for goal, judge in judges.items()}
-    askers = list(zip(judges, optimizers, strict=False))
-    if archive is not None:
-        known = {goal: ledger.know(archive) for goal, ledger in ledgers.items()}
-        for goal, optimizer in askers:
-            optimizer.offer(archive.z, known[goal], ledgers[goal].scores(archive.dimensions, archive.valid_mass))
+    histories = {name: SearchHistory(objective) for name, objective in objectives.items()}
+    askers = list(zip(objectives, optimizers, strict=False))
+    if warm_start is not None:
+        known = {objective: history.add_prior(warm_start) for objective, history in histories.items()}
+        for objective, optimizer in askers:
+            optimizer.offer(
+                warm_start.z,
+                known[objective],
+                histories[objective].scores(warm_start.dimensions, warm_start.valid_mass),
+            )
     size = optimizers[0].generation_size
     recorded = journal.start(name, budget, size)
     step = journal.header["batch_size"] * side_by_side
     done = generation = failed = 0
     with progress(name, budget, recorded) as bar:
         while done < budget:
-            goal, asker = askers[generation % len(askers)]
-            own, first = ledgers[goal], done
+            objective, asker = askers[generation % len(askers)]
+            own, first = histories[objective], done
             candidates = asker.ask(min(size, budget - done))
-            kept = journal.recorded(candidates[: max(recorded - done, 0)], goal, dimension_names)
+            kept = journal.recorded(candidates[: max(recorded - done, 0)], objective, dimension_names)
             done += len(kept.loss)
-            for ledger in ledgers.values():
-                as_told = (kept.loss, kept.l1) if ledger is own else None
-                ledger.add(candidates[: len(kept.loss)], kept.dimensions, kept.valid_mass, as_told)
+            for history in histories.values():
+                as_told = (kept.loss, kept.l1) if history is own else None
+                history.add(candidates[: len(kept.loss)], kept.dimensions, kept.valid_mass, as_told)
             seen = [(kept.dimensions, kept.valid_mass)]
             while done < first + len(candidates):
                 batch = candidates[done - first :][:step]
@@ -101,8 +105,8 @@ def run_search(
                     started = time.perf_counter()
                     scored = evaluate(batch)
                     seconds = round((time.perf_counter() - started) / len(batch), 4)
-                    for ledger in ledgers.values():
-                        ledger.add(batch, scored.dimensions, scored.valid_mass)
+                    for history in histories.values():
+                        history.add(batch, scored.dimensions, scored.valid_mass)
                     seen.append((scored.dimensions, scored.valid_mass))
                     journal.append(
                         [
@@ -110,7 +114,7 @@ def run_search(
                                 "search": name,
                                 "index": done + i,
                                 "generation": generation,
-                                "goal": goal,
+                                "goal": objective,
                                 "loss": own.losses[done + i],
                                 "l1": own.l1[done + i],
                                 "best_loss": own.best_losses[done + i],
@@ -125,17 +129,20 @@ def run_search(
                         ]
                     )
                 done += len(batch)
-                bar.set_postfix_str(f"best loss {np.mean([x.best for x in ledgers.values()]):.2f}", refresh=False)
+                bar.set_postfix_str(f"best loss {np.mean([x.best for x in histories.values()]):.2f}", refresh=False)
                 bar.update(len(batch))
             dimensions, valid_mass = (np.concatenate(parts) for parts in zip(*seen, strict=True))
             for place, (other, optimizer) in enumerate(askers):
-                losses, scores = np.array(ledgers[other].losses[first:]), ledgers[other].scores(dimensions, valid_mass)
+                losses, scores = (
+                    np.array(histories[other].losses[first:]),
+                    histories[other].scores(dimensions, valid_mass),
+                )
                 if optimizer is asker:
                     optimizer.tell(losses, scores)
                 elif place <= generation:  # who hasn't asked yet begins on its own: one start for all would teach less
                     optimizer.offer(candidates, losses, scores)
             generation += 1
-            failed = max(ledger.failed for ledger in ledgers.values())
+            failed = max(history.failed for history in histories.values())
             if failed / done > max_failed_share or failed == budget:
                 raise ValueError(
                     f"{failed} of {done} evaluations of {name} have no loss "
@@ -144,4 +151,4 @@ def run_search(
                 )
     if failed:
         print(f"{name}: {failed} of {budget} evaluations failed: no answer or no finite loss", flush=True)
-    return {goal: ledger.result() for goal, ledger in ledgers.items()}
+    return {objective: history.result() for objective, history in histories.items()}

@@ -8,14 +8,14 @@ import nevergrad as ng
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.config.groups import OptimizerConfig
 from cultural_sp.search.history import Scores
 
 Array = NDArray[np.float64]
 FAILED = 1e20  # what nevergrad is told for a candidate without a loss; it warns at infinity
 
 
-class FromNevergrad:
+class NevergradOptimizer:
     """An optimizer of nevergrad that is asked and told whole generations."""
 
     def __init__(self, family: Any, config: OptimizerConfig, dim: int) -> None:
@@ -56,7 +56,7 @@ class FromNevergrad:
         self._optimizer.tell(self._optimizer.parametrization.spawn_child(new_value=z.copy()), loss)
 
 
-class Evolution(FromNevergrad):
+class NevergradDE(NevergradOptimizer):
     """Differential Evolution: a population in which every member is challenged once a generation."""
 
     def offer(self, z: Array, losses: Array, scores: Scores | None = None) -> None:
@@ -73,7 +73,7 @@ class Evolution(FromNevergrad):
         self._best = min(self._best, lowest(losses[others]))
 
 
-class Swarm(FromNevergrad):
+class NevergradPSO(NevergradOptimizer):
     """A particle swarm."""
 
     def offer(self, z: Array, losses: Array, scores: Scores | None = None) -> None:
@@ -87,7 +87,7 @@ class Swarm(FromNevergrad):
             self._tell_unasked(z[best_first(losses)[0]], self._best)
 
 
-class Covariance(FromNevergrad):
+class NevergradCMA(NevergradOptimizer):
     """CMA-ES: a normal distribution that follows its own better half."""
 
     def ask(self, n: int) -> Array:
@@ -127,18 +127,18 @@ def lowest(losses: Array) -> float:
     return float(np.min(losses[np.isfinite(losses)], initial=np.inf))
 
 
-def de(config: OptimizerConfig, dim: int) -> Evolution:
+def de(config: OptimizerConfig, dim: int) -> NevergradDE:
     """DE (current-to-best/1): donor = x + F1 (a - b) + F2 (best - x), mixed with x coordinate by coordinate."""
     assert config.crossover is not None
     return _differential_evolution(config, dim, float(config.crossover))
 
 
-def de_twopoints(config: OptimizerConfig, dim: int) -> Evolution:
+def de_twopoints(config: OptimizerConfig, dim: int) -> NevergradDE:
     """The same DE, with the donor's coordinates between (or outside) two random points; cheap in many dimensions."""
     return _differential_evolution(config, dim, "twopoints")
 
 
-def _differential_evolution(config: OptimizerConfig, dim: int, crossover: float | str) -> Evolution:
+def _differential_evolution(config: OptimizerConfig, dim: int, crossover: float | str) -> NevergradDE:
     # The other initialisations spread the population over quantiles; they or Voronoi crossover use the global generator.
     family = ng.families.DifferentialEvolution(
         initialization="gaussian",
@@ -148,21 +148,21 @@ def _differential_evolution(config: OptimizerConfig, dim: int, crossover: float 
         F2=config.f2,
         popsize=config.population,
     )
-    return Evolution(family, config, dim)
+    return NevergradDE(family, config, dim)
 
 
-def cma(config: OptimizerConfig, dim: int) -> Covariance:
+def cma(config: OptimizerConfig, dim: int) -> NevergradCMA:
     """CMA-ES with a diagonal covariance matrix (sep-CMA-ES, Ros and Hansen 2008), pycma's defaults otherwise.
 
     A full matrix takes in the order of 10 d^2 evaluations to learn, far beyond the budgets here, and 13 GB for the raw soft
     prompt of a large model; its eigenvectors would differ between numbers of threads, and so would a continued search.
     """
-    return Covariance(ng.families.ParametrizedCMA(scale=1.0, popsize=config.population, diagonal=True), config, dim)
+    return NevergradCMA(ng.families.ParametrizedCMA(scale=1.0, popsize=config.population, diagonal=True), config, dim)
 
 
-def pso(config: OptimizerConfig, dim: int) -> Swarm:
+def pso(config: OptimizerConfig, dim: int) -> NevergradPSO:
     """Particle swarm with the constants of SPSO-2011 (Zambrano-Bigiarini et al. 2013): omega 0.72, phi 1.19 and 1.19.
 
     Without nevergrad's default, an arctan transform, whose speeds in (0, 1) are much larger steps than 1 in z.
     """
-    return Swarm(ng.families.ConfPSO(transform="identity", popsize=config.population), config, dim)
+    return NevergradPSO(ng.families.ConfPSO(transform="identity", popsize=config.population), config, dim)

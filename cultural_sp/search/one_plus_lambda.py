@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.config.groups import OptimizerConfig
 from cultural_sp.search.history import Scores
 
-FIFTH = 0.2  # the share of better offspring at which the step stays (Rechenberg 1973, Evolutionsstrategie)
-SPEED = 1.5  # ours: the fastest of 1 to 3 over several test functions at a few hundred evaluations
+SUCCESS_RATE = 0.2  # the share of better offspring at which the step stays (Rechenberg 1973, Evolutionsstrategie)
+ADAPTATION_RATE = 1.5  # ours: the fastest of 1 to 3 over several test functions at a few hundred evaluations
 
 
 class OnePlusLambda:
@@ -41,8 +41,8 @@ class OnePlusLambda:
             self._loss = losses[0]
         self._first = False
         # An equal loss says nothing about the step: on a plateau, as argmax answers make them, it must not shrink.
-        better = np.where(losses == self._loss, FIFTH, losses < self._loss)
-        self._step *= float(np.exp(SPEED * (better.mean() - FIFTH)))
+        better = np.where(losses == self._loss, SUCCESS_RATE, losses < self._loss)
+        self._step *= float(np.exp(ADAPTATION_RATE * (better.mean() - SUCCESS_RATE)))
         best = losses.argmin()
         if losses[best] <= self._loss:
             self._parent, self._loss = self._asked[best], losses[best]

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.config.groups import OptimizerConfig
+from cultural_sp.config.registries import OPTIMIZERS, loaded
 from cultural_sp.search.history import Scores
-from cultural_sp.search.nevergrad import cma, de, de_twopoints, pso
-from cultural_sp.search.one_plus_lambda import OnePlusLambda
-from cultural_sp.search.random_search import RandomSearch
-from cultural_sp.search.surrogate import SurrogateEvolution
 
 
 class Optimizer(Protocol):
@@ -49,17 +44,7 @@ class Optimizer(Protocol):
         ...
 
 
-OPTIMIZERS: dict[str, Callable[[OptimizerConfig, int], Optimizer]] = {
-    "de": de,
-    "de_surrogate": SurrogateEvolution,
-    "de_twopoints": de_twopoints,
-    "cma": cma,
-    "pso": pso,
-    "one_plus_one": OnePlusLambda,
-    "random": partial(RandomSearch, stream=2),  # not the draws of the baseline, which it would tie with
-}
-
-
 def make_optimizer(config: OptimizerConfig, dim: int) -> Optimizer:
     """The configured optimizer over R^dim."""
-    return OPTIMIZERS[config.kind](config, dim)
+    optimizer: Optimizer = loaded(OPTIMIZERS[config.kind].factory)(config, dim)
+    return optimizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.config.groups import OptimizerConfig
 from cultural_sp.search.history import Scores
 
 
@@ -38,3 +38,8 @@ class RandomSearch:
 
     def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64], scores: Scores | None = None) -> None:
         """Nothing to learn from others either."""
+
+
+def random_optimizer(config: OptimizerConfig, dim: int) -> RandomSearch:
+    """Random search as an optimizer: not the draws of the baseline, which it would tie with."""
+    return RandomSearch(config, dim, stream=2)

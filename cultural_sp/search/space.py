@@ -7,17 +7,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-Prompt = NDArray[np.float32]
+SoftPrompt = NDArray[np.float32]
 
 
 class Space(Protocol):
     """A map from z [N, d] to soft prompts [N, P, H] in which z = 0 is the initial prompt."""
 
     dim: int
-    initial: Prompt
+    initial: SoftPrompt
     """[P, H]"""
 
-    def decode(self, z: NDArray[np.float64]) -> Prompt:
+    def decode(self, z: NDArray[np.float64]) -> SoftPrompt:
         """Soft prompts [N, P, H] of search vectors [N, d]."""
         ...
 
@@ -25,12 +25,12 @@ class Space(Protocol):
 class Full:
     """Every coordinate of every virtual token: prompt = initial + step * z."""
 
-    def __init__(self, initial: Prompt, step: float) -> None:
+    def __init__(self, initial: SoftPrompt, step: float) -> None:
         """Space around ``initial`` [P, H] in which one unit of z moves a coordinate by ``step``."""
         self.initial, self.step = initial, step
         self.dim = initial.size
 
-    def decode(self, z: NDArray[np.float64]) -> Prompt:
+    def decode(self, z: NDArray[np.float64]) -> SoftPrompt:
         """Soft prompts [N, P, H] of search vectors [N, P*H]."""
         moved = self.initial + self.step * z.reshape(-1, *self.initial.shape)
         return moved.astype(np.float32)
@@ -43,12 +43,12 @@ class Subspace:
     coordinates by ``step`` (root mean square), whatever d is.
     """
 
-    def __init__(self, initial: Prompt, step: float, directions: NDArray[np.float32]) -> None:
+    def __init__(self, initial: SoftPrompt, step: float, directions: NDArray[np.float32]) -> None:
         """Space of ``directions`` [d, P*H] around ``initial`` [P, H]."""
         self.initial, self.step, self.directions = initial, step, directions
         self.dim = len(directions)
 
-    def decode(self, z: NDArray[np.float64]) -> Prompt:
+    def decode(self, z: NDArray[np.float64]) -> SoftPrompt:
         """Soft prompts [N, P, H] of search vectors [N, d]; each is the same to the last digit whatever it is decoded with.
 
         A matrix product rounds differently for other N and other numbers of threads, and half precision can make several
@@ -56,7 +56,7 @@ class Subspace:
         """
         rows = [np.einsum("d,dk->k", row, self.directions) for row in z.astype(np.float32)]
         moves = np.array(rows, dtype=np.float32).reshape(-1, *self.initial.shape)
-        prompts: Prompt = (self.initial + np.float32(self.step) * moves).astype(np.float32)
+        prompts: SoftPrompt = (self.initial + np.float32(self.step) * moves).astype(np.float32)
         return prompts
 
 
@@ -67,7 +67,7 @@ def random_directions(dim: int, size: int, seed: int) -> NDArray[np.float32]:
     return scaled
 
 
-def basis_directions(basis: Prompt) -> NDArray[np.float32]:
+def basis_directions(basis: SoftPrompt) -> NDArray[np.float32]:
     """Directions [d, P*H] from the mean of basis prompts [d, P, H] to each of them.
 
     All get the same length, so that equal weights mean equal moves; with d of them their mean square is 1/d each.

@@ -10,13 +10,13 @@ from scipy.interpolate import RBFInterpolator
 from scipy.optimize import differential_evolution
 from threadpoolctl import threadpool_limits
 
-from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.config.groups import OptimizerConfig
 from cultural_sp.search.history import Scores
 from cultural_sp.search.journal import KEEP_Z_UP_TO
 from cultural_sp.search.nevergrad import FAILED, best_first
 
 Array = NDArray[np.float64]
-REACH = 3.0
+SEARCH_BOUND = 3.0
 """Candidates stay in [-REACH, REACH]^d, where standard normal ones lie: far outside the model only extrapolates."""
 POINTS = 600  # a model is fitted to so many evaluations at most; its cost grows with their cube
 LENGTH = 1 / 3  # radius at which the model turns from a bowl to a cone, in distances of two standard normal candidates
@@ -112,8 +112,8 @@ class SurrogateEvolution:
         start = np.concatenate([self._z[near], self._rng.standard_normal((MEMBERS - len(near), dim))])
         found = differential_evolution(
             lambda z: np.nan_to_num(self._loss_of(model(z.T)), nan=FAILED),
-            [(-REACH, REACH)] * dim,
-            init=np.clip(start, -REACH, REACH),
+            [(-SEARCH_BOUND, SEARCH_BOUND)] * dim,
+            init=np.clip(start, -SEARCH_BOUND, SEARCH_BOUND),
             strategy="currenttobest1bin",
             mutation=0.5,
             recombination=0.9,

@@ -19,7 +19,7 @@ KEY = "optimizer.warm_start"
 
 
 @dataclass(frozen=True)
-class Archive:
+class WarmStart:
     """Candidates that were evaluated before, each once, in an order that doesn't depend on where they lie."""
 
     z: Array
@@ -60,9 +60,9 @@ def find_journals(folders: Sequence[str], own: Path) -> list[Path]:
     return list(found.values())
 
 
-def read_archive(
+def read_warm_start(
     journals: Sequence[Path], shapes: Mapping[str, Any], dim: int, dimension_names: Sequence[str]
-) -> Archive:
+) -> WarmStart:
     """The evaluated candidates of journals whose dimension scores came about as this run's do.
 
     Args:
@@ -98,7 +98,7 @@ def read_archive(
     # Sorted, since the last digits of a candidate's scores may differ between runs: the same one is kept wherever they lie.
     once = {name: (numbers, z) for name, numbers, z in sorted(rows, key=repr, reverse=True)}
     table = np.array([numbers for numbers, _ in once.values()])
-    return Archive(np.array([z for _, z in once.values()]), table[:, 1:], table[:, 0], sources)
+    return WarmStart(np.array([z for _, z in once.values()]), table[:, 1:], table[:, 0], sources)
 
 
 def _records(path: Path, shapes: Mapping[str, Any]) -> list[dict[str, Any]]:

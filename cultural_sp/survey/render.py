@@ -11,7 +11,7 @@ CONTENT_FREE = "N/A"  # stands in for a question when an option's own likelihood
 
 
 @dataclass(frozen=True)
-class Question:
+class ChatPrompt:
     """One prompt and the answers that are scored behind it."""
 
     system: str
@@ -28,8 +28,8 @@ class Administration:
 
     order: str
     """``ascending``, ``descending`` or ``none`` when no list of options is shown."""
-    questions: tuple[Question, ...]
-    content_free: tuple[Question, ...]
+    questions: tuple[ChatPrompt, ...]
+    content_free: tuple[ChatPrompt, ...]
     """Empty without calibration, else one per distinct scale."""
     content_free_of: tuple[int, ...]
     """Per question, the index of its scale in ``content_free``."""
@@ -84,7 +84,7 @@ def render(
     return Administration("none", tuple(questions), tuple(content_free), tuple(index))
 
 
-def _numbered(item: Item, text: str, layout: str, order: str, persona: str) -> Question:
+def _numbered(item: Item, text: str, layout: str, order: str, persona: str) -> ChatPrompt:
     """The list always runs 1, 2, ...; in descending order the number 1 stands for the highest code."""
     labels = item.scale.labels
     shown = labels if order == "ascending" else labels[::-1]
@@ -94,11 +94,11 @@ def _numbered(item: Item, text: str, layout: str, order: str, persona: str) -> Q
     numbers = [str(number) for number in range(1, len(labels) + 1)]
     if order == "descending":
         numbers.reverse()
-    return Question(persona, "\n\n".join(parts), "", tuple(numbers))
+    return ChatPrompt(persona, "\n\n".join(parts), "", tuple(numbers))
 
 
-def labelled(scale: Scale, text: str, persona: str) -> Question:
+def labelled(scale: Scale, text: str, persona: str) -> ChatPrompt:
     """A question whose answer is scored by the options' own texts; no list is shown."""
     if scale.lead:
-        return Question(persona, text, scale.lead, tuple(f" {label}" for label in scale.labels))
-    return Question(persona, text, "", tuple(label[0].upper() + label[1:] for label in scale.labels))
+        return ChatPrompt(persona, text, scale.lead, tuple(f" {label}" for label in scale.labels))
+    return ChatPrompt(persona, text, "", tuple(label[0].upper() + label[1:] for label in scale.labels))

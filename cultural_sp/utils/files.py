@@ -20,7 +20,7 @@ RESUME = "the same command, without overwrite=true, goes on from what is saved"
 
 
 @contextmanager
-def using(path: Path) -> Iterator[None]:
+def disk_errors(path: Path) -> Iterator[None]:
     """Report that the disk refuses ``path`` inside the block as bad input.
 
     Raises:
@@ -42,7 +42,7 @@ def write_text(path: Path, text: str) -> None:
         ValueError: in one line, if it can't be written.
     """
     scratch = path.with_suffix(".tmp")
-    with using(path):
+    with disk_errors(path):
         try:
             with scratch.open("w", encoding="utf-8") as handle:
                 handle.write(text)
@@ -111,7 +111,7 @@ class JsonLines:
             ValueError: in one line, if the file or another line can't be read; nothing is changed then.
         """
         self.path = path
-        with using(path):
+        with disk_errors(path):
             content = path.read_bytes() if path.exists() else b""
         self.records = Records(content)
         """The records that were read, in order, without those appended since; record i is line i + 1."""
@@ -130,7 +130,7 @@ class JsonLines:
             ValueError: in one line, if it can't be written.
         """
         lines = b"".join(_line(record) for record in records)
-        with using(self.path):
+        with disk_errors(self.path):
             try:
                 with self.path.open("ab", buffering=0) as handle:
                     left = lines
@@ -150,7 +150,7 @@ class JsonLines:
             ValueError: in one line, if it can't be written.
         """
         self.records.keep(count)
-        with using(self.path):
+        with disk_errors(self.path):
             os.truncate(self.path, self.records.size)
         self._size = self.records.size
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-MANY = 40
+MIN_STEPS_FOR_BAR = 40
 Item = TypeVar("Item")
 
 
@@ -29,7 +29,7 @@ def progress(name: str, total: int, done: int = 0) -> tqdm[Any]:
 
 def counted(name: str, items: Sequence[Item]) -> Iterator[Item]:
     """The items in order, with a bar if they are many."""
-    if len(items) < MANY:
+    if len(items) < MIN_STEPS_FOR_BAR:
         yield from items
         return
     with progress(name, len(items)) as bar:

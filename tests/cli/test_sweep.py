@@ -16,12 +16,12 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
-import cultural_sp.align.run
+import cultural_sp.alignment.run
 import cultural_sp.evaluation.evaluator
 from cultural_sp.cli import programs as cli
 from cultural_sp.cli.sweep import RUNNING, Sweep
-from cultural_sp.cli.sweep_summary import reported
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.cli.sweep_summary import print_summary_on_exit
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.runs.result import ICL
 from cultural_sp.search.journal import read_journal
 
@@ -62,8 +62,8 @@ def whole_sweep(four_regions, tmp_path_factory):
         return lambda *arguments: (calls.append(name), function(*arguments))[1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cultural_sp.align.methods.save_figures", lambda *arguments: None)
-        patch.setattr("cultural_sp.align.run.load_model", counted("load", cultural_sp.align.run.load_model))
+        patch.setattr("cultural_sp.alignment.methods.save_figures", lambda *arguments: None)
+        patch.setattr("cultural_sp.alignment.run.load_model", counted("load", cultural_sp.alignment.run.load_model))
         patch.setattr(
             "cultural_sp.evaluation.evaluator.assess", counted("validity", cultural_sp.evaluation.evaluator.assess)
         )
@@ -161,7 +161,7 @@ def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, 
     models = [tmp_path / "one", tmp_path / "two"]
     for model in models:
         copytree(tiny_folder, model)
-    load, seen = cultural_sp.align.run.load_model, []
+    load, seen = cultural_sp.alignment.run.load_model, []
 
     def watched(config):
         assert [model() for model in seen] == [None] * len(seen)  # gone before the next one comes
@@ -169,7 +169,7 @@ def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, 
         seen.append(weakref.ref(lm.model))
         return lm
 
-    monkeypatch.setattr("cultural_sp.align.run.load_model", watched)
+    monkeypatch.setattr("cultural_sp.alignment.run.load_model", watched)
     sweep = sweep_of(short_run, tmp_path, f"model.name_or_path={models[0]},{models[1]}", "region=us,jp")
     code, _, err = call(monkeypatch, capsys, *sweep)
     assert code == 0, err
@@ -182,12 +182,12 @@ def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, 
 def test_a_batch_size_that_a_journal_fixes_stays_with_its_job(monkeypatch, capsys, tmp_path, short_run):
     mine = [*short_run, f"output_dir={tmp_path}", "validity=false"]
     with monkeypatch.context() as patch:
-        patch.setattr(Examiner, "batch_size", lambda self, prompt: 3)
+        patch.setattr(SurveyEvaluator, "batch_size", lambda self, prompt: 3)
         assert call(monkeypatch, capsys, *mine, "region=us")[0] == 0
     (folder_of(tmp_path, "us") / "result.json").unlink()
     sizes = []
-    fitness = Examiner.fitness
-    monkeypatch.setattr(Examiner, "fitness", lambda self, z: (sizes.append(len(z)), fitness(self, z))[1])
+    fitness = SurveyEvaluator.fitness
+    monkeypatch.setattr(SurveyEvaluator, "fitness", lambda self, z: (sizes.append(len(z)), fitness(self, z))[1])
     with (folder_of(tmp_path, "us") / "evaluations.jsonl").open("rb+") as handle:
         handle.truncate(len(handle.readline()))
     code, _, err = call(monkeypatch, capsys, "--multirun", *mine, "region=us,jp")
@@ -200,8 +200,8 @@ def test_a_batch_size_that_a_journal_fixes_stays_with_its_job(monkeypatch, capsy
 
 
 def test_a_job_that_fails_leaves_nothing_to_the_next(monkeypatch, capsys, tmp_path, short_run):
-    load, weights, loads = cultural_sp.align.run.load_model, cultural_sp.align.run.weights_hash, []
-    monkeypatch.setattr("cultural_sp.align.run.load_model", lambda config: (loads.append(config), load(config))[1])
+    load, weights, loads = cultural_sp.alignment.run.load_model, cultural_sp.alignment.run.weights_hash, []
+    monkeypatch.setattr("cultural_sp.alignment.run.load_model", lambda config: (loads.append(config), load(config))[1])
 
     def touched(model):
         digest = weights(model)
@@ -209,7 +209,7 @@ def test_a_job_that_fails_leaves_nothing_to_the_next(monkeypatch, capsys, tmp_pa
             model.get_input_embeddings().weight.data[0, 0] += 1
         return digest
 
-    monkeypatch.setattr("cultural_sp.align.run.weights_hash", touched)
+    monkeypatch.setattr("cultural_sp.alignment.run.weights_hash", touched)
     sweep = sweep_of(short_run, tmp_path, "validity=false", "region=us,jp")
     with pytest.raises(AssertionError, match="a weight of the frozen model changed"):
         call(monkeypatch, capsys, *sweep)
@@ -233,7 +233,7 @@ def started(tmp_path):
 
 def test_a_job_whose_process_died_has_failed(capsys, tmp_path, started):
     failed = []
-    with reported(started, failed):
+    with print_summary_on_exit(started, failed):
         pass
     assert len(failed) == 1
     assert "1 of 2 jobs failed: job 1 seed=1: its process ended before the job did" in capsys.readouterr().err
@@ -242,7 +242,7 @@ def test_a_job_whose_process_died_has_failed(capsys, tmp_path, started):
 
 def test_a_launcher_that_gives_up_is_one_line(capsys, tmp_path, started):
     failed = []
-    with reported(started, failed):
+    with print_summary_on_exit(started, failed):
         raise BrokenProcessPool("a worker was killed\n\nby somebody")
     assert failed == ["the launcher gave up: a worker was killed by somebody"]
     assert capsys.readouterr().err == f"error: {failed[0]}\n"
@@ -260,7 +260,7 @@ def test_a_sweep_into_a_folder_that_cant_be_made_is_one_line(monkeypatch, capsys
 def test_a_summary_that_cant_be_written_is_one_line_and_the_table_is_there(capsys, started):
     started.summary.mkdir()
     failed = []
-    with pytest.raises(KeyboardInterrupt), reported(started, failed):
+    with pytest.raises(KeyboardInterrupt), print_summary_on_exit(started, failed):
         raise KeyboardInterrupt
     (error,) = failed
     assert error.startswith(f"can't write {started.summary} (Is a directory)")

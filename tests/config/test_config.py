@@ -4,9 +4,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from cultural_sp.config.compose import build
-from cultural_sp.config.schema import GROUPS, AlignConfig, config_folder, register
-from cultural_sp.runs.inputs import open_survey
+from cultural_sp.config.compose import build, config_folder, register
+from cultural_sp.config.schema import GROUPS, AlignConfig
+from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.provenance import config_hash
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -18,7 +18,7 @@ def composed(*overrides):
     register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-        return build(compose("config", overrides=list(overrides)), AlignConfig)
+        return build(compose("align", overrides=list(overrides)), AlignConfig)
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o[0] != "region"], ids="=".join)
@@ -63,7 +63,7 @@ def test_the_optimizer_follows_the_seed():
         ("optimizer.crossover=1.5", "optimizer.crossover=1.5 is out of range; give a number from 0 to 1"),
         ("optimizer.f1=-1", "optimizer.f1=-1.0"),
         ("optimizer.f2=null", "optimizer.f2 is missing; choose optimizer=de, or give a number from 0 to 2"),
-        ("optimizer.kind=bees", "choose one of: de, de_surrogate, de_twopoints, cma, pso, one_plus_one, random"),
+        ("optimizer.kind=bees", "choose one of: de, de_surrogate, de_twopoints, cma, pso, one_plus_lambda, random"),
         ("optimizer.kind=cma", "optimizer.f1=0.5 is not allowed, as cma has no such setting; leave it out, and choose"),
         ("optimizer.kind=de_twopoints", "optimizer.crossover=0.9 is not allowed, as de_twopoints has no such setting"),
         (
@@ -127,6 +127,6 @@ def test_leaving_out_the_constant_of_vsm13_is_saying_50():
 
 
 def test_only_index_formulas_take_a_constant():
-    assert open_survey(composed("objective.constant=7")).scoring.constants.tolist() == [7.0] * 6
+    assert survey_from_config(composed("objective.constant=7")).scoring.constants.tolist() == [7.0] * 6
     with pytest.raises(ValueError, match=r"^objective\.constant=7\.0 belongs to index formulas[^\n]+leave it null$"):
-        open_survey(composed("survey=inglehart_welzel", "objective.constant=7"))
+        survey_from_config(composed("survey=inglehart_welzel", "objective.constant=7"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from cultural_sp.config.schema import OptimizerConfig
+from cultural_sp.config.groups import OptimizerConfig
 
 CONF = Path(__file__).parents[2] / "conf"
 OPTIMIZERS = sorted(path.stem for path in (CONF / "optimizer").glob("*.yaml"))

@@ -14,12 +14,12 @@ from hydra.core.plugins import Plugins
 
 import cultural_sp
 from cultural_sp.cli import programs as cli
-from cultural_sp.config.schema import config_folder
+from cultural_sp.config.compose import config_folder
 from cultural_sp.search.journal import read_journal
 from cultural_sp.utils.files import CHECKSUM
 
 server = multiprocessing.get_context("forkserver")
-server.set_forkserver_preload(["cultural_sp.align.run", "peft"])
+server.set_forkserver_preload(["cultural_sp.alignment.run", "peft"])
 Plugins.instance()  # finds the sources
 FILES = SourcesRegistry.instance().resolve("file")
 _load, _loaded = FILES.load_config, {}

@@ -3,7 +3,7 @@ import io
 from helpers.runs import call
 
 from cultural_sp.cli import programs as cli
-from cultural_sp.config.ask import question_last
+from cultural_sp.cli.programs import question_last
 from cultural_sp.inference.ask import side_by_side
 
 

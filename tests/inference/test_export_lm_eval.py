@@ -8,7 +8,7 @@ import yaml
 from helpers.runs import call
 
 from cultural_sp.cli import programs as cli
-from cultural_sp.config.schema import SurveyConfig
+from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.inference.export import survey_scores
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.survey_respondent import Respondent
@@ -73,7 +73,7 @@ def test_the_harness_finds_our_scores(monkeypatch, capsys, tmp_path, tiny_folder
     from lm_eval.tasks import TaskManager
 
     from cultural_sp import load_model, score
-    from cultural_sp.config.schema import SoftPromptConfig
+    from cultural_sp.config.groups import SoftPromptConfig
     from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
 
     named, key = (tiny_folder, "model.name_or_path") if model == "tiny" else (model, "model")

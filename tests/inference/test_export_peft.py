@@ -48,19 +48,19 @@ def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, 
     import torch
     from hydra import compose, initialize_config_dir
 
-    from cultural_sp.config.compose import build
-    from cultural_sp.config.schema import AlignConfig, config_folder, register
+    from cultural_sp.config.compose import build, config_folder, register
+    from cultural_sp.config.schema import AlignConfig
     from cultural_sp.lm.chat_prompt import tokenize
     from cultural_sp.lm.generation import input_embeddings, write
     from cultural_sp.lm.load import load_model
     from cultural_sp.lm.soft_prompt import initial_prompt
     from cultural_sp.reporting.model_card import card
     from cultural_sp.runs.result import Result
-    from cultural_sp.survey.render import Question
+    from cultural_sp.survey.render import ChatPrompt
 
     register()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-        config = build(compose("config", overrides=[f"model={model}", "soft_prompt.n_tokens=8"]), AlignConfig)
+        config = build(compose("align", overrides=[f"model={model}", "soft_prompt.n_tokens=8"]), AlignConfig)
     lm = load_model(config.model)
     prompt = 4 * initial_prompt(config.soft_prompt, lm, 0)
     monkeypatch.chdir(tmp_path)
@@ -75,7 +75,7 @@ def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, 
     (loading,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict = {}
     exec(loading, names)
-    asked = Question("", "How should a team make decisions?", "", ())
+    asked = ChatPrompt("", "How should a team make decisions?", "", ())
     tokenized = tokenize(asked, lm.tokenizer, "prefix", {})
     shown = capsys.readouterr().out
     assert shown.strip() == write(lm, [tokenized], prompt, 60)[0].strip()

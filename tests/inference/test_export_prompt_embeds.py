@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from cultural_sp.cli import programs as cli
 from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
-from cultural_sp.lm.open_answers import answers
+from cultural_sp.lm.open_answers import answer_open_questions
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
@@ -46,7 +46,7 @@ def test_shape_type_and_what_a_plain_model_makes_of_them(
     plain = AutoModelForCausalLM.from_pretrained(tiny_folder)
     written = plain.generate(inputs_embeds=embeds[None], max_new_tokens=8, do_sample=False, pad_token_id=1)
     text = tiny_lm.tokenizer.decode(written[0], skip_special_tokens=True).strip()
-    assert text == answers(tiny_lm, ["Who decides?"], PROMPT, placement, 8)[0]
+    assert text == answer_open_questions(tiny_lm, ["Who decides?"], PROMPT, placement, 8)[0]
 
 
 def test_questions_that_are_none_are_refused(tmp_path):
@@ -62,7 +62,7 @@ def test_the_embedded_model_sees_what_peft_shows_it(tmp_path):
     from peft import PeftModel
 
     from cultural_sp import load_model
-    from cultural_sp.config.schema import SoftPromptConfig
+    from cultural_sp.config.groups import SoftPromptConfig
     from cultural_sp.lm.soft_prompt import initial_prompt
 
     lm = load_model("smollm2_135m")
@@ -82,5 +82,5 @@ def test_the_embedded_model_sees_what_peft_shows_it(tmp_path):
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
     assert (
         lm.tokenizer.decode(written, skip_special_tokens=True).strip()
-        == answers(lm, [question], prompt, "prefix", 20)[0]
+        == answer_open_questions(lm, [question], prompt, "prefix", 20)[0]
     )

@@ -13,7 +13,7 @@ from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.likelihood import divergence, token_losses
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.stats.intervals import share_change, wilson
-from cultural_sp.survey.render import Question
+from cultural_sp.survey.render import ChatPrompt
 
 TEXTS = ("How much bread is there?", "How many dates are there?")
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
@@ -31,7 +31,7 @@ def test_losses_are_those_of_a_plain_forward_pass(tiny_lm):
 
 
 def test_a_divergence_is_nothing_without_a_prompt_and_positive_with_one(tiny_lm):
-    turn = Question("", "How much bread?", "", ())
+    turn = ChatPrompt("", "How much bread?", "", ())
     shown = tokenize(turn, tiny_lm.tokenizer, "prefix", {})
     assert divergence(tiny_lm, shown, "much", PROMPT[:0], shown) == pytest.approx(0, abs=1e-9)
     embed = tiny_lm.model.get_input_embeddings()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.forward_selection import make_forward
 from cultural_sp.lm.load import LanguageModel
@@ -69,7 +69,7 @@ KINDS = {
 }
 FRONT = (21, 22, 23)
 STEMS = [(31, 32, 33, 34, 35), (31, 32, 36, 34, 35), (31, 37)]
-QUESTIONS = [TokenizedQuestion((), stem, ((41,), (42, 43), (42, 44, 45))) for stem in STEMS]
+QUESTIONS = [TokenizedPrompt((), stem, ((41,), (42, 43), (42, 44, 45))) for stem in STEMS]
 
 
 def tiny(kind, dtype=torch.float32, implementation=None):
@@ -85,7 +85,7 @@ def tiny(kind, dtype=torch.float32, implementation=None):
 
 
 def asked(front):
-    return [TokenizedQuestion(front, q.after, q.options) for q in QUESTIONS]
+    return [TokenizedPrompt(front, q.after, q.options) for q in QUESTIONS]
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import MixtralConfig, MixtralForCausalLM
 
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import TreeForward
 from cultural_sp.lm.token_tree import build_tree
 
@@ -119,7 +119,7 @@ class Peak(TorchDispatchMode):
 
 def peak_bytes(lm, n_questions, n_candidates):
     tree = build_tree(
-        [TokenizedQuestion((), (*range(30), 100 + i, *range(20)), ((1,), (2,))) for i in range(n_questions)]
+        [TokenizedPrompt((), (*range(30), 100 + i, *range(20)), ((1,), (2,))) for i in range(n_questions)]
     )
     forward = TreeForward(lm, tree, 2)
     with Peak() as memory:

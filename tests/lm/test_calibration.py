@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from cultural_sp.config.schema import SurveyConfig
+from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.forward_selection import make_forward
 from cultural_sp.lm.survey_respondent import Respondent

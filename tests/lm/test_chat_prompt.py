@@ -3,9 +3,9 @@ import copy
 import pytest
 
 from cultural_sp.lm.chat_prompt import SLOT, chat_text, tokenize
-from cultural_sp.survey.render import Question
+from cultural_sp.survey.render import ChatPrompt
 
-QUESTION = Question("You like bread.", "How much?", "I say", (" much", " not much"))
+QUESTION = ChatPrompt("You like bread.", "How much?", "I say", (" much", " not much"))
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_merge_across_the_border_moves_the_border(tokenizer):
     split = [tokenizer(part, add_special_tokens=False)["input_ids"] for part in (" impor", "tant")]
     whole = tokenizer(" important", add_special_tokens=False)["input_ids"]
     assert whole != split[0] + split[1]
-    question = tokenize(Question("", "How?", "It is impor", ("tant", "ted")), tokenizer, "prefix", {})
+    question = tokenize(ChatPrompt("", "How?", "It is impor", ("tant", "ted")), tokenizer, "prefix", {})
     assert question.options[0][-1] == whole[-1]
     assert tokenizer.decode([*question.after, *question.options[0]]).endswith("It is important")
     assert tokenizer.decode([*question.after, *question.options[1]]).endswith("It is imported")
@@ -86,4 +86,4 @@ def test_a_template_that_silently_drops_the_system_role_loses_nothing(tokenizer)
 def test_a_template_that_repeats_the_slot_is_refused(tokenizer):
     tokenizer.chat_template = "{{ messages[0]['content'] }}{{ messages[0]['content'] }}"
     with pytest.raises(ValueError, match="shows it 2 times; use soft_prompt.placement=prefix"):
-        chat_text(Question("", "How?", "", ("1", "2")), tokenizer, "user", {})
+        chat_text(ChatPrompt("", "How?", "", ("1", "2")), tokenizer, "user", {})

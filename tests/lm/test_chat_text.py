@@ -3,10 +3,10 @@ import copy
 import pytest
 
 from cultural_sp.lm.chat_prompt import SLOT, chat_text, tokenize
-from cultural_sp.survey.render import Question
+from cultural_sp.survey.render import ChatPrompt
 
-QUESTION = Question("You like bread.", "How much?", "I say", (" much", " not much"))
-BARE = Question("", "How much?", "", ("1", "2"))
+QUESTION = ChatPrompt("You like bread.", "How much?", "I say", (" much", " not much"))
+BARE = ChatPrompt("", "How much?", "", ("1", "2"))
 NO_SYSTEM = (
     "{% for m in messages %}{% if m['role'] == 'system' %}{{ raise_exception('no system role') }}{% endif %}"
     "[{{ m['content'] }}]{% endfor %}"

@@ -11,7 +11,7 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
-from cultural_sp.config.schema import ModelConfig, SoftPromptConfig, SurveyConfig
+from cultural_sp.config.groups import ModelConfig, SoftPromptConfig, SurveyConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt

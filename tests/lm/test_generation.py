@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cultural_sp.config.schema import ReadoutConfig, SurveyConfig
+from cultural_sp.config.groups import ReadoutConfig, SurveyConfig
 from cultural_sp.lm.answer_parsing import generate_answers, parse
 from cultural_sp.lm.survey_respondent import Respondent
 

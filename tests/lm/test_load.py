@@ -10,7 +10,7 @@ import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from cultural_sp.config.schema import ModelConfig, SurveyConfig
+from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.load import load_model, resolve, weights_hash
 from cultural_sp.lm.survey_respondent import Respondent

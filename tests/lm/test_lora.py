@@ -5,7 +5,7 @@ import torch
 from peft import LoraConfig, PromptTuningConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
-from cultural_sp.config.schema import ModelConfig
+from cultural_sp.config.groups import ModelConfig
 from cultural_sp.lm.load import load_model
 
 WEIGHTS = "adapter_model.safetensors"

@@ -8,7 +8,7 @@ from peft import PeftModel
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, GemmaConfig, GemmaForCausalLM
 
-from cultural_sp.config.schema import SoftPromptConfig
+from cultural_sp.config.groups import SoftPromptConfig
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text, embedding_rms, initial_prompt, load_soft_prompt, save_soft_prompt
 

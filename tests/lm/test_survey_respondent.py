@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from cultural_sp.config.schema import ModelConfig, SurveyConfig
+from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm import forward_selection as choose_forward
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.survey_respondent import Respondent

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from cultural_sp.config.schema import SurveyConfig
+from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.lm.token_tree import build_tree, build_trees, option_log_probs
@@ -63,9 +63,9 @@ def test_the_neighbours_in_a_batch_do_not_matter(tiny_lm, toy_survey):
 
 
 QUESTIONS = [
-    TokenizedQuestion((), (1, 2, 3), ((4,), (5, 6))),
-    TokenizedQuestion((), (1, 8), ((4,), (5, 6, 7))),
-    TokenizedQuestion((), (1, 2, 9), ((4,), (5, 6))),
+    TokenizedPrompt((), (1, 2, 3), ((4,), (5, 6))),
+    TokenizedPrompt((), (1, 8), ((4,), (5, 6, 7))),
+    TokenizedPrompt((), (1, 2, 9), ((4,), (5, 6))),
 ]
 
 
@@ -111,7 +111,7 @@ def test_blocks_show_every_token_its_ancestors_and_itself(size, n_cached):
 def test_blocks_keep_the_cost_linear_in_the_number_of_questions():
     def cells(n):
         shared = tuple(range(40))
-        tree = build_tree([TokenizedQuestion((), (*shared, 100 + i, *range(30)), ((1,), (2,))) for i in range(n)])
+        tree = build_tree([TokenizedPrompt((), (*shared, 100 + i, *range(30)), ((1,), (2,))) for i in range(n)])
         return make_blocks(tree.parents, tree.depth, (), torch.float32).mask.numel()
 
     assert cells(400) < 11 * cells(40)
@@ -143,9 +143,9 @@ def test_impossible_trees_are_refused():
     with pytest.raises(ValueError, match="at least one question"):
         build_tree([])
     with pytest.raises(ValueError, match="share the tokens before"):
-        build_tree([TokenizedQuestion((1,), (2,), ((3,),)), TokenizedQuestion((4,), (2,), ((3,),))])
+        build_tree([TokenizedPrompt((1,), (2,), ((3,),)), TokenizedPrompt((4,), (2,), ((3,),))])
     with pytest.raises(ValueError, match="at least one token"):
-        build_tree([TokenizedQuestion((), (), ((3,),))])
+        build_tree([TokenizedPrompt((), (), ((3,),))])
     for options in ((), ((),), ((3,), ())):
         with pytest.raises(ValueError, match="must have options"):
-            build_tree([TokenizedQuestion((), (1,), options)])
+            build_tree([TokenizedPrompt((), (1,), options)])

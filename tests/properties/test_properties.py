@@ -14,7 +14,7 @@ from helpers.tiny import TOY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.survey.instrument import Item, Scale, Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
@@ -218,7 +218,7 @@ def test_a_changed_byte_of_a_journal_is_never_believed(content, data):
 
 tokens = st.lists(st.integers(0, 3), min_size=1, max_size=5).map(tuple)
 questions = st.lists(
-    st.builds(TokenizedQuestion, st.just((7, 8)), tokens, st.lists(tokens, min_size=1, max_size=4).map(tuple)),
+    st.builds(TokenizedPrompt, st.just((7, 8)), tokens, st.lists(tokens, min_size=1, max_size=4).map(tuple)),
     min_size=1,
     max_size=5,
 )

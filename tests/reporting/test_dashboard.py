@@ -9,7 +9,7 @@ import yaml
 from cultural_sp.reporting.wandb_tracking import dashboard
 from cultural_sp.reporting.wandb_tracking.report import LOSSES, summary_of
 from cultural_sp.reporting.wandb_tracking.rows import AXES, Rows
-from cultural_sp.runs.history import Course
+from cultural_sp.runs.history import RegionHistory
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.journal import read_header
 
@@ -51,7 +51,7 @@ def test_workspace_and_report_name_what_runs_log(runs, whole_run, capsys):
     record = {"search": "aligned", "index": 0, "generation": 0, "loss": 1.0, "l1": 1.0, "seconds": 1.0}
     record |= {"valid_mass": 0.5, "dimensions": {"PDI": 1.0, "IDV": 2.0}}
     header = read_header(whole_run / "evaluations.jsonl")
-    course = Course("us", yaml.safe_load((whole_run / "config.yaml").read_text()), header)
+    course = RegionHistory("us", yaml.safe_load((whole_run / "config.yaml").read_text()), header)
     _, row = Rows(course, 1, 1).row(record)
     logged = {f"summary_metrics.{key}" for key in summary} | set(row)
     logged |= {key.replace("held_out_1", "tuned_2") for key in logged}

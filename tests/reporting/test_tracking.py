@@ -12,7 +12,7 @@ import psutil
 import pytest
 from helpers.runs import Run, call, folder_of, outcome
 
-from cultural_sp.config.tracker import TrackerConfig
+from cultural_sp.config.groups import TrackerConfig
 from cultural_sp.reporting.wandb_tracking import sync, wandb_start
 from cultural_sp.reporting.wandb_tracking.tracker import line, tracker_of
 from cultural_sp.runs.result import load_result
@@ -367,7 +367,7 @@ def test_wandbs_own_process_may_die(tracked, capsys, whole_run, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_without_a_tracker_does_not_load_wandb():
-    code = "import cultural_sp.align.run, sys; print(int('wandb' in sys.modules))"
+    code = "import cultural_sp.alignment.run, sys; print(int('wandb' in sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "0\n"
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from helpers.runs import call
 
-from cultural_sp.config.schema import ObjectiveConfig, ReadoutConfig, SoftPromptConfig, SurveyConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.config.groups import ObjectiveConfig, ReadoutConfig, SoftPromptConfig, SurveyConfig
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.runs.result import load_result
-from cultural_sp.search.goal import Goal
+from cultural_sp.search.goal import Objective
 
 
-def examiner(lm, survey, wordings=(0,), weight=0.0, kind="expected"):
+def evaluator(lm, survey, wordings=(0,), weight=0.0, kind="expected"):
     config = SimpleNamespace(
         survey=SurveyConfig(instrument=survey.name, tune_wordings=list(wordings)),
         readout=ReadoutConfig(kind=kind),
@@ -21,7 +21,7 @@ def examiner(lm, survey, wordings=(0,), weight=0.0, kind="expected"):
         model=SimpleNamespace(memory_gib=None, batch_size=2, compile=False),
         seed=0,
     )
-    return Examiner(lm, survey, config)
+    return SurveyEvaluator(lm, survey, config)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def prompts(tiny_lm):
 
 
 def test_a_view_is_what_the_search_would_see_alone(tiny_lm, toy_survey, prompts):
-    both = examiner(tiny_lm, toy_survey, (1, 0), 0.5)
+    both = evaluator(tiny_lm, toy_survey, (1, 0), 0.5)
     assert both.tuned == {"tuned": 1, "tuned_2": 0}
     assert both.score_names[:4] == ("PDI", "IDV", "PDI, tuned_2 expected", "IDV, tuned_2 expected")
     assert both.score_names[4:6] == ("PDI, tuned argmax", "IDV, tuned argmax")
@@ -38,25 +38,25 @@ def test_a_view_is_what_the_search_would_see_alone(tiny_lm, toy_survey, prompts)
     views = found.dimensions.reshape(2, 4, 2)
     alone = [((1,), "expected"), ((0,), "expected"), ((1,), "argmax"), ((0,), "argmax")]
     for view, (wordings, kind) in enumerate(alone):
-        single = examiner(tiny_lm, toy_survey, wordings, kind=kind).fitness(prompts)
+        single = evaluator(tiny_lm, toy_survey, wordings, kind=kind).fitness(prompts)
         assert views[:, view] == pytest.approx(single.dimensions, abs=1e-4)
     assert views[0, 0] != pytest.approx(views[0, 1], abs=1e-3)
 
 
 def test_wordings_that_are_tuned_on_are_not_held_out(tiny_lm, toy_survey):
-    assert examiner(tiny_lm, toy_survey).wordings == {"tuned": 0, "held_out_1": 1}
-    assert examiner(tiny_lm, toy_survey, (1,)).wordings == {"tuned": 1, "held_out_0": 0}
-    assert examiner(tiny_lm, toy_survey, (0, 1)).wordings == {"tuned": 0, "tuned_2": 1}
+    assert evaluator(tiny_lm, toy_survey).wordings == {"tuned": 0, "held_out_1": 1}
+    assert evaluator(tiny_lm, toy_survey, (1,)).wordings == {"tuned": 1, "held_out_0": 0}
+    assert evaluator(tiny_lm, toy_survey, (0, 1)).wordings == {"tuned": 0, "tuned_2": 1}
 
 
 def test_losses_are_averaged_over_wordings_and_answers_weighed():
     target = np.array([10.0, np.nan, 30.0])
     scores = np.array([[10, 0, 34, 12, 0, 30, 50, 0, 30, 10, 0, 70]], dtype=float)  # two wordings, then their argmax
     mass = np.array([0.5])
-    loss, l1 = Goal(target, ObjectiveConfig(argmax_weight=0.5), None, 2)(scores, mass)
+    loss, l1 = Objective(target, ObjectiveConfig(argmax_weight=0.5), None, 2)(scores, mass)
     assert l1 == pytest.approx([(2 + 1) / 2])
     assert loss == pytest.approx([(2 + 1) / 2 + 0.5 * (20 + 20) / 2])
-    loss, l1 = Goal(target, ObjectiveConfig(kind="squared"), None, 2)(scores[:, :6], mass)
+    loss, l1 = Objective(target, ObjectiveConfig(kind="squared"), None, 2)(scores[:, :6], mass)
     assert loss == pytest.approx([(8 + 2) / 2])
     assert l1 == pytest.approx([1.5])
 

@@ -26,7 +26,7 @@ def shifted(dimensions, valid_mass):
 ONE, TWO = {"us": small}, {"us": small, "in": shifted}
 
 
-def run(path, header=HEADER, only=tuple(SEARCHES), goals=ONE):
+def run(path, header=HEADER, only=tuple(SEARCHES), objectives=ONE):
     """Both searches on a sphere with holes, where a loss depends on the place in the batch; returns them and the calls."""
     journal = Journal(
         path, {k: v for k, v in header.items() if k != "batch_size"}, lambda: {"batch_size": header["batch_size"]}
@@ -46,9 +46,9 @@ def run(path, header=HEADER, only=tuple(SEARCHES), goals=ONE):
             name,
             [
                 SEARCHES[name](optimizer_config(population=8, budget=BUDGET, seed=4 + i), 5)
-                for i in range(1 if name == "random_search" else len(goals))
+                for i in range(1 if name == "random_search" else len(objectives))
             ],
-            goals,
+            objectives,
             evaluate,
             budget=BUDGET,
             max_failed_share=0.5,
@@ -67,12 +67,12 @@ def timeless(path):
 def wholes(tmp_path_factory):
     """For one goal and for two: the journal of a run that nothing stopped, its results and its goals."""
     found = []
-    for goals in (ONE, TWO):
+    for objectives in (ONE, TWO):
         path = tmp_path_factory.mktemp("whole") / "evaluations.jsonl"
-        results, calls = run(path, goals=goals)
+        results, calls = run(path, objectives=objectives)
         assert sum(calls) == 2 * BUDGET
-        assert len(results) == 2 * len(goals)
-        found.append((path, results, goals))
+        assert len(results) == 2 * len(objectives)
+        found.append((path, results, objectives))
     return found
 
 
@@ -85,7 +85,7 @@ def whole(wholes):
 @pytest.mark.parametrize("with_z", [True, False])
 @pytest.mark.parametrize("torn", [0, pytest.param(1, marks=pytest.mark.slow), 40])
 def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, wholes, torn, with_z, several):
-    path, results, goals = wholes[several]
+    path, results, objectives = wholes[several]
     lines = path.read_bytes().splitlines(keepends=True)
     if not with_z:
         stripped = [{k: v for k, v in json.loads(line).items() if k not in ("z", files.CHECKSUM)} for line in lines]
@@ -93,7 +93,7 @@ def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, who
     for length in range(len(lines)):
         cut = tmp_path / f"{length}.jsonl"
         cut.write_bytes(b"".join(lines[:length]) + lines[length][:torn])
-        again, calls = run(cut, goals=goals)
+        again, calls = run(cut, objectives=objectives)
         expected = timeless(path) if with_z else [{**r, "z": None} for r in timeless(path)]
         got = timeless(cut) if with_z else [{**r, "z": None} for r in timeless(cut)]
         assert got == expected
@@ -160,7 +160,7 @@ DAMAGE = {
     "no l1": (at(9, rewritten(l1=1)), "line 9 is damaged (its l1 is 1)"),
     "no scores": (at(9, rewritten(dimensions=None)), "line 9 is damaged (its dimensions are None)"),
     "no score": (at(9, rewritten(dimensions={"PDI": 1.0})), "line 9 is damaged (its IDV is 'absent')"),
-    "another goal": (at(30, rewritten(goal="in")), "line 30 is damaged (its fingerprint is not that of"),
+    "another goal": (at(30, rewritten(objective="in")), "line 30 is damaged (its fingerprint is not that of"),
     "a line lost": (lambda lines: lines[:6] + lines[7:], "line 7 is damaged (evaluation 5 of"),
     "lines swapped": (lambda lines: [*lines[:6], lines[7], lines[6], *lines[8:]], "line 7 is damaged (evaluation 5 of"),
     "last line of a search lost": (

@@ -128,16 +128,16 @@ def test_a_worse_offer_changes_nothing_once_there_is_something(kind):
 
 @learning
 def test_a_good_neighbourhood_saves_evaluations(kind):
-    goal = np.random.default_rng(99).standard_normal(20)
+    objective = np.random.default_rng(99).standard_normal(20)
     alone, helped = [], []
     for seed in range(5):
-        near = others(20, seed=seed, dim=20, around=goal, spread=0.3)
+        near = others(20, seed=seed, dim=20, around=objective, spread=0.3)
         for found, offers in ((alone, False), (helped, True)):
             search = make(kind, dim=20, seed=seed)
             if offers:
-                search.offer(near, ((near - goal) ** 2).sum(axis=1))
-            z = spend(search, 5, lambda z: ((z - goal) ** 2).sum(axis=1), n=20)
-            found.append(((z - goal) ** 2).sum(axis=1).min())
+                search.offer(near, ((near - objective) ** 2).sum(axis=1))
+            z = spend(search, 5, lambda z: ((z - objective) ** 2).sum(axis=1), n=20)
+            found.append(((z - objective) ** 2).sum(axis=1).min())
     assert np.median(helped) < 0.7 * np.median(alone)
 
 
@@ -185,7 +185,7 @@ def test_a_population_that_has_begun_takes_over_one_candidate_and_only_a_better_
 
 
 def test_an_offered_parent_keeps_the_step():
-    search = make("one_plus_one", population=5)
+    search = make("one_plus_lambda", population=5)
     search.offer(np.full((2, 6), [[0.4], [0.5]]), np.array([0.06, 0.0]))
     z = search.ask(5)
     np.testing.assert_array_equal(search._parent, 0.5)

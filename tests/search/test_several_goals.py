@@ -5,10 +5,10 @@ import pytest
 
 from cultural_sp.search.journal import Journal, read_journal
 from cultural_sp.search.loop import Evaluation, run_search
-from cultural_sp.search.warm_start import Archive
+from cultural_sp.search.warm_start import WarmStart
 
 GOALS = {"low": 0.0, "high": 10.0, "far": 100.0}
-ARCHIVE = Archive(np.array([[9.5], [50.0]]), np.array([[9.5], [np.nan]]), np.array([0.5, 0.5]), {})
+ARCHIVE = WarmStart(np.array([[9.5], [50.0]]), np.array([[9.5], [np.nan]]), np.array([0.5, 0.5]), {})
 
 
 class Scribe:
@@ -33,22 +33,22 @@ def evaluate(z):
     return Evaluation(z.copy(), z.copy(), np.full(len(z), 0.5))
 
 
-def judge(target):
+def objective(target):
     return lambda dimensions, valid_mass: (np.abs(dimensions[:, 0] - target), np.abs(dimensions[:, 0] - target) / 2)
 
 
-def search(path, asking, budget, archive=None, evaluate=evaluate, max_failed_share=1.0):
+def search(path, asking, budget, warm_start=None, evaluate=evaluate, max_failed_share=1.0):
     optimizers = [Scribe(10 * i) for i in range(asking)]
     found = run_search(
         "aligned",
         optimizers,
-        {goal: judge(target) for goal, target in GOALS.items()},
+        {name: objective(target) for name, target in GOALS.items()},
         evaluate,
         budget=budget,
         max_failed_share=max_failed_share,
         dimension_names=("PDI",),
         journal=Journal(path, {}, lambda: {"batch_size": 2}),
-        archive=archive,
+        warm_start=warm_start,
     )
     return found, [optimizer.heard for optimizer in optimizers]
 
@@ -75,7 +75,7 @@ def test_who_asked_is_told_and_others_that_had_a_turn_are_offered_under_their_ow
         ("offer", [2.0], [8.0]),
     ]
     assert far[0] == "ask"
-    assert {goal: (float(r.z[0]), r.loss) for goal, r in found.items()} == {
+    assert {objective: (float(r.z[0]), r.loss) for objective, r in found.items()} == {
         "low": (0.0, 0.0),
         "high": (10.0, 0.0),
         "far": (21.0, 79.0),
@@ -91,7 +91,7 @@ def test_who_asked_is_told_and_others_that_had_a_turn_are_offered_under_their_ow
 def test_one_optimizer_serves_all_goals(tmp_path):
     found, (heard,) = search(tmp_path / "evaluations.jsonl", 1, 4)
     assert heard == ["ask", ("tell", [0.0, 1.0]), "ask", ("tell", [2.0, 3.0])]
-    assert {goal: result.loss for goal, result in found.items()} == {"low": 0.0, "high": 7.0, "far": 97.0}
+    assert {objective: result.loss for objective, result in found.items()} == {"low": 0.0, "high": 7.0, "far": 97.0}
 
 
 def test_an_archive_is_offered_to_everybody_first_and_is_no_evaluation(tmp_path):
@@ -100,7 +100,7 @@ def test_an_archive_is_offered_to_everybody_first_and_is_no_evaluation(tmp_path)
         kind, z, losses = heard[0]
         assert (kind, z, losses[0]) == ("offer", [9.5, 50.0], loss)
         assert np.isnan(losses[1])
-    assert {goal: (float(r.z[0]), r.offered, len(r.losses)) for goal, r in found.items()} == {
+    assert {objective: (float(r.z[0]), r.offered, len(r.losses)) for objective, r in found.items()} == {
         "low": (0.0, 1, 2),
         "high": (9.5, 1, 2),
         "far": (9.5, 1, 2),

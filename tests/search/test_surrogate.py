@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from helpers.options import optimizer_config
 
-from cultural_sp.search.history import Ledger, Scores
+from cultural_sp.search.history import Scores, SearchHistory
 from cultural_sp.search.optimizers import make_optimizer
 
 pytestmark = pytest.mark.usefixtures("few_rounds")
@@ -98,10 +98,10 @@ def test_more_coordinates_than_it_can_tell_apart_are_refused():
 
 
 def test_the_scores_of_a_ledger_come_to_its_losses():
-    def judge(dimensions, valid_mass):
+    def objective(dimensions, valid_mass):
         return dimensions.sum(axis=1) + valid_mass, dimensions[:, 0]
 
     dimensions, mass = np.arange(6.0).reshape(3, 2), np.array([0.5, 0.25, np.nan])
-    scores = Ledger(judge).scores(dimensions, mass)
+    scores = SearchHistory(objective).scores(dimensions, mass)
     assert scores.values.shape == (3, 3)
     np.testing.assert_array_equal(scores.loss_of(scores.values), [1.5, 5.25, np.nan])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from cultural_sp.cli import programs as cli
-from cultural_sp.config.schema import SurveyConfig
+from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.studies.benchmark import methods, run
 from cultural_sp.survey.instrument import load_survey

@@ -10,7 +10,7 @@ from helpers.runs import call, without_bars
 from semopy.examples import holzinger39
 
 from cultural_sp.cli import programs as cli
-from cultural_sp.config.factor_analysis import RespondentsConfig
+from cultural_sp.config.studies import RespondentsConfig
 from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.studies.factor_analysis.respondents import draw
 from cultural_sp.survey.instrument import load_survey

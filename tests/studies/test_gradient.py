@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cultural_sp.config.schema import SurveyConfig
+from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.readout import expected
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.search.space import Subspace, random_directions

@@ -3,7 +3,7 @@ import errno
 import pytest
 from safetensors import SafetensorError
 
-from cultural_sp.utils.files import JsonLines, using, write_text
+from cultural_sp.utils.files import JsonLines, disk_errors, write_text
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,10 @@ from cultural_sp.utils.files import JsonLines, using, write_text
     ],
 )
 def test_what_the_disk_refuses_is_one_line(tmp_path, error, reason):
-    with pytest.raises(ValueError, match=f"can't write {tmp_path}/x .{reason}.; make room"), using(tmp_path / "x"):
+    with (
+        pytest.raises(ValueError, match=f"can't write {tmp_path}/x .{reason}.; make room"),
+        disk_errors(tmp_path / "x"),
+    ):
         raise error
 
 

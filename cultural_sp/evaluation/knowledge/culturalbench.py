@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from cultural_sp.evaluation.knowledge.questions import KnowledgeSet, Question
+from cultural_sp.evaluation.knowledge.questions import KnowledgeQuestion, KnowledgeSet
 from cultural_sp.utils.errors import reason_of
 
 LETTERS = ("A", "B", "C", "D")
@@ -90,7 +90,7 @@ def _table(path: Path, task: str) -> pd.DataFrame:
     return table
 
 
-def _easy(path: Path) -> tuple[Question, ...]:
+def _easy(path: Path) -> tuple[KnowledgeQuestion, ...]:
     questions = []
     for row in _table(path, "Easy").to_dict("records"):
         letter = row["answer"].strip().upper()
@@ -101,12 +101,14 @@ def _easy(path: Path) -> tuple[Question, ...]:
         options = tuple(row[f"prompt_option_{x.lower()}"].strip() for x in LETTERS)
         right = tuple(x == letter for x in LETTERS)
         questions.append(
-            Question(row["question_idx"], row["country"].strip(), row["prompt_question"].strip(), options, right)
+            KnowledgeQuestion(
+                row["question_idx"], row["country"].strip(), row["prompt_question"].strip(), options, right
+            )
         )
     return tuple(questions)
 
 
-def _hard(path: Path) -> tuple[Question, ...]:
+def _hard(path: Path) -> tuple[KnowledgeQuestion, ...]:
     questions = []
     truth = {"true": True, "1": True, "false": False, "0": False}
     for number, rows in _table(path, "Hard").groupby("question_idx", sort=False):
@@ -120,6 +122,6 @@ def _hard(path: Path) -> tuple[Question, ...]:
         options = tuple(option.strip() for option in rows["prompt_option"])
         right = tuple(bool(answer) for answer in answers)
         questions.append(
-            Question(str(number), first["country"].strip(), first["prompt_question"].strip(), options, right)
+            KnowledgeQuestion(str(number), first["country"].strip(), first["prompt_question"].strip(), options, right)
         )
     return tuple(questions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.evaluation.knowledge.questions import KnowledgeSet, Question
+from cultural_sp.evaluation.knowledge.questions import KnowledgeQuestion, KnowledgeSet
 from cultural_sp.evaluation.knowledge.render import JUDGEMENTS, choices, judgements
 from cultural_sp.evaluation.knowledge.scoring import CHANCE, choices_right, judgements_right
 from cultural_sp.lm.batching import Batching
@@ -13,7 +13,7 @@ from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.option_scores import ask
 from cultural_sp.runs.result import ALL, KnowledgeScore
 from cultural_sp.stats.intervals import wilson
-from cultural_sp.survey.render import Question as Prompt
+from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.utils.progress import progress
 
 Array = NDArray[np.float64]
@@ -71,7 +71,7 @@ class Exam:
         ]
 
 
-def asked(questions: KnowledgeSet, persona: str = "") -> tuple[list[Prompt], list[Prompt]]:
+def asked(questions: KnowledgeSet, persona: str = "") -> tuple[list[ChatPrompt], list[ChatPrompt]]:
     """The rendered prompts of the easy form and of the hard one."""
     chosen = [p for q in questions.easy for p in choices(q, persona)]
     return chosen, [p for q in questions.hard for order in judgements(q, persona) for p in order]
@@ -82,7 +82,7 @@ def _score(
     task: str,
     order: str,
     country: str,
-    questions: tuple[Question, ...],
+    questions: tuple[KnowledgeQuestion, ...],
     verdict: NDArray[np.bool_],
     mass: Array,
 ) -> KnowledgeScore:

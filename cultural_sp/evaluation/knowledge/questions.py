@@ -13,11 +13,11 @@ from typing import Any
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.strict_yaml import read_yaml
 
-OWN = Path(__file__).parent / "data" / "own.yaml"
+OWN_QUESTIONS = Path(__file__).parent / "data" / "own.yaml"
 
 
 @dataclass(frozen=True)
-class Question:
+class KnowledgeQuestion:
     """A question with its options, asked as a choice among them or as one judgement of each."""
 
     id: str
@@ -35,9 +35,9 @@ class KnowledgeSet:
     name: str
     title: str
     """What tables call it."""
-    easy: tuple[Question, ...]
+    easy: tuple[KnowledgeQuestion, ...]
     """Asked as a choice."""
-    hard: tuple[Question, ...]
+    hard: tuple[KnowledgeQuestion, ...]
     """Asked as one judgement of every option, all of which must be right."""
 
     @property
@@ -68,7 +68,7 @@ class KnowledgeSet:
         return replace(self, easy=easy, hard=hard)
 
 
-def load_own(path: Path = OWN) -> KnowledgeSet:
+def load_own(path: Path = OWN_QUESTIONS) -> KnowledgeSet:
     """Our own questions, or others in the same form.
 
     Each entry has a country, a text, the right option, three wrong ones and a public source. The right option is shown first in
@@ -85,16 +85,16 @@ def load_own(path: Path = OWN) -> KnowledgeSet:
         return KnowledgeSet(str(raw["name"]), str(raw["title"]), questions, questions)
     except OSError as error:
         raise ValueError(
-            f"knowledge.source={path}: can't read the file ({error.strerror}); give a file like {OWN.name}"
+            f"knowledge.source={path}: can't read the file ({error.strerror}); give a file like {OWN_QUESTIONS.name}"
         ) from error
     except KeyError as error:
-        raise ValueError(f"knowledge.source={path}: {error} is missing; compare with {OWN.name}") from error
+        raise ValueError(f"knowledge.source={path}: {error} is missing; compare with {OWN_QUESTIONS.name}") from error
     except (ValueError, TypeError, AttributeError) as error:
         reason = reason_of(error)
-        raise ValueError(f"knowledge.source={path}: {reason}; compare with {OWN.name}") from error
+        raise ValueError(f"knowledge.source={path}: {reason}; compare with {OWN_QUESTIONS.name}") from error
 
 
-def _question(number: int, entry: dict[str, Any]) -> Question:
+def _question(number: int, entry: dict[str, Any]) -> KnowledgeQuestion:
     texts = [entry["country"], entry["text"], entry["right"], *entry["wrong"], entry["source"]]
     if not all(isinstance(text, str) and text.strip() for text in texts):
         raise ValueError(
@@ -106,4 +106,4 @@ def _question(number: int, entry: dict[str, Any]) -> Question:
     place = number % 4
     options.insert(place, entry["right"])
     right = tuple(i == place for i in range(4))
-    return Question(f"{number + 1:03d}", entry["country"], entry["text"], tuple(options), right)
+    return KnowledgeQuestion(f"{number + 1:03d}", entry["country"], entry["text"], tuple(options), right)

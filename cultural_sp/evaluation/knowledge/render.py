@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from cultural_sp.evaluation.knowledge.questions import Question
-from cultural_sp.survey.render import Question as Prompt
+from cultural_sp.evaluation.knowledge.questions import KnowledgeQuestion
+from cultural_sp.survey.render import ChatPrompt
 
 LETTERS = "ABCD"
 JUDGEMENTS = ("True", "False")
 
 
-def choices(question: Question, persona: str) -> list[Prompt]:
+def choices(question: KnowledgeQuestion, persona: str) -> list[ChatPrompt]:
     """The question as a choice, once for each place that an option can have; the first prompt has the order of the set.
 
     Order s shows option (i + s) mod O at place i, so over all orders each option stands at each place once (cyclic Latin
@@ -25,15 +25,15 @@ def choices(question: Question, persona: str) -> list[Prompt]:
         shown = [question.options[(i + shift) % number] for i in range(number)]
         legend = "\n".join(f"{letter}. {option}" for letter, option in zip(letters, shown, strict=True))
         answers = tuple(letters[(i - shift) % number] for i in range(number))
-        prompts.append(Prompt(persona, f"{instruction}\n\n{question.text}\n{legend}", "", answers))
+        prompts.append(ChatPrompt(persona, f"{instruction}\n\n{question.text}\n{legend}", "", answers))
     return prompts
 
 
-def judgements(question: Question, persona: str) -> list[list[Prompt]]:
+def judgements(question: KnowledgeQuestion, persona: str) -> list[list[ChatPrompt]]:
     """Per order of the words True and False, the prompts that have each option judged."""
     return [
         [
-            Prompt(
+            ChatPrompt(
                 persona,
                 f"Is the proposed answer to this question true or false? Write either {first} or {second}.\n\n"
                 f"Question: {question.text}\nProposed answer: {option}",

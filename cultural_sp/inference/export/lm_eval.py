@@ -10,14 +10,14 @@ from typing import Any
 
 import yaml
 
-from cultural_sp.align.journal_header import target
+from cultural_sp.alignment.journal_header import target
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.inference.export import survey_scores
-from cultural_sp.runs.inputs import open_regions, open_survey
+from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.survey.instrument import Item, Survey
 from cultural_sp.survey.regions import Region
-from cultural_sp.survey.render import Administration, Question, orders_of, render
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.survey.render import Administration, ChatPrompt, orders_of, render
+from cultural_sp.utils.files import disk_errors, write_text
 
 
 def write_tasks(config: AlignConfig, folder: Path) -> list[str]:
@@ -26,14 +26,14 @@ def write_tasks(config: AlignConfig, folder: Path) -> list[str]:
     Raises:
         ValueError: in one line, for an unknown survey or region, a readout that tasks don't have, or if the disk refuses a file.
     """
-    survey = open_survey(config)
-    regions = open_regions(config, survey)
+    survey = survey_from_config(config)
+    regions = regions_from_config(config, survey)
     if config.readout.kind != "expected":
         raise ValueError(
             f"readout={config.readout.kind} does not go with to=lm_eval, whose tasks score probabilities; use readout=expected"
         )
     module = Path(survey_scores.__file__)
-    with using(folder):
+    with disk_errors(folder):
         shutil.copy(module, folder / module.name)
     names = []
     for region in regions:
@@ -67,13 +67,13 @@ def _documents(config: AlignConfig, survey: Survey, region: Region, wording: int
             yield {"item": None, "scale": scale, **_choices(question), **about}
 
 
-def _content_free(items: tuple[Item, ...], administration: Administration) -> dict[str, Question]:
+def _content_free(items: tuple[Item, ...], administration: Administration) -> dict[str, ChatPrompt]:
     """Scale -> its content-free question; nothing without calibration."""
     pairs = zip(items, administration.content_free_of, strict=False)
     return {item.scale.name: administration.content_free[i] for item, i in pairs}
 
 
-def _choices(question: Question) -> dict[str, Any]:
+def _choices(question: ChatPrompt) -> dict[str, Any]:
     """The lead is a part of each choice, and one by itself, to be taken off: templates treat a begun answer in many ways."""
     lead = [question.lead] if question.lead else []
     choices = lead + [question.lead + option for option in question.options]

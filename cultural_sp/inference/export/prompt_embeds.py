@@ -11,12 +11,12 @@ import torch
 from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.generation import input_embeddings
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import Prompt
-from cultural_sp.survey.render import Question
+from cultural_sp.lm.soft_prompt import SoftPrompt
+from cultural_sp.survey.render import ChatPrompt
 
 
 def prompt_embeds(
-    lm: LanguageModel, question: str, prompt: Prompt, placement: str = "prefix", system: str = ""
+    lm: LanguageModel, question: str, prompt: SoftPrompt, placement: str = "prefix", system: str = ""
 ) -> torch.Tensor:
     """Input embeddings [T, H] of a user's turn with its chat template around a soft prompt [P, H].
 
@@ -29,7 +29,7 @@ def prompt_embeds(
         placement: where the soft prompt goes.
         system: system message; empty for none.
     """
-    tokenized = tokenize(Question(system, question, "", ()), lm.tokenizer, placement, lm.template_args)
+    tokenized = tokenize(ChatPrompt(system, question, "", ()), lm.tokenizer, placement, lm.template_args)
     return input_embeddings(lm, tokenized, prompt).cpu().contiguous()
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import torch
 from omegaconf import OmegaConf
 
-from cultural_sp.config.export import ExportConfig
+from cultural_sp.config.inference import ExportConfig
 from cultural_sp.inference.export.lm_eval import write_tasks
 from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
-from cultural_sp.inference.inherit_config import given_path, result_of, run_of
+from cultural_sp.inference.inherit_config import required_prompt_path, result_of, run_of
 from cultural_sp.lm.load import LanguageModel, load_model, on_hub, save_model
-from cultural_sp.lm.soft_prompt import Prompt, configured_prompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import SoftPrompt, configured_prompt, save_soft_prompt
 from cultural_sp.reporting.model_card import NOT_IN_PEFT, write_card
 from cultural_sp.runs.folder import CONFIG
-from cultural_sp.runs.inputs import open_survey
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.runs.inputs import survey_from_config
+from cultural_sp.utils.files import disk_errors, write_text
 
 
 def export(config: ExportConfig) -> Path:
@@ -28,7 +28,7 @@ def export(config: ExportConfig) -> Path:
         ValueError: in one line, for bad input, for what the other tool can't express, and if the disk refuses a file.
     """
     folder = Path(config.output).expanduser()
-    with using(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     EXPORTS[config.to](config, folder)
     return folder
@@ -39,27 +39,27 @@ def _model(config: ExportConfig, folder: Path) -> None:
 
 
 def _peft(config: ExportConfig, folder: Path) -> None:
-    path, placement = given_path(config), config.soft_prompt.placement
+    path, placement = required_prompt_path(config), config.soft_prompt.placement
     if placement != "prefix":
         raise ValueError(f"soft_prompt.path={path} can't become a PEFT folder: {NOT_IN_PEFT.format(placement)}")
     lm, prompt = opened(config)
-    with using(folder):
+    with disk_errors(folder):
         save_soft_prompt(folder, prompt, lm, placement)
     result, run = result_of(path), run_of(path)
     if result is not None and run is not None:
         there = OmegaConf.merge(OmegaConf.structured(config), OmegaConf.load(run[1] / CONFIG))
         made = OmegaConf.to_object(there)
         assert isinstance(made, ExportConfig)
-        write_card(folder, result, made, open_survey(made).title, on_hub=on_hub(made.model.name_or_path))
+        write_card(folder, result, made, survey_from_config(made).title, on_hub=on_hub(made.model.name_or_path))
 
 
-def opened(config: ExportConfig) -> tuple[LanguageModel, Prompt]:
+def opened(config: ExportConfig) -> tuple[LanguageModel, SoftPrompt]:
     """The configured model and soft prompt [P, H].
 
     Raises:
         ValueError: in one line, if one of them can't be loaded or they don't fit.
     """
-    given_path(config)  # says what is missing before the model is loaded
+    required_prompt_path(config)  # says what is missing before the model is loaded
     lm = load_model(config.model)
     return lm, configured_prompt(config.soft_prompt, lm)
 
@@ -74,7 +74,7 @@ def _prompt_embeds(config: ExportConfig, folder: Path) -> None:
     lm, prompt = opened(config)
     embeds = [prompt_embeds(lm, question, prompt, config.soft_prompt.placement) for question in questions]
     requests = [{"question": q, "prompt_embeds": encoded(e)} for q, e in zip(questions, embeds, strict=True)]
-    with using(folder):
+    with disk_errors(folder):
         torch.save(embeds, folder / "prompt_embeds.pt")
     write_text(folder / "requests.jsonl", "".join(json.dumps(request) + "\n" for request in requests))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 Doc = dict[str, Any]
-Answers = Sequence[Doc]
+Documents = Sequence[Doc]
 
 
 def documents(file: str, **_: Any) -> dict[str, Any]:
@@ -40,25 +40,25 @@ def process_results(doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str
     }
 
 
-def index(answers: Answers) -> float:
+def index(answers: Documents) -> float:
     """Weighted sum of item means plus the constant: the score of one dimension, in the survey's unit."""
     return _index(item_means(answers), answers[0], answers[0]["dimension"])
 
 
-def loss(answers: Answers) -> float:
+def loss(answers: Documents) -> float:
     """Mean absolute difference to the target over the dimensions that have one, in the survey's unit."""
     means, about = item_means(answers), answers[0]
     known = {name: score for name, score in about["target"].items() if score is not None}
     return float(sum(abs(_index(means, about, name) - score) for name, score in known.items()) / len(known))
 
 
-def valid_mass(answers: Answers) -> float:
+def valid_mass(answers: Documents) -> float:
     """Mean probability given to all options of an item together, before calibration."""
     masses = [sum(map(math.exp, answer["log_probs"])) for answer in answers if answer["item"] is not None]
     return sum(masses) / len(masses)
 
 
-def item_means(answers: Answers) -> dict[str, float]:
+def item_means(answers: Documents) -> dict[str, float]:
     """Item -> probability-weighted mean code over its options, averaged over option orders."""
     neutral = {answer["scale"]: answer["log_probs"] for answer in answers if answer["item"] is None}
     means: dict[str, list[float]] = {}

@@ -6,11 +6,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from cultural_sp.config.inference import ReportConfig
 from cultural_sp.reporting.html_report.collect import LeftOut, collect
 from cultural_sp.reporting.html_report.groups import group
 from cultural_sp.reporting.html_report.page import markdown_page, page
 from cultural_sp.reporting.html_report.tables import tables
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.utils.files import disk_errors, write_text
 
 PAGE, FOLDER = "report.html", "report"
 
@@ -36,10 +37,24 @@ def write_report(folders: Sequence[Path], output: Path, left_out: Sequence[LeftO
     groups = group(runs)
     found = tables(groups, runs, left_out)
     files = [f"{table.name}.csv" for table in found]
-    with using(output):
+    with disk_errors(output):
         output.mkdir(parents=True, exist_ok=True)
     for table in found:
         write_text(output / f"{table.name}.csv", table.csv())
     write_text(output / "report.md", markdown_page(groups, runs, left_out, files))
     write_text(output / PAGE, page(groups, runs, left_out, files))
     return output / PAGE
+
+
+def report(config: ReportConfig) -> Path:
+    """Write the configured report; returns the page's path.
+
+    Raises:
+        ValueError: in one line, if the folder isn't there or holds no finished run, or if the disk refuses a write.
+    """
+    runs = Path(config.runs).expanduser()
+    if not runs.is_dir():
+        raise ValueError(
+            f"runs={config.runs} is no folder; give a run folder, or a folder above some, such as outputs/align"
+        )
+    return write_report([runs], runs / FOLDER if config.output is None else Path(config.output).expanduser())

@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
+from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.reporting.html_report.factors import Factors, read_factors
 from cultural_sp.reporting.html_report.searches import Search, read_searches
-from cultural_sp.reporting.tables import OPTIMIZERS, origin
+from cultural_sp.reporting.tables import origin
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.result import SUMMARY, VERDICTS, Result, load_result, summarised
 from cultural_sp.search.journal import JOURNAL

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from cultural_sp.config.factor_analysis import FactorConfig
+from cultural_sp.config.studies import FactorConfig
 from cultural_sp.reporting.factor_tables import remarks, tables
 from cultural_sp.runs.result import FACTORS
 from cultural_sp.stats.factor.analysis import from_json

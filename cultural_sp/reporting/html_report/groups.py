@@ -10,9 +10,10 @@ from math import sqrt
 
 from scipy.special import stdtrit
 
-from cultural_sp.config.schema import ModelConfig
+from cultural_sp.config.groups import ModelConfig
+from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.reporting.html_report.collect import Run, held_out, tuned
-from cultural_sp.reporting.tables import OPTIMIZERS, labels
+from cultural_sp.reporting.tables import labels
 from cultural_sp.runs.result import SUMMARY, ScoreRecord
 from cultural_sp.survey.instrument import Item, Survey, load_survey
 
@@ -204,7 +205,7 @@ def group(runs: Sequence[Run]) -> list[Group]:
         region = run.result.region
         setting = [f"{k}={run.config.get(k, 'unknown')}" for k in keys]
         if not keys and len({r.result.optimizer for r in runs}) > 1:  # no config tells them apart
-            setting = [OPTIMIZERS[run.result.optimizer]]
+            setting = [OPTIMIZERS[run.result.optimizer].label]
         if len({r.result.region["vintage"] for r in runs}) > 1:
             setting.insert(0, region["vintage"])
         if run.result.joint:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import ObjectiveConfig
+from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.runs.result import SEARCHES, Result
 from cultural_sp.search.best import of_best
-from cultural_sp.search.goal import Goal
+from cultural_sp.search.goal import Objective
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.utils.errors import reason_of
 
@@ -76,12 +76,12 @@ def _answers(record: Mapping[str, Any], size: int) -> list[float | None]:
     return [record["valid_mass"], *scores]
 
 
-def _search(rows: Array, goal: Goal | None) -> Search:
+def _search(rows: Array, goal: Objective | None) -> Search:
     losses, l1 = rows.T if goal is None else goal(rows[:, 1:], rows[:, 0])
     return Search(l1, of_best(losses, l1))
 
 
-def _goal(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Goal:
+def _goal(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Objective:
     """What the run lowered for the region of a result.
 
     Raises:
@@ -94,4 +94,4 @@ def _goal(result: Result, objective: object, header: Mapping[str, Any], n_tuned:
     if given.valid_mass_weight and mass is None:
         raise ValueError("its header lacks start_mass")
     target = np.array([math.nan if t is None else t for t in result.region["target"].values()], dtype=float)
-    return Goal(target, given, mass, n_tuned)
+    return Objective(target, given, mass, n_tuned)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean, pstdev
 from typing import Any
 
-from cultural_sp.runs.history import Course
+from cultural_sp.runs.history import RegionHistory
 from cultural_sp.runs.result import SEARCHES
 
 AXES = {
@@ -19,7 +19,7 @@ AXES = {
 class Rows:
     """Turns the records of a journal, given in order, into the rows of one region."""
 
-    def __init__(self, course: Course, population: int, budget: int) -> None:
+    def __init__(self, course: RegionHistory, population: int, budget: int) -> None:
         """For searches of ``budget`` evaluations in generations of ``population``."""
         self._course, self._population, self._budget = course, population, budget
         self._generation: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ from pathlib import Path
 import yaml
 
 from cultural_sp.config.error_messages import bad_input_ends
-from cultural_sp.config.tracker import TrackerConfig
+from cultural_sp.config.groups import TrackerConfig
 from cultural_sp.reporting.wandb_tracking.tracker import mode_of, tracker_of
 from cultural_sp.runs.folder import CONFIG, RESULT, finished_runs
 from cultural_sp.search.journal import JOURNAL, read_journal

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from cultural_sp.config.tracker import TrackerConfig
+from cultural_sp.config.groups import TrackerConfig
 from cultural_sp.utils.errors import reason_of
 
 MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "offline", "disabled": "disabled"}

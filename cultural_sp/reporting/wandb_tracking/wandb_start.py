@@ -13,8 +13,7 @@ from typing import Any
 
 import wandb
 
-from cultural_sp.config.schema import JOINT, ModelConfig
-from cultural_sp.config.tracker import TrackerConfig
+from cultural_sp.config.groups import JOINT, ModelConfig, TrackerConfig
 from cultural_sp.reporting.wandb_tracking.tracker import again, line, say
 from cultural_sp.utils.files import write_text
 

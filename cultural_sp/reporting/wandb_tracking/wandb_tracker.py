@@ -11,15 +11,14 @@ from typing import Any
 import wandb
 import yaml
 
-from cultural_sp.config.schema import JOINT
-from cultural_sp.config.tracker import TrackerConfig
+from cultural_sp.config.groups import JOINT, TrackerConfig
 from cultural_sp.reporting.tables import origin
 from cultural_sp.reporting.wandb_tracking import report
 from cultural_sp.reporting.wandb_tracking.rows import AXES, Rows
 from cultural_sp.reporting.wandb_tracking.tracker import again, line, say
 from cultural_sp.reporting.wandb_tracking.wandb_start import Started, start
 from cultural_sp.runs.folder import CONFIG, RESULT
-from cultural_sp.runs.history import Course, targets
+from cultural_sp.runs.history import RegionHistory, targets
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.search.journal import JOURNAL, read_header
 
@@ -46,7 +45,7 @@ class WandbTracker:
             }
             optimizer = self._config["optimizer"]
             for region in goals:
-                course = Course(region, self._config, header)
+                course = RegionHistory(region, self._config, header)
                 self._rows[region] = Rows(course, optimizer["population"], optimizer["budget"])
             self._started = start(self._tracker, self._folder, shown, online=self._online, live=self._live)
             for started in self._started.values():

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from cultural_sp.config.schema import SurveyConfig
-from cultural_sp.lm.chat_prompt import TokenizedQuestion, tokenize
+from cultural_sp.config.groups import SurveyConfig
+from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize
 from cultural_sp.lm.forward_selection import make_forward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.token_tree import build_tree
@@ -27,7 +27,7 @@ class Setting:
 
     axis: str
     value: int
-    questions: list[TokenizedQuestion]
+    questions: list[TokenizedPrompt]
     n_virtual: int = 10
     n_candidates: int = 1
 
@@ -57,7 +57,7 @@ def growth(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> list[dict
 
 
 def _settings(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iterator[Setting]:
-    def asked(survey: Survey, order: str = "ascending", wording: int = 0) -> list[TokenizedQuestion]:
+    def asked(survey: Survey, order: str = "ascending", wording: int = 0) -> list[TokenizedPrompt]:
         administration = render(
             survey, wording, scoring=config.scoring, layout=config.layout, order=order, calibrate=config.calibrate
         )

@@ -9,7 +9,7 @@ from peft import PromptTuningConfig, TaskType, get_peft_model
 from transformers import GenerationConfig
 
 from cultural_sp.lm.answer_parsing import parse
-from cultural_sp.lm.chat_prompt import TokenizedQuestion
+from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.lora import quiet
 from cultural_sp.lm.survey_respondent import Respondent
@@ -37,20 +37,20 @@ def usual_methods(respondent: Respondent, n_virtual: int, max_new_tokens: int) -
     }
 
 
-def _options(lm: LanguageModel, logits: torch.Tensor, questions: list[TokenizedQuestion]) -> torch.Tensor:
+def _options(lm: LanguageModel, logits: torch.Tensor, questions: list[TokenizedPrompt]) -> torch.Tensor:
     """Log-probabilities [Q, O] of the options from the logits [Q, V] at the end of each question."""
     ids = torch.tensor([[option[0] for option in q.options] for q in questions], device=logits.device)
     return logits.float().log_softmax(-1).gather(1, ids).double().cpu()
 
 
-def _sequence(lm: LanguageModel, question: TokenizedQuestion, prompt: torch.Tensor) -> torch.Tensor:
+def _sequence(lm: LanguageModel, question: TokenizedPrompt, prompt: torch.Tensor) -> torch.Tensor:
     ids = torch.tensor([*question.before, *question.after], device=prompt.device)
     vectors = lm.model.get_input_embeddings()(ids)
     cut = len(question.before)
     return torch.cat([vectors[:cut], prompt, vectors[cut:]])
 
 
-def _generate(respondent: Respondent, questions: list[TokenizedQuestion], max_new_tokens: int) -> Method:
+def _generate(respondent: Respondent, questions: list[TokenizedPrompt], max_new_tokens: int) -> Method:
     """Let the model write its answer to one item after the other, and parse it."""
     lm = respondent.lm
     labels = [q.options for a in respondent.administrations for q in (*a.questions, *a.content_free)]
@@ -70,7 +70,7 @@ def _generate(respondent: Respondent, questions: list[TokenizedQuestion], max_ne
     return evaluate
 
 
-def _per_item(lm: LanguageModel, questions: list[TokenizedQuestion]) -> Method:
+def _per_item(lm: LanguageModel, questions: list[TokenizedPrompt]) -> Method:
     """One forward pass per item."""
 
     def evaluate(prompt: torch.Tensor) -> torch.Tensor:
@@ -85,7 +85,7 @@ def _per_item(lm: LanguageModel, questions: list[TokenizedQuestion]) -> Method:
 class _Padded:
     """All items of the survey as one left-padded batch."""
 
-    def __init__(self, lm: LanguageModel, questions: list[TokenizedQuestion]) -> None:
+    def __init__(self, lm: LanguageModel, questions: list[TokenizedPrompt]) -> None:
         self.lm, self.questions = lm, questions
 
     def __call__(self, prompt: torch.Tensor, arguments: dict[str, int]) -> torch.Tensor:
@@ -106,7 +106,7 @@ class _Padded:
         return _options(self.lm, out.logits[:, -1], self.questions)
 
 
-def _peft(lm: LanguageModel, questions: list[TokenizedQuestion], n_virtual: int) -> Method:
+def _peft(lm: LanguageModel, questions: list[TokenizedPrompt], n_virtual: int) -> Method:
     """PEFT's prompt tuning, whose soft prompt stands before everything, on one right-padded batch."""
     config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=n_virtual, inference_mode=True)
     with quiet():

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from cultural_sp.config.benchmark import BenchmarkConfig
+from cultural_sp.config.studies import BenchmarkConfig
 from cultural_sp.lm.batching import Batching
+from cultural_sp.lm.geometry import PEAK_FLOPS, llama
 from cultural_sp.lm.load import LanguageModel, find_device, load_model, resolve
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.runs.provenance import git_commit, versions
-from cultural_sp.studies.benchmark.geometry import PEAK_FLOPS, llama
 from cultural_sp.studies.benchmark.growth import growth
 from cultural_sp.studies.benchmark.measure import Timed, bare_products, interleaved, linear_layers, usual
 from cultural_sp.studies.benchmark.methods import usual_methods

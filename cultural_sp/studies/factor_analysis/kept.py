@@ -16,7 +16,7 @@ from cultural_sp.utils.files import WAY_OUT, JsonLines
 Array = NDArray[np.float64]
 
 
-class KeptAnswers:
+class RespondentCache:
     """``answers.jsonl``: what was asked in the first line, then a line per group and respondent."""
 
     def __init__(self, path: Path, asked: dict[str, Any]) -> None:

@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.config.factor_analysis import RespondentsConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.config.studies import RespondentsConfig
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.lm.readout import expected, sampler
 
 Array = NDArray[np.float64]
@@ -45,7 +45,7 @@ def draw(config: RespondentsConfig) -> list[Simulated]:
 
 
 def answer_of(
-    examiner: Examiner, simulated: Simulated, wording: str, readout: str, prompt: NDArray[np.float32] | None
+    evaluator: SurveyEvaluator, simulated: Simulated, wording: str, readout: str, prompt: NDArray[np.float32] | None
 ) -> Array:
     """Answers [Q] of one respondent, NaN where the model's output isn't finite.
 
@@ -53,15 +53,15 @@ def answer_of(
     the other one.
 
     Args:
-        examiner: model and survey.
+        evaluator: model and survey.
         simulated: the respondent.
         wording: ``tuned``, ``held_out_1``, ...
         readout: expected or sample.
         prompt: soft prompt [P, H]; None for none.
     """
-    respondent = examiner.respondent(wording, simulated.persona, prompted=prompt is not None)
-    answers = respondent.answer((examiner.no_prompt if prompt is None else prompt)[None])
-    log_probs, codes = list(answers.log_probs.values()), examiner.survey.codes()
+    respondent = evaluator.respondent(wording, simulated.persona, prompted=prompt is not None)
+    answers = respondent.answer((evaluator.no_prompt if prompt is None else prompt)[None])
+    log_probs, codes = list(answers.log_probs.values()), evaluator.survey.codes()
     finite = np.all([np.isfinite(mass[0]) for mass in answers.valid_mass.values()], axis=0)
     if readout == "expected":
         given = np.mean([expected(x, codes)[0] for x in log_probs], axis=0)

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from cultural_sp.config.factor_analysis import FactorConfig
-from cultural_sp.lm.model_cache import Shared
+from cultural_sp.config.studies import FactorConfig
+from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.reporting.factor_figures import correlations_figure, loadings_figure
 from cultural_sp.reporting.factor_tables import markdown
 from cultural_sp.reporting.figures import write_figure
@@ -23,22 +23,22 @@ from cultural_sp.stats.factor.invariance import Invariance, invariance
 from cultural_sp.studies.factor_analysis.scoring_export import scoring_of
 from cultural_sp.studies.factor_analysis.sources import ANSWERS, PEOPLE, open_source
 from cultural_sp.survey.instrument import Survey
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.utils.files import disk_errors, write_text
 
 FOLDER, MEASUREMENT = "outputs", "measurement_model.yaml"
 
 
-def factor_analysis(config: FactorConfig, shared: Shared | None = None) -> Path:
+def factor_analysis(config: FactorConfig, shared: ModelCache | None = None) -> Path:
     """Analyse what the config names and return the folder of the results.
 
     Raises:
         ValueError: in one line, for bad input, answers of another analysis in the folder, and if the disk refuses a file.
     """
-    source = open_source(config, Shared() if shared is None else shared)
+    source = open_source(config, ModelCache() if shared is None else shared)
     model = MeasurementModel(source.survey.dimensions)
     model.check()
     folder = Path(config.output_dir or config.run or FOLDER).expanduser() / config.name
-    with using(folder):
+    with disk_errors(folder):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         if config.overwrite:
             (folder / ANSWERS).unlink(missing_ok=True)
@@ -65,7 +65,7 @@ def factor_analysis(config: FactorConfig, shared: Shared | None = None) -> Path:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier analysis wrote and this one may not: a table of people, loadings where there is a fit."""
-    with using(folder):
+    with disk_errors(folder):
         for path in [*folder.glob("answers_*.csv"), *(folder / "figures").iterdir(), folder / MEASUREMENT]:
             path.unlink(missing_ok=True)
 
@@ -84,7 +84,7 @@ def _figures(folder: Path, analyses: list[Analysis], model: MeasurementModel) ->
     there = [analysis for analysis in analyses if analysis.fit is not None]
     if there:
         figures["loadings"] = loadings_figure(there)
-    with using(folder):
+    with disk_errors(folder):
         for name, figure in figures.items():
             write_figure(folder, name, figure)
 

@@ -16,23 +16,24 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.config.compose import build
-from cultural_sp.config.factor_analysis import FactorConfig
-from cultural_sp.config.schema import AlignConfig, SurveyConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.config.groups import SurveyConfig
+from cultural_sp.config.schema import AlignConfig
+from cultural_sp.config.studies import FactorConfig
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.lm.load import load_model, weights_hash
-from cultural_sp.lm.model_cache import Shared
+from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.runs.folder import CONFIG, RESULT
-from cultural_sp.runs.inputs import open_survey
+from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.journal import fingerprint
-from cultural_sp.studies.factor_analysis.kept import KeptAnswers
+from cultural_sp.studies.factor_analysis.kept import RespondentCache
 from cultural_sp.studies.factor_analysis.respondents import Simulated, answer_of, draw
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.progress import progress
 
-Prompt = NDArray[np.float32]
+SoftPrompt = NDArray[np.float32]
 ANSWERS, PEOPLE = "answers.jsonl", "people"
 
 
@@ -48,7 +49,7 @@ class Source:
     """Folder of kept answers -> group -> a row per respondent: traits, then items."""
 
 
-def open_source(config: FactorConfig, shared: Shared) -> Source:
+def open_source(config: FactorConfig, shared: ModelCache) -> Source:
     """What the config names.
 
     Raises:
@@ -56,7 +57,7 @@ def open_source(config: FactorConfig, shared: Shared) -> Source:
     """
     folder = None if config.run is None else Path(config.run).expanduser()
     run = _plain(config) if folder is None else _run_config(folder)
-    survey = open_survey(run)
+    survey = survey_from_config(run)
     people = {} if config.answers is None else {PEOPLE: _people(Path(config.answers).expanduser(), survey)}
     if folder is None and config.model is None:
         return Source(f"{config.answers} on {survey.title}", survey, "", lambda _: people)
@@ -64,10 +65,10 @@ def open_source(config: FactorConfig, shared: Shared) -> Source:
 
     def answers(kept_in: Path) -> dict[str, pd.DataFrame]:
         lm = shared.model(run.model, load_model)
-        examiner = Examiner(lm, survey, run, shared)
-        if config.wording not in examiner.wordings:
-            raise ValueError(f"wording={config.wording} is unknown; allowed: {', '.join(examiner.wordings)}")
-        groups: dict[str, Prompt | None] = {"model": None}
+        evaluator = SurveyEvaluator(lm, survey, run, shared)
+        if config.wording not in evaluator.wordings:
+            raise ValueError(f"wording={config.wording} is unknown; allowed: {', '.join(evaluator.wordings)}")
+        groups: dict[str, SoftPrompt | None] = {"model": None}
         if folder is not None:
             tuned = replace(run.soft_prompt, path=str(folder / "soft_prompt"))
             groups = {"before": None, "after": configured_prompt(tuned, lm)}
@@ -81,7 +82,7 @@ def open_source(config: FactorConfig, shared: Shared) -> Source:
             "respondents": asdict(config.respondents),
             "soft_prompts": {name: None if p is None else fingerprint(p) for name, p in groups.items()},
         }
-        return _asked(KeptAnswers(kept_in / ANSWERS, asked), groups, respondents, examiner, config) | people
+        return _asked(RespondentCache(kept_in / ANSWERS, asked), groups, respondents, evaluator, config) | people
 
     title = f"{run.model.slug} on {survey.title}" + ("" if folder is None else f", aligned to {_goal(folder)}")
     return Source(title + (f", beside {config.answers}" if people else ""), survey, run.model.note, answers)
@@ -92,21 +93,21 @@ def _goal(folder: Path) -> str:
 
 
 def _asked(
-    kept: KeptAnswers,
-    groups: dict[str, Prompt | None],
+    kept: RespondentCache,
+    groups: dict[str, SoftPrompt | None],
     respondents: Sequence[Simulated],
-    examiner: Examiner,
+    evaluator: SurveyEvaluator,
     config: FactorConfig,
 ) -> dict[str, pd.DataFrame]:
     """The answers of every group; asked now where they aren't kept."""
-    tables, items = {}, examiner.survey.item_ids
+    tables, items = {}, evaluator.survey.item_ids
     with progress("respondents", len(groups) * len(respondents)) as bar:
         for group, prompt in groups.items():
             rows = []
             for place, simulated in enumerate(respondents):
 
-                def ask(simulated: Simulated = simulated, prompt: Prompt | None = prompt) -> NDArray[np.float64]:
-                    return answer_of(examiner, simulated, config.wording, config.respondents.readout, prompt)
+                def ask(simulated: Simulated = simulated, prompt: SoftPrompt | None = prompt) -> NDArray[np.float64]:
+                    return answer_of(evaluator, simulated, config.wording, config.respondents.readout, prompt)
 
                 given = kept.answers(group, place, ask)
                 rows.append({**simulated.traits, **dict(zip(items, given.tolist(), strict=True))})
@@ -136,7 +137,7 @@ def _people(path: Path, survey: Survey) -> pd.DataFrame:
 
 def _plain(config: FactorConfig) -> AlignConfig:
     """The config of a run that would ask this model this survey."""
-    run = compose("config")
+    run = compose("align")
     if config.model is not None:
         run.model = OmegaConf.structured(config.model)
     assert isinstance(config.survey, SurveyConfig)
@@ -152,7 +153,7 @@ def _run_config(folder: Path) -> AlignConfig:
         raise ValueError(f"run={folder} holds no soft_prompt folder, so it is no finished run{inside}")
     file = next((path for path in (folder / CONFIG, folder.parent / CONFIG) if path.is_file()), folder / CONFIG)
     with _one_line(f"run={folder}: {file.name}"):
-        own, usual = OmegaConf.load(file), compose("config")
+        own, usual = OmegaConf.load(file), compose("align")
         later = {key: usual[key] for key in usual if key not in own}  # groups that the run's version didn't have
         loaded: Any = OmegaConf.merge(OmegaConf.structured(AlignConfig), own, later)
         return build(loaded, AlignConfig)

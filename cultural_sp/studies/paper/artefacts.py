@@ -25,7 +25,7 @@ GRID = "profile.yaml"
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunConditions:
     """What runs must have in common to stand in one table."""
 
     model: str
@@ -68,7 +68,7 @@ class Runs:
             ) from error
 
     @cached_property
-    def asked(self) -> Asked:
+    def asked(self) -> RunConditions:
         """What the runs have in common.
 
         Raises:
@@ -79,7 +79,7 @@ class Runs:
             given = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
             adapter = given["model"]["adapter"]
             found.append(
-                Asked(
+                RunConditions(
                     model=result.model + (f" with {adapter}" if adapter else ""),
                     instrument=given["survey"]["instrument"],
                     constant=_constant(given),
@@ -89,7 +89,7 @@ class Runs:
                     optimizer=result.optimizer,
                 )
             )
-        differing = [f.name for f in fields(Asked) if len({getattr(asked, f.name) for asked in found}) > 1]
+        differing = [f.name for f in fields(RunConditions) if len({getattr(asked, f.name) for asked in found}) > 1]
         if differing:
             raise ValueError(
                 f"runs differ in {', '.join(differing)}, so one table can't hold them; give those of one profile"

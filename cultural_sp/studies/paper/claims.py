@@ -65,11 +65,11 @@ def judge(results: Sequence[Result], tuned: Setting, readout: str = "expected") 
     return verdicts + [Verdict(claim, None, True, *found) for claim, found in fixed.items()]
 
 
-Found = tuple[str, float | None, str, str]
+TestOutcome = tuple[str, float | None, str, str]
 """Verdict, p, test and numbers."""
 
 
-def _about_losses(table: pd.DataFrame, readout: str) -> dict[str, Found]:
+def _about_losses(table: pd.DataFrame, readout: str) -> dict[str, TestOutcome]:
     tuned = compared(table, "tuned", readout)
     found = {
         "DE beats Naive in every region": in_every_region(tuned, "naive"),
@@ -82,7 +82,7 @@ def _about_losses(table: pd.DataFrame, readout: str) -> dict[str, Found]:
     return found
 
 
-def in_every_region(losses: pd.DataFrame, against: str) -> Found:
+def in_every_region(losses: pd.DataFrame, against: str) -> TestOutcome:
     """Whether DE's loss is lower than another method's in every region.
 
     Holds if a one-sided sign-flip test over seeds is significant in each region (intersection-union test), for which it takes
@@ -97,7 +97,7 @@ def in_every_region(losses: pd.DataFrame, against: str) -> Found:
     return _decided([(r["aligned"].to_numpy(), r[against].to_numpy()) for r in rows], names, test)
 
 
-def largest_drop(losses: pd.DataFrame) -> Found:
+def largest_drop(losses: pd.DataFrame) -> TestOutcome:
     """Whether the drop from Naive to DE is larger in US and in IN than in every other region, paired by seed."""
     test = "sign-flip over seeds, drop of US and IN > drop of each other region, largest p of all pairs"
     drops = (losses.naive - losses.aligned).unstack("region").dropna()
@@ -111,7 +111,7 @@ def largest_drop(losses: pd.DataFrame) -> Found:
     return verdict, p, test, f"mean drops {shown}; {numbers}"
 
 
-def _decided(pairs: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], test: str) -> Found:
+def _decided(pairs: Sequence[tuple[np.ndarray, np.ndarray]], names: Sequence[str], test: str) -> TestOutcome:
     """The first of every pair is smaller: holds, fails where one is larger for sure, or can't be told."""
     less = [paired_test(x, y, "less") for x, y in pairs]
     more = [paired_test(x, y, "greater") for x, y in pairs]
@@ -130,7 +130,7 @@ def _shown(test: PairedTest) -> str:
     return f"{found.estimate:+.1f} ({found.low:+.1f} to {found.high:+.1f}), p={test.p:.3g}, n={test.n}"
 
 
-def weights(results: Sequence[Result]) -> Found:
+def weights(results: Sequence[Result]) -> TestOutcome:
     """Whether the hash over all weights is the same before and after each run."""
     hashes = [[r.provenance.get(f"weights_hash_{when}") for when in ("before", "after")] for r in results]
     test = "SHA-256 over all weights before and after each run"
@@ -140,7 +140,7 @@ def weights(results: Sequence[Result]) -> Found:
     return (HOLDS if same == len(hashes) else FAILS), None, test, f"the same in {same} of {len(hashes)} runs"
 
 
-def knowledge_does_not_rise(results: Sequence[Result]) -> Found:
+def knowledge_does_not_rise(results: Sequence[Result]) -> TestOutcome:
     """Whether accuracy about the region's own country doesn't rise by 5 points or more from Naive to DE in any region.
 
     Holds if in every region the 95 % interval of the change ends below that; fails if accuracy rises significantly in one region
@@ -156,7 +156,7 @@ def knowledge_does_not_rise(results: Sequence[Result]) -> Found:
     return _knowledge(results, None, test, decide)
 
 
-def knowledge_falls(results: Sequence[Result]) -> Found:
+def knowledge_falls(results: Sequence[Result]) -> TestOutcome:
     """Whether accuracy about their own country falls for CN and IN, by sign-flip tests over questions, seeds averaged."""
     test = "sign-flip over questions, aligned < naive, larger p of CN and IN"
 
@@ -174,7 +174,7 @@ def _knowledge(
     regions: Sequence[str] | None,
     test: str,
     decide: Callable[[dict[str, PairedTest], list[PairedTest]], tuple[str, float | None]],
-) -> Found:
+) -> TestOutcome:
     """Compare naive and aligned on the easy questions about each region's country, orders averaged; questions are the units."""
     falls: dict[str, PairedTest] = {}
     rises = []

@@ -20,7 +20,7 @@ from cultural_sp.runs.curves import best_so_far
 from cultural_sp.runs.result import SEARCHES
 from cultural_sp.studies.paper.artefacts import Runs
 from cultural_sp.studies.paper.table import METHODS
-from cultural_sp.utils.files import using
+from cultural_sp.utils.files import disk_errors
 
 COLOUR = {**COLOURS, "icl": COLOURS["persona"]}
 DASH = {**DASHES, "icl": DASHES["persona"]}
@@ -31,7 +31,7 @@ def save_figure(name: str, runs: Runs, folder: Path) -> None:
     figure = FIGURES[name](runs)
     told = [runs.caption(), *runs.notes]
     figure.text(0.01, -0.02, "\n".join(fill(line, 150) for line in told), fontsize=8, va="top", color="#444444")
-    with using(folder):
+    with disk_errors(folder):
         write_figure(folder, f"figure_{name}", figure)
 
 

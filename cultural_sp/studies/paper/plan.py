@@ -10,19 +10,20 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from cultural_sp.align.spaces import search_space
-from cultural_sp.config.benchmark import GeometryConfig
+from cultural_sp.alignment.spaces import search_space
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.config.studies import GeometryConfig
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.knowledge.exam import asked
+from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
+from cultural_sp.lm.geometry import PEAK_FLOPS, llama
 from cultural_sp.lm.load import LanguageModel, resolve
-from cultural_sp.lm.model_cache import Shared
+from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.option_scores import tokens as tokens_of
 from cultural_sp.runs.folder import RESULT, run_folder
-from cultural_sp.runs.inputs import open_questions, open_survey
+from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.result import ICL
 from cultural_sp.search.journal import JOURNAL, read_journal
-from cultural_sp.studies.benchmark.geometry import PEAK_FLOPS, llama
 
 ASKED = 4 + len(ICL)
 """Respondents of a run at most: naive, initial prompt, random search, aligned, and the in-context baselines."""
@@ -58,27 +59,27 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
         lenient: count without knowledge questions that can't be loaded.
     """
     unfinished = [config for config in configs if not (run_folder(config) / RESULT).is_file()]
-    first, survey = configs[0], open_survey(configs[0])
-    examiner = Examiner(lm, survey, first)
-    each = sum(_tokens(examiner, wording, first.soft_prompt.n_tokens) for wording in examiner.tuned)
-    once = sum(_tokens(examiner, wording, 0) for wording in examiner.wordings)
+    first, survey = configs[0], survey_from_config(configs[0])
+    evaluator = SurveyEvaluator(lm, survey, first)
+    each = sum(_tokens(evaluator, wording, first.soft_prompt.n_tokens) for wording in evaluator.tuned)
+    once = sum(_tokens(evaluator, wording, 0) for wording in evaluator.wordings)
     evaluations = 0
     for seed in dict.fromkeys(config.seed for config in unfinished):
         left = [_left(config) for config in unfinished if config.seed == seed]
         evaluations += max(chance for chance, _ in left) + sum(aligned for _, aligned in left)
     tokens = evaluations * each + len(unfinished) * ASKED * once
     if first.validity and unfinished:
-        tokens += (1 + len(examiner.pole_personas())) * once
+        tokens += (1 + len(evaluator.pole_personas())) * once
     uncounted = ""
     try:
-        questions = open_questions(first)
+        questions = knowledge_from_config(first)
     except ValueError:
         if not lenient:
             raise
         questions, uncounted = None, f"without {first.knowledge.kind}'s questions, which aren't here"
     if questions is not None:
         prompts = [prompt for form in asked(questions) for prompt in form]
-        tokens += len(unfinished) * EXAMINED * tokens_of(lm, prompts, examiner.batching)
+        tokens += len(unfinished) * EXAMINED * tokens_of(lm, prompts, evaluator.batching)
     return Work(len(configs), len(configs) - len(unfinished), evaluations, each, tokens, uncounted)
 
 
@@ -89,23 +90,23 @@ def _left(config: AlignConfig) -> tuple[int, int]:
     return config.optimizer.budget - there.count("random_search"), config.optimizer.budget - there.count("aligned")
 
 
-def _tokens(examiner: Examiner, wording: str, n_virtual: int) -> int:
-    trees = examiner.respondent(wording, prompted=n_virtual > 0).trees
+def _tokens(evaluator: SurveyEvaluator, wording: str, n_virtual: int) -> int:
+    trees = evaluator.respondent(wording, prompted=n_virtual > 0).trees
     return sum(n_virtual + len(tree.before) + tree.n_nodes for tree in trees)
 
 
-def measured_rate(config: AlignConfig, lm: LanguageModel, shared: Shared) -> float:
+def measured_rate(config: AlignConfig, lm: LanguageModel, shared: ModelCache) -> float:
     """Tokens a second, from a batch of evaluations after one to warm up."""
-    examiner = Examiner(lm, open_survey(config), config, shared)
+    evaluator = SurveyEvaluator(lm, survey_from_config(config), config, shared)
     start = search_space(config, lm).initial
-    size = examiner.batch_size(start)
+    size = evaluator.batch_size(start)
     prompts = np.repeat(start[None], size, axis=0)
-    respondent = examiner.tuning()
+    respondent = evaluator.tuning()
     respondent.answer(prompts)
     began = time.perf_counter()
     respondent.answer(prompts)
     taken = time.perf_counter() - began
-    tokens = size * _tokens(examiner, "tuned", len(start))
+    tokens = size * _tokens(evaluator, "tuned", len(start))
     return tokens / taken
 
 
@@ -128,9 +129,9 @@ def described(configs: Sequence[AlignConfig], work: Work, lm: LanguageModel, rat
     seeds = list(dict.fromkeys(str(c.seed) for c in configs))
     n_weights = lm.model.num_parameters()
     weights = sum(p.numel() * p.element_size() for p in lm.model.parameters()) / 2**30
-    examiner = Examiner(lm, open_survey(config), config)
-    tree = max(examiner.tuning().trees, key=lambda tree: tree.n_nodes)
-    activations = examiner.batching.bytes_needed(config.soft_prompt.n_tokens + tree.n_nodes, len(tree.sources)) / 2**30
+    evaluator = SurveyEvaluator(lm, survey_from_config(config), config)
+    tree = max(evaluator.tuning().trees, key=lambda tree: tree.n_nodes)
+    activations = evaluator.batching.bytes_needed(config.soft_prompt.n_tokens + tree.n_nodes, len(tree.sources)) / 2**30
     lines = [
         f"model: {lm.name}, {n_weights / 1e6:,.0f} million weights",
         f"runs: {work.runs} ({', '.join(codes)}; seeds {', '.join(seeds)}), {work.finished} of them finished; "

@@ -10,10 +10,10 @@ import yaml
 from hydra import compose
 
 from cultural_sp.config.compose import build
-from cultural_sp.config.paper import PaperConfig
 from cultural_sp.config.schema import AlignConfig
+from cultural_sp.config.studies import PaperConfig
 from cultural_sp.lm.load import load_model
-from cultural_sp.lm.model_cache import PROCESS
+from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.runs.folder import RESULT, run_folder
 from cultural_sp.utils.files import write_text
 
@@ -28,7 +28,7 @@ def runs(config: PaperConfig) -> list[AlignConfig]:
     for seed in config.seeds:
         for region in config.regions:
             own = [f"region={region}", f"seed={seed}", f"name={config.name}"]
-            run = compose("config", overrides=[*config.settings, *config.overrides, *own])
+            run = compose("align", overrides=[*config.settings, *config.overrides, *own])
             run.output_dir = config.output_dir
             found.append(build(run, AlignConfig))
     return found
@@ -79,11 +79,11 @@ def plan(config: PaperConfig, configs: list[AlignConfig]) -> str:
         return f"{head}\nall {len(configs)} runs are finished"
     first = configs[0]
     try:
-        lm = PROCESS.model(first.model, load_model)
+        lm = PROCESS_CACHE.model(first.model, load_model)
     except ValueError:
         if not config.dry_run or config.geometry is None:
             raise
         lm = weightless(first, config.geometry)
         return f"{head}\n{described(configs, work_left(configs, lm, lenient=True), lm, None)}"
     work = work_left(configs, lm)
-    return f"{head}\n{described(configs, work, lm, measured_rate(first, lm, PROCESS))}"
+    return f"{head}\n{described(configs, work, lm, measured_rate(first, lm, PROCESS_CACHE))}"

@@ -13,7 +13,7 @@ from cultural_sp.reporting.markdown import markdown_table
 from cultural_sp.runs.result import Result
 from cultural_sp.stats.intervals import Interval, bootstrap, rank_agreement, wilson
 from cultural_sp.studies.paper.artefacts import Runs
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.utils.files import disk_errors, write_text
 
 Array = NDArray[np.float64]
 METHODS = {
@@ -50,7 +50,7 @@ def write_table(runs: Runs, folder: Path) -> None:
     }
     agreement = kendall(runs)
     title = f"VSM13 loss (mean absolute difference, index points), {runs.readout} readout. {runs.caption()}."
-    with using(folder / "table_1.csv"):
+    with disk_errors(folder / "table_1.csv"):
         tidy.to_csv(folder / "table_1.csv", index=False)
     parts = ["# Table 1", title, ICL_IS, *(f"**{note}**" for note in runs.notes)]
     for name, panel in panels.items():

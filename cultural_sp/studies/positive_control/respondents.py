@@ -22,15 +22,15 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from cultural_sp.lm.chat_prompt import TokenizedQuestion, tokenize
+from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text
 from cultural_sp.survey.instrument import POLES, Item, Survey
 from cultural_sp.survey.render import labelled
 
 TEXTS = Path(__file__).with_name("texts.yaml")
-REACH, SPREAD = 1.7, 0.8
-OWN = 0.25
+VALUE_BOUND, SPREAD = 1.7, 0.8
+OWN_POSITION_SHARE = 0.25
 SPREAD_OF_NOTHING = 1.5
 WATCHED = 2  # texts of each item and pole, the last ones, that are never trained on
 NO_QUESTION = ("N/A", "...", "None", "")
@@ -39,7 +39,7 @@ MIXED_TOKENS = (4, 8)  # fewest and most virtual tokens of a pair in a mix
 
 
 @dataclass(frozen=True)
-class Stage:
+class CurriculumStage:
     """How hard the questions are; the training moves on when it answers those of a stage."""
 
     descriptions: int
@@ -59,10 +59,10 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingBatch:
     """Questions of one training step and the answers that the rule gives."""
 
-    questions: list[TokenizedQuestion]
+    questions: list[TokenizedPrompt]
     answers: NDArray[np.float64]
     """[N, Q, O] probabilities."""
     prompts: NDArray[np.float32]
@@ -86,7 +86,7 @@ def answers_of(n_options: int, shift: float, spread: float) -> NDArray[np.float6
 
 def own_positions(survey: Survey) -> dict[str, float]:
     """Dimension -> the model's own position."""
-    return {d: OWN * (-1) ** place for place, d in enumerate(survey.dimensions)}
+    return {d: OWN_POSITION_SHARE * (-1) ** place for place, d in enumerate(survey.dimensions)}
 
 
 class Respondents:
@@ -101,7 +101,7 @@ class Respondents:
         self.own = own_positions(survey)
         self.scales = list(dict.fromkeys(item.scale for item in survey.items))
 
-    def lesson(self, stage: Stage, rng: np.random.Generator) -> Lesson:
+    def lesson(self, stage: CurriculumStage, rng: np.random.Generator) -> TrainingBatch:
         """Questions for one training step."""
         names = list(self.survey.dimensions)
         size = int(rng.choice(stage.sizes))
@@ -114,12 +114,12 @@ class Respondents:
         groups = [[name] for name in drawn] if size == 1 else [drawn[:size]]
         return self._ask(groups, stage, used, n_undescribed, rng)
 
-    def watched(self, size: int, rng: np.random.Generator, *, mixed: bool = False) -> Lesson:
+    def validation_accuracy(self, size: int, rng: np.random.Generator, *, mixed: bool = False) -> TrainingBatch:
         """Questions and statements that are never trained on, for respondents described on ``size`` dimensions."""
         names = list(self.survey.dimensions)
         drawn = [str(n) for n in rng.choice(names, size, replace=False)]
         kept = slice(-WATCHED, None)
-        stage = Stage(WATCHED, WATCHED, 0.5, (size,), (WATCHED,) if mixed else (1,))
+        stage = CurriculumStage(WATCHED, WATCHED, 0.5, (size,), (WATCHED,) if mixed else (1,))
         if mixed:
             return self._mixed(drawn, stage, (kept, kept), 0, rng)
         return self._ask([[n] for n in names] if size == 1 else [drawn], stage, (kept, kept), 0, rng)
@@ -127,11 +127,11 @@ class Respondents:
     def _ask(
         self,
         groups: Sequence[Sequence[str]],
-        stage: Stage,
+        stage: CurriculumStage,
         used: tuple[slice, slice],
         n_undescribed: int,
         rng: np.random.Generator,
-    ) -> Lesson:
+    ) -> TrainingBatch:
         questions, answers = [], []
         for group in groups:
             said = {d: rng.choice([-1.0, 1.0], int(rng.choice(stage.statements))) for d in group}
@@ -146,16 +146,18 @@ class Respondents:
                 if rng.random() < 0.3:  # behind no question at all, every option is as good as the others
                     questions.append(self._nothing(text, slot, rng))
                     answers.append(np.full(answers[0].shape, 1 / len(answers[0])))
-        return Lesson(questions, np.array(answers)[None], np.zeros((1, 0, self.lm.hidden_size), dtype=np.float32))
+        return TrainingBatch(
+            questions, np.array(answers)[None], np.zeros((1, 0, self.lm.hidden_size), dtype=np.float32)
+        )
 
     def _mixed(
         self,
         group: Sequence[str],
-        stage: Stage,
+        stage: CurriculumStage,
         used: tuple[slice, slice],
         n_undescribed: int,
         rng: np.random.Generator,
-    ) -> Lesson:
+    ) -> TrainingBatch:
         """A respondent and its opposite, both described by a mix, and the same questions for both."""
         said = {d: rng.uniform(-1, 1, int(rng.choice(stage.statements))) for d in group}
         phrasings, pairs = texts()["phrasings"], []
@@ -174,15 +176,17 @@ class Respondents:
             [self._answers(item, {d: turn * shares for d, shares in said.items()}, stage) for item in items]
             for turn in (1.0, -1.0)
         ]
-        return Lesson(questions, np.array(answers), np.stack([middle + away, middle - away]).astype(np.float32))
+        return TrainingBatch(questions, np.array(answers), np.stack([middle + away, middle - away]).astype(np.float32))
 
-    def _answers(self, item: Item, said: Mapping[str, NDArray[np.float64]], stage: Stage) -> NDArray[np.float64]:
+    def _answers(
+        self, item: Item, said: Mapping[str, NDArray[np.float64]], stage: CurriculumStage
+    ) -> NDArray[np.float64]:
         """Answer probabilities [O] of a respondent about whom this is said."""
         dimension, sign = self.sides[item.id]
         if dimension not in said and not stage.own:
             return answers_of(len(item.scale.labels), 0.0, SPREAD_OF_NOTHING)
         position = float(said[dimension].mean()) if dimension in said else self.own[dimension]
-        return answers_of(len(item.scale.labels), REACH * sign * position, SPREAD)
+        return answers_of(len(item.scale.labels), VALUE_BOUND * sign * position, SPREAD)
 
     def _description(self, said: Mapping[str, NDArray[np.float64]], used: slice, rng: np.random.Generator) -> str:
         parts: list[str] = []
@@ -193,7 +197,7 @@ class Respondents:
         rng.shuffle(parts)
         return " ".join(parts)
 
-    def _nothing(self, text: str, slot: bool, rng: np.random.Generator) -> TokenizedQuestion:
+    def _nothing(self, text: str, slot: bool, rng: np.random.Generator) -> TokenizedPrompt:
         scale = self.scales[rng.integers(len(self.scales))]
         item = next(item for item in self.survey.items if item.scale == scale)
         return self._tokens(item, str(rng.choice(NO_QUESTION)), text, slot)
@@ -208,7 +212,7 @@ class Respondents:
         )
         return [described[i] for i in sorted(chosen)] + [others[i] for i in sorted(more)]
 
-    def _tokens(self, item: Item, wording: str, text: str, slot: bool) -> TokenizedQuestion:
+    def _tokens(self, item: Item, wording: str, text: str, slot: bool) -> TokenizedPrompt:
         question = labelled(item.scale, wording, "" if slot else text)
         tokens = tokenize(question, self.lm.tokenizer, "prefix", {})
         if not slot:

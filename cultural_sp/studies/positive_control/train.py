@@ -17,27 +17,27 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch.nn.functional import log_softmax
 
-from cultural_sp.config.positive_control import ControlConfig
+from cultural_sp.config.studies import ControlConfig
 from cultural_sp.lm.forward import TreeForward
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.lora import WEIGHTS, quiet
 from cultural_sp.lm.token_tree import build_tree, option_log_probs
-from cultural_sp.studies.positive_control.respondents import Lesson, Respondents, Stage
+from cultural_sp.studies.positive_control.respondents import CurriculumStage, Respondents, TrainingBatch
 from cultural_sp.utils.diff import differences
-from cultural_sp.utils.files import using
+from cultural_sp.utils.files import disk_errors
 from cultural_sp.utils.progress import progress
 
 # Trained on everything at once, the answers stay at chance for hundreds of steps; one text each is learnt in fifty.
 STAGES = (
-    Stage(1, 1, 0.0, (1,)),
-    Stage(2, 2, 0.0, (1,)),
-    Stage(4, 4, 0.3, (1,)),
-    Stage(14, 8, 0.5, (1,)),
-    Stage(14, 8, 0.5, (1, 3)),
-    Stage(14, 8, 0.5, (1, 3, 3, 6)),
+    CurriculumStage(1, 1, 0.0, (1,)),
+    CurriculumStage(2, 2, 0.0, (1,)),
+    CurriculumStage(4, 4, 0.3, (1,)),
+    CurriculumStage(14, 8, 0.5, (1,)),
+    CurriculumStage(14, 8, 0.5, (1, 3)),
+    CurriculumStage(14, 8, 0.5, (1, 3, 3, 6)),
 )
 # The last steps, on top of what the stages taught: positions between the poles and of its own, in more words.
-GRADES = Stage(30, 22, 0.5, (0, 0, 1, 2, 6, 6), (1, 2, 3), mixed=0.4, own=True)
+GRADES = CurriculumStage(30, 22, 0.5, (0, 0, 1, 2, 6, 6), (1, 2, 3), mixed=0.4, own=True)
 PASSED, WINDOW = 0.85, 10  # a stage is passed when so many answers of the last steps are right
 WARM_UP = 15  # steps
 MASS_WEIGHT = 0.2  # of the log-probability of giving any valid answer at all
@@ -99,22 +99,22 @@ def train(config: ControlConfig, lm: LanguageModel, respondents: Respondents, fo
             if state.step % SAVE_EVERY == 0 or state.step == last:
                 _save(folder / CHECKPOINT, model, optimizer, state, settings)
             if state.step % WATCH_EVERY == 0:
-                print(f"step {state.step}, never trained on: {watched(lm, respondents)}", flush=True)
+                print(f"step {state.step}, never trained on: {validation_accuracy(lm, respondents)}", flush=True)
     return _write_adapter(folder / config.name, model, config.model.name_or_path)
 
 
-def watched(lm: LanguageModel, respondents: Respondents) -> str:
+def validation_accuracy(lm: LanguageModel, respondents: Respondents) -> str:
     """How well texts are answered that are never trained on: shares of right answers, and the correlation for mixes."""
     shares = []
     n_dimensions = len(respondents.survey.dimensions)
     for size in (1, n_dimensions):
         rng = np.random.default_rng(size)
         with torch.no_grad():
-            right = [_loss(lm, respondents.watched(size, rng))[1] for _ in range(4)]
+            right = [_loss(lm, respondents.validation_accuracy(size, rng))[1] for _ in range(4)]
         shares.append(f"{np.concatenate(right).mean():.2f} right with {size} described")
     rng, wanted, given = np.random.default_rng(0), [], []
     for _ in range(4):
-        lesson = respondents.watched(n_dimensions, rng, mixed=True)
+        lesson = respondents.validation_accuracy(n_dimensions, rng, mixed=True)
         with torch.no_grad():
             given.append(_codes(_scores(lm, lesson).softmax(-1)).ravel())
         wanted.append(_codes(torch.from_numpy(lesson.answers)).ravel())
@@ -122,7 +122,7 @@ def watched(lm: LanguageModel, respondents: Respondents) -> str:
     return ", ".join(shares) + f", correlation {correlation:.2f} for mixes"
 
 
-def _scores(lm: LanguageModel, lesson: Lesson) -> torch.Tensor:
+def _scores(lm: LanguageModel, lesson: TrainingBatch) -> torch.Tensor:
     """Log-probabilities [N, Q, O] of the options."""
     tree = build_tree(lesson.questions)
     prompts = torch.from_numpy(lesson.prompts).to(lm.embeddings)
@@ -134,7 +134,7 @@ def _codes(probabilities: torch.Tensor) -> torch.Tensor:
     return probabilities @ torch.arange(1, probabilities.shape[-1] + 1).to(probabilities)
 
 
-def _loss(lm: LanguageModel, lesson: Lesson) -> tuple[torch.Tensor, NDArray[np.bool_]]:
+def _loss(lm: LanguageModel, lesson: TrainingBatch) -> tuple[torch.Tensor, NDArray[np.bool_]]:
     """Cross-entropy among the options plus the mass term; which of the answers that should be clear are right."""
     scores = _scores(lm, lesson)
     wanted = torch.from_numpy(lesson.answers).to(scores)
@@ -162,7 +162,7 @@ def _advance(state: Progress, right: float | None) -> None:
 
 def _write_adapter(folder: Path, model: Any, base: str) -> Path:
     """A PEFT folder in half precision."""
-    with using(folder):
+    with disk_errors(folder):
         folder.mkdir(exist_ok=True)
         tensors = {name: tensor.half().contiguous() for name, tensor in get_peft_model_state_dict(model).items()}
         save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
@@ -179,7 +179,7 @@ def _save(path: Path, model: Any, optimizer: torch.optim.Optimizer, state: Progr
         tensors |= {f"{MOMENTS}{number}.{name}": x for name, x in entry.items()}
     about = {"progress": vars(state), "settings": settings, "groups": moments["param_groups"]}
     scratch = path.with_suffix(".tmp")
-    with using(path):
+    with disk_errors(path):
         save_file({k: x.contiguous() for k, x in tensors.items()}, scratch, metadata={"about": json.dumps(about)})
         scratch.replace(path)
 

@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 def expected_scores(respondent: Respondent, prompts: torch.Tensor) -> torch.Tensor:
     """Dimension scores [N, K] by the expected readout of soft prompts [N, P, H], with their gradient.
 
-    The same numbers as :meth:`Examiner.fitness` gives, in single precision.
+    The same numbers as :meth:`SurveyEvaluator.fitness` gives, in single precision.
 
     Raises:
         ValueError: if the survey had to be cut into several trees; gradients need the memory of one.

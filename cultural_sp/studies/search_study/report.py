@@ -15,15 +15,15 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cultural_sp.config.schema import JOINT, ModelConfig
-from cultural_sp.config.search_study import StudyConfig
+from cultural_sp.config.groups import JOINT, ModelConfig
+from cultural_sp.config.studies import StudyConfig
 from cultural_sp.reporting.markdown import markdown_table
 from cultural_sp.runs.curves import best_so_far
 from cultural_sp.runs.folder import RESULT, region_folders
 from cultural_sp.runs.result import METHODS as RESULT_METHODS
 from cultural_sp.runs.result import load_result
 from cultural_sp.studies.search_study.run import GRADIENT, WARM, Cell, gradient_records
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.utils.files import disk_errors, write_text
 
 METHODS = (*RESULT_METHODS, GRADIENT)
 CONDITIONS = {
@@ -47,7 +47,7 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
         parts += [f"## {model}: arm {config.chosen}", method_table(chosen), verdicts(chosen)]
         own = curves[curves.model == model]
         parts += ["### All arms", arm_table(own), savings(own, config)]
-    with using(folder):
+    with disk_errors(folder):
         scores.to_csv(folder / "scores.csv", index=False)
         curves.to_csv(folder / "curves.csv", index=False)
         figure(curves, scores, config, _notes(grid)).savefig(folder / "curves.png", dpi=150, bbox_inches="tight")

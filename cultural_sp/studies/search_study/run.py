@@ -9,21 +9,22 @@ from pathlib import Path
 
 from hydra import compose
 
-from cultural_sp.align.methods import judged
-from cultural_sp.align.run import align
-from cultural_sp.align.spaces import search_space
+from cultural_sp.alignment.methods import score_records
+from cultural_sp.alignment.run import align
+from cultural_sp.alignment.spaces import search_space
 from cultural_sp.config.compose import build
-from cultural_sp.config.schema import JOINT, AlignConfig
-from cultural_sp.config.search_study import StudyConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.config.groups import JOINT
+from cultural_sp.config.schema import AlignConfig
+from cultural_sp.config.studies import StudyConfig
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.lm.load import load_model
-from cultural_sp.lm.model_cache import PROCESS
+from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.runs.folder import RESULT, region_folders, run_folder
-from cultural_sp.runs.inputs import open_regions, open_survey
+from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.runs.result import ScoreRecord
 from cultural_sp.search.journal import jsonable
 from cultural_sp.studies.search_study.gradient import gradient_reference
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.utils.files import disk_errors, write_text
 
 GRADIENT, WARM = "gradient_reference", "warm"
 
@@ -93,7 +94,7 @@ def _cell(
 ) -> Cell:
     fixed = [f"model={model}", f"region={region}", f"seed={seed}", f"name={config.name}-{arm}"]
     fixed += [f"tracker.group={config.name}"]
-    run = compose("config", overrides=[*config.common, *own, *fixed])
+    run = compose("align", overrides=[*config.common, *own, *fixed])
     run.output_dir = config.output_dir
     run.optimizer.warm_start = warm_start
     return Cell(model, arm, region, seed, build(run, AlignConfig))
@@ -106,15 +107,15 @@ def study(config: StudyConfig) -> Path:
         ValueError: in one line, for bad input, what a run refuses, and if the disk refuses a file.
     """
     folder = Path(config.output_dir) / config.name
-    with using(folder), suppress(FileNotFoundError):
+    with disk_errors(folder), suppress(FileNotFoundError):
         folder.stat()  # a file in the way is said before the grid is composed, which takes a while
     grid = cells(config)
-    with using(folder):
+    with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for number, cell in enumerate(grid, 1):
         if not all((folder / RESULT).is_file() for folder in region_folders(cell.config).values()):
             print(f"\nrun {number} of {len(grid)}: {cell.title}", flush=True)
-        align(cell.config, PROCESS)
+        align(cell.config, PROCESS_CACHE)
         if cell.arm == config.chosen and cell.seed == config.seeds[0] and config.gradient_steps:
             _gradient(cell, config.gradient_steps)
     from cultural_sp.studies.search_study.report import write_report
@@ -129,13 +130,13 @@ def _gradient(cell: Cell, steps: int) -> None:
     if file.is_file():
         return
     config = cell.config
-    survey = open_survey(config)
-    (region,) = open_regions(config, survey)
-    lm = PROCESS.model(config.model, load_model)
+    survey = survey_from_config(config)
+    (region,) = regions_from_config(config, survey)
+    lm = PROCESS_CACHE.model(config.model, load_model)
     space = search_space(config, lm)
-    examiner = Examiner(lm, survey, config, PROCESS)
-    z, losses = gradient_reference(examiner.tuning(), space, region.target, steps)
-    records = judged(GRADIENT, examiner.answers(prompt=space.decode(z[None])[0]), region)
+    evaluator = SurveyEvaluator(lm, survey, config, PROCESS_CACHE)
+    z, losses = gradient_reference(evaluator.tuning(), space, region.target, steps)
+    records = score_records(GRADIENT, evaluator.answers(prompt=space.decode(z[None])[0]), region)
     kept = {"losses": losses, "records": [asdict(record) for record in records]}
     write_text(file, json.dumps(jsonable(kept), indent=1, allow_nan=False) + "\n")
 

@@ -8,7 +8,7 @@ import torch
 from helpers.runs import call
 
 from cultural_sp.evaluation.knowledge.exam import Exam
-from cultural_sp.evaluation.knowledge.questions import KnowledgeSet, Question, load_own
+from cultural_sp.evaluation.knowledge.questions import KnowledgeQuestion, KnowledgeSet, load_own
 from cultural_sp.evaluation.knowledge.render import choices, judgements
 from cultural_sp.evaluation.knowledge.scoring import choices_right, judgements_right
 from cultural_sp.lm import option_scores as asking
@@ -19,8 +19,12 @@ from cultural_sp.reporting.tables import summary
 from cultural_sp.runs.result import ALL, KnowledgeScore, load_result
 from cultural_sp.stats.intervals import wilson
 
-BREAD = Question("1", "Toyland", "What is bread?", ("food", "a tool", "a song", "a town"), (True, False, False, False))
-DATES = Question("2", "Norway", "What is sweet?", ("dates", "apples", "rain", "salt"), (True, True, False, False))
+BREAD = KnowledgeQuestion(
+    "1", "Toyland", "What is bread?", ("food", "a tool", "a song", "a town"), (True, False, False, False)
+)
+DATES = KnowledgeQuestion(
+    "2", "Norway", "What is sweet?", ("dates", "apples", "rain", "salt"), (True, True, False, False)
+)
 
 
 def log(p):

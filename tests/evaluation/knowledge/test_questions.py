@@ -6,9 +6,9 @@ from collections import Counter
 import pytest
 import yaml
 
-from cultural_sp.config.knowledge import KnowledgeConfig
+from cultural_sp.config.groups import KnowledgeConfig
 from cultural_sp.evaluation.knowledge.culturalbench import load_culturalbench
-from cultural_sp.evaluation.knowledge.questions import OWN, load_own
+from cultural_sp.evaluation.knowledge.questions import OWN_QUESTIONS, load_own
 
 EASY_HEAD = ["data_idx", "question_idx", "prompt_question", "prompt_option_a", "prompt_option_b", "prompt_option_c"]
 EASY_HEAD += ["prompt_option_d", "answer", "country"]
@@ -137,7 +137,7 @@ def test_our_own_questions_are_balanced_sourced_and_not_called_culturalbench():
     assert set(places.values()) == {3}  # each country's right options stand equally often at each place
     assert own.title == "own questions (not CulturalBench)"
     assert own.hard == own.easy
-    entries = yaml.safe_load(OWN.read_text(encoding="utf-8"))["questions"]
+    entries = yaml.safe_load(OWN_QUESTIONS.read_text(encoding="utf-8"))["questions"]
     assert all(len(entry["source"]) > 10 for entry in entries)
     assert len({entry["text"] for entry in entries}) == len(entries)
 

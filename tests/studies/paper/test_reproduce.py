@@ -46,7 +46,7 @@ def given(tiny_folder, bench, tmp_path):
         f"knowledge.source={bench}",
         "validity=false",
         "readout.report_generate=false",
-        "open_questions=false",
+        "open_ended_questions=false",
     ]
     return ["profile=paper", f"overrides={own}", "regions=[us,in]", "seeds=[0,1]", f"output_dir={tmp_path / 'out'}"]
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from cultural_sp.lm.soft_prompt import embedded_text
-from cultural_sp.studies.positive_control.respondents import OWN, Respondents, Stage, answers_of, own_positions, texts
+from cultural_sp.studies.positive_control.respondents import (
+    OWN_POSITION_SHARE,
+    CurriculumStage,
+    Respondents,
+    answers_of,
+    own_positions,
+    texts,
+)
 from cultural_sp.studies.positive_control.train import GRADES, STAGES
 
 CODES = np.arange(1, 6)
@@ -36,13 +43,13 @@ def test_the_rule():
 
 def test_the_models_own_positions_take_turns(survey):
     own = own_positions(survey)
-    assert [own[d] for d in ("PDI", "IDV", "MAS", "UAI", "LTO", "IVR")] == [OWN, -OWN] * 3
+    assert [own[d] for d in ("PDI", "IDV", "MAS", "UAI", "LTO", "IVR")] == [OWN_POSITION_SHARE, -OWN_POSITION_SHARE] * 3
 
 
 def test_what_no_description_is_about_is_answered_by_the_models_own_values(respondents, survey):
     lesson = respondents.lesson(replace(GRADES, sizes=(0,), mixed=0.0), np.random.default_rng(0))
     means = set(np.round(lesson.answers @ CODES, 3).ravel().tolist())
-    wanted = {round(float(answers_of(5, 1.7 * side * OWN, 0.8) @ CODES), 3) for side in (1, -1)}
+    wanted = {round(float(answers_of(5, 1.7 * side * OWN_POSITION_SHARE, 0.8) @ CODES), 3) for side in (1, -1)}
     assert means <= wanted | {3.0}  # 3 behind no question
     assert wanted <= means
 
@@ -55,7 +62,7 @@ def test_a_position_is_the_mean_of_what_is_said(respondents, survey):
 
 
 def test_a_mix_lies_between_the_statements_and_its_opposite_on_the_other_side(respondents, tiny_lm):
-    stage = Stage(1, 1, 0.0, (1,), (1,), mixed=1.0)
+    stage = CurriculumStage(1, 1, 0.0, (1,), (1,), mixed=1.0)
     lesson = respondents.lesson(stage, np.random.default_rng(2))
     n_tokens = lesson.prompts.shape[1]
     ends = [
@@ -125,13 +132,13 @@ def test_watched_texts_are_never_taught(respondents, tiny_lm):
         for shown in seen(respondents.lesson(replace(GRADES, mixed=0.0), np.random.default_rng(number))):
             assert not any(text in shown for text in kept)
     for size in (1, 6):
-        for shown in seen(respondents.watched(size, np.random.default_rng(0))):
+        for shown in seen(respondents.validation_accuracy(size, np.random.default_rng(0))):
             assert any(text in shown for text in kept)
 
 
 def test_a_description_stands_in_the_system_turn_or_where_a_soft_prompt_goes(respondents, tiny_lm):
     def front(in_slot):
-        lesson = respondents.lesson(Stage(1, 1, in_slot, (1,)), np.random.default_rng(3))
+        lesson = respondents.lesson(CurriculumStage(1, 1, in_slot, (1,)), np.random.default_rng(3))
         return {tiny_lm.tokenizer.decode(q.after).startswith("<|im_start|>") for q in lesson.questions}
 
     assert front(0.0) == {True}

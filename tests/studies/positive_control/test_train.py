@@ -3,11 +3,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from cultural_sp.config.positive_control import ControlConfig
-from cultural_sp.config.schema import ModelConfig, SurveyConfig
+from cultural_sp.config.groups import ModelConfig, SurveyConfig
+from cultural_sp.config.studies import ControlConfig
 from cultural_sp.lm.load import load_model
-from cultural_sp.studies.positive_control.respondents import Respondents, Stage
-from cultural_sp.studies.positive_control.train import STAGES, Progress, _advance, _loss, train, watched
+from cultural_sp.studies.positive_control.respondents import CurriculumStage, Respondents
+from cultural_sp.studies.positive_control.train import STAGES, Progress, _advance, _loss, train, validation_accuracy
 
 
 def config(folder, **changes):
@@ -85,7 +85,7 @@ def test_the_next_stage_begins_when_answers_are_right():
     "stage",
     [
         pytest.param(STAGES[0], id="text"),
-        pytest.param(Stage(1, 1, 0.0, (6,), mixed=1.0), id="mix", marks=pytest.mark.slow),
+        pytest.param(CurriculumStage(1, 1, 0.0, (6,), mixed=1.0), id="mix", marks=pytest.mark.slow),
     ],
 )
 def test_the_trained_model_answers_right_what_it_was_shown(survey, tiny_folder, stage):
@@ -106,4 +106,4 @@ def test_the_trained_model_answers_right_what_it_was_shown(survey, tiny_folder, 
     assert loss < before - 0.5
     assert right.mean() > 0.9
     assert len(right) == (np.abs(lesson.answers @ np.arange(1, 6) - 3) > 0.5).sum()
-    assert "correlation" in watched(lm, respondents)
+    assert "correlation" in validation_accuracy(lm, respondents)

@@ -9,7 +9,7 @@ import pytest
 from helpers.processes import start
 from helpers.runs import Run, call, refused
 
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.reporting.tables import joint_summary, summary
 from cultural_sp.runs.result import METHODS, load_result
 from cultural_sp.search.journal import read_journal
@@ -167,7 +167,7 @@ def test_a_joint_run_goes_on_from_every_state_and_comes_to_the_same(
 
 
 def test_a_finished_joint_run_is_only_read_and_another_list_is_refused(monkeypatch, capsys, joint_run, whole_joint):
-    monkeypatch.setattr("cultural_sp.align.run.align", None)
+    monkeypatch.setattr("cultural_sp.alignment.run.align", None)
     folder, out = whole_joint
     mine = [*joint_run, f"output_dir={folder.parents[3]}"]
     code, again, err = call(monkeypatch, capsys, *mine)
@@ -179,8 +179,8 @@ def test_a_finished_joint_run_is_only_read_and_another_list_is_refused(monkeypat
 
 
 def test_all_takes_every_complete_region_even_if_they_get_no_turn(monkeypatch, capsys, tmp_path, short_run):
-    fitness, sizes = Examiner.fitness, []
-    monkeypatch.setattr(Examiner, "fitness", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
+    fitness, sizes = SurveyEvaluator.fitness, []
+    monkeypatch.setattr(SurveyEvaluator, "fitness", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
     monkeypatch.setattr("cultural_sp.runs.inputs.region_codes", lambda survey, vintage: ["de", "fr", "jp", "us"])
     mine = [
         *short_run,
@@ -195,8 +195,8 @@ def test_all_takes_every_complete_region_even_if_they_get_no_turn(monkeypatch, c
     assert sum(sizes) == 20  # not 80
     for region in ("de", "fr", "jp", "us"):
         assert load_result(folder_of(tmp_path) / region / "result.json").region["code"] == region
-    goals = [r["goal"] for r in read_journal(folder_of(tmp_path) / "evaluations.jsonl")]
-    assert goals[10:] == ["de"] * 5 + ["fr"] * 5
+    objectives = [r["goal"] for r in read_journal(folder_of(tmp_path) / "evaluations.jsonl")]
+    assert objectives[10:] == ["de"] * 5 + ["fr"] * 5
 
 
 def test_a_sweep_of_joint_runs_has_a_row_for_every_region(monkeypatch, capsys, tmp_path, joint_run):

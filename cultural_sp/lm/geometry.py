@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transformers import LlamaConfig
 
-from cultural_sp.config.benchmark import GeometryConfig
+from cultural_sp.config.studies import GeometryConfig
 
 PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 """Dense bfloat16, from the makers' data sheets."""

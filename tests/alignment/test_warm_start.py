@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from helpers.runs import call, folder_of, refused
 
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.reporting.tables import summary
 from cultural_sp.runs.result import load_result
-from cultural_sp.search.history import Ledger
+from cultural_sp.search.history import SearchHistory
 from cultural_sp.search.journal import SCHEMA_VERSION, fingerprint, read_journal
-from cultural_sp.search.warm_start import find_journals, read_archive
+from cultural_sp.search.warm_start import find_journals, read_warm_start
 from cultural_sp.utils import files
 
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
@@ -42,16 +42,16 @@ def edited(whole_run, output, **header):
 def test_a_search_starts_from_what_another_region_evaluated(monkeypatch, capsys, tmp_path, short_run, whole_run):
     cold, warm = tmp_path / "cold", tmp_path / "warm"
     assert call(monkeypatch, capsys, *short_run, *QUICK, f"output_dir={cold}")[0] == 0
-    fitness, sizes = Examiner.fitness, []
-    monkeypatch.setattr(Examiner, "fitness", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
+    fitness, sizes = SurveyEvaluator.fitness, []
+    monkeypatch.setattr(SurveyEvaluator, "fitness", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
     mine = [*short_run, *QUICK, f"output_dir={warm}", f"optimizer.warm_start={whole_run}"]
     code, out, err = call(monkeypatch, capsys, *mine)
     assert code == 0, err
     assert sum(sizes) == 24  # the archive costs no evaluation
 
     result = load_result(new_folder(warm) / "result.json")
-    archive = read_journal(whole_run / "evaluations.jsonl")
-    different = {r["fingerprint"] for r in archive}
+    warm_start = read_journal(whole_run / "evaluations.jsonl")
+    different = {r["fingerprint"] for r in warm_start}
     assert result.warm_start == {"sources": {str(whole_run / "evaluations.jsonl"): 24}, "offered": len(different)}
     said = f"warm start from {len(different)} candidates of 1 earlier run; random search had none"
     assert said in summary(result)
@@ -59,13 +59,13 @@ def test_a_search_starts_from_what_another_region_evaluated(monkeypatch, capsys,
     before, after = (read_journal(new_folder(x) / "evaluations.jsonl") for x in (cold, warm))
     assert [r["fingerprint"] for r in after[:12]] == [r["fingerprint"] for r in before[:12]]  # random search as it was
     assert after[12]["z"] == [0.0] * 4
-    asked_before = {r["fingerprint"] for r in (*archive, *before)}
+    asked_before = {r["fingerprint"] for r in (*warm_start, *before)}
     assert sum(r["fingerprint"] in asked_before for r in after[13:]) <= 1  # DE may ask for a parent again
 
-    best = min(losses([*archive, *after[12:]], result))
+    best = min(losses([*warm_start, *after[12:]], result))
     assert result.score("aligned").loss == pytest.approx(best, abs=1e-3)
     assert result.score("random_search").loss == pytest.approx(min(losses(after[:12], result)), abs=1e-3)
-    first = min(losses(archive, result))
+    first = min(losses(warm_start, result))
     assert after[12]["best_loss"] == pytest.approx(min(first, after[12]["loss"]))
 
 
@@ -160,14 +160,14 @@ def test_an_archive_is_the_same_wherever_its_parts_lie(tmp_path):
             write_journal(tmp_path / names / name / "evaluations.jsonl", records)
             for name, records in zip(names, (one, two), strict=True)
         ]
-        archives.append(read_archive(sorted(paths), {}, 2, ("PDI",)))
+        archives.append(read_warm_start(sorted(paths), {}, 2, ("PDI",)))
     assert archives[0].fingerprint() == archives[1].fingerprint()
     assert sorted(archives[0].z.tolist()) == [[0.0, 1.0], [2.0, 1.0], [5.0, 1.0]]
     scores = dict(zip(map(tuple, archives[0].z.tolist()), archives[0].dimensions[:, 0].tolist(), strict=True))
     assert scores[0.0, 1.0] == 3.0
     assert np.isnan(scores[2.0, 1.0])
-    ledger = Ledger(lambda dimensions, mass: (dimensions[:, 0] - 3.9, dimensions[:, 0]))
-    ledger.know(archives[0])
+    ledger = SearchHistory(lambda dimensions, mass: (dimensions[:, 0] - 3.9, dimensions[:, 0]))
+    ledger.add_prior(archives[0])
     ledger.add(np.array([[7.0, 7.0]]), np.array([[9.0]]), np.array([0.5]))
     result = ledger.result()
     assert (result.z.tolist(), result.offered, result.losses.tolist()) == ([0.0, 1.0], 2, pytest.approx([5.1]))
@@ -177,7 +177,7 @@ def test_a_line_that_is_being_written_is_passed_over_and_stays(tmp_path):
     path = write_journal(tmp_path / "a" / "evaluations.jsonl", [record([0.0], 1.0), record([1.0], 2.0)])
     path.write_bytes(path.read_bytes()[:-9])
     before = path.read_bytes()
-    assert read_archive([path], {}, 1, ("PDI",)).z.tolist() == [[0.0]]
+    assert read_warm_start([path], {}, 1, ("PDI",)).z.tolist() == [[0.0]]
     assert path.read_bytes() == before
 
 
@@ -204,7 +204,7 @@ def test_a_damaged_source_is_one_line_that_names_it(tmp_path, case):
     )
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ValueError, match=r"^optimizer\.warm_start: [^\n]+$") as caught:
-        read_archive([path], {}, 1, ("PDI",))
+        read_warm_start([path], {}, 1, ("PDI",))
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
     assert "leave" in str(caught.value)

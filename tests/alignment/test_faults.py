@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from helpers.runs import Run, call, folder_of, outcome, refused, without_bars
 
-from cultural_sp.config.schema import AlignConfig, ModelConfig, RegionConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.config.groups import ModelConfig, RegionConfig
+from cultural_sp.config.schema import AlignConfig
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.reporting.figures import save_figures
-from cultural_sp.runs.folder import HOLDER, LOCK, hold
+from cultural_sp.runs.folder import HOLDER, LOCK, lock_run_folder
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.journal import read_journal
 
@@ -29,7 +30,7 @@ def mine(short_run, tmp_path):
 @pytest.mark.parametrize("room", [0, 700, 5000, 12500, 20000])
 def test_a_full_disk_stops_the_run_with_one_line(monkeypatch, capsys, tmp_path, mine, whole_run, room):
     if room == 20000:
-        monkeypatch.setattr("cultural_sp.align.methods.save_figures", save_figures)
+        monkeypatch.setattr("cultural_sp.alignment.methods.save_figures", save_figures)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:  # no file may grow beyond this; what a full disk does to the writer
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
@@ -67,7 +68,7 @@ def test_a_read_only_folder_is_one_line(monkeypatch, capsys, tmp_path, mine):
 
 
 def test_a_folder_that_becomes_read_only_is_one_line(monkeypatch, capsys, tmp_path, mine, whole_run):
-    fitness, calls = Examiner.fitness, []
+    fitness, calls = SurveyEvaluator.fitness, []
 
     def then_read_only(self, prompts):
         calls.append(len(prompts))
@@ -78,7 +79,7 @@ def test_a_folder_that_becomes_read_only_is_one_line(monkeypatch, capsys, tmp_pa
         return fitness(self, prompts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Examiner, "fitness", then_read_only)
+        patch.setattr(SurveyEvaluator, "fitness", then_read_only)
         code, _, err = call(monkeypatch, capsys, *mine)
     assert code == 2
     (line,) = without_bars(err)
@@ -112,16 +113,16 @@ def test_a_second_writer_is_refused_while_the_first_lives(monkeypatch, capsys, t
 
 def test_a_folder_that_stays_empty_is_removed_with_those_made_for_it(tmp_path):
     config = AlignConfig(model=ModelConfig("m"), region=RegionConfig("us"), output_dir=str(tmp_path / "a" / "b"))
-    with hold(config) as folder:
+    with lock_run_folder(config) as folder:
         assert folder.is_dir()
-        with pytest.raises(ValueError, match="is being written by another process"), hold(config):
+        with pytest.raises(ValueError, match="is being written by another process"), lock_run_folder(config):
             pass
     assert list(tmp_path.iterdir()) == []
     folder.mkdir(parents=True)
-    with hold(config):
+    with lock_run_folder(config):
         pass
     assert list(folder.iterdir()) == []
-    with hold(config):
+    with lock_run_folder(config):
         (folder / "mine").touch()
     assert {path.name for path in folder.iterdir()} == {"mine", LOCK}
 
@@ -164,7 +165,7 @@ def test_a_signal_while_the_model_loads_stops_at_once(tmp_path, mine):
 @pytest.mark.parametrize("readout", ["expected", "argmax", "sample"])
 @pytest.mark.parametrize("fault", ["nan", "raise"])
 def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, capsys, tmp_path, mine, readout, fault):
-    fitness, calls = Examiner.fitness, []
+    fitness, calls = SurveyEvaluator.fitness, []
 
     def sometimes(self, prompts):
         calls.append(len(prompts))
@@ -187,7 +188,7 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
         finally:
             monkeypatch.setattr(respondent, "answer", answer)
 
-    monkeypatch.setattr(Examiner, "fitness", sometimes)
+    monkeypatch.setattr(SurveyEvaluator, "fitness", sometimes)
     mine = [*mine, f"readout={readout}", "validity=false"]
     code, out, err = call(monkeypatch, capsys, *mine)
     assert code == 0, err

@@ -3,8 +3,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cultural_sp.align.spaces import axes, open_statements, search_space
-from cultural_sp.config.schema import SoftPromptConfig
+from cultural_sp.alignment.spaces import axes, search_space, statements_from_config
+from cultural_sp.config.groups import SoftPromptConfig
 from cultural_sp.lm.soft_prompt import embedded_text
 
 TEXT = """PDI: {high: [Obey., Know your place.], low: [Everybody is equal., Ask.]}
@@ -54,9 +54,9 @@ def test_the_axes_can_be_read(config):
 
 def test_pairs_that_do_not_fit_are_one_line(config):
     with pytest.raises(ValueError, match=r"soft_prompt.n_tokens=10 .* a multiple of 3"):
-        open_statements(config(n_tokens=10))
+        statements_from_config(config(n_tokens=10))
     with pytest.raises(ValueError, match="PDI has 2 high and 1 low statements"):
-        open_statements(config("PDI:\n  high: [a b, c]\n  low: [d]\n"))
+        statements_from_config(config("PDI:\n  high: [a b, c]\n  low: [d]\n"))
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
 from numpy.typing import NDArray
 
-from cultural_sp.config.schema import ModelConfig
+from cultural_sp.config.groups import ModelConfig
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import RESUME
 from cultural_sp.utils.signals import PeerLostError
@@ -33,7 +33,7 @@ Score = Callable[[Batch], T]
 WAIT = timedelta(days=7)  # helpers wait while the first process loads, checks validity and writes results
 
 
-class Team:
+class WorkerGroup:
     """The processes of a run; a run in one process is a team of one."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
@@ -70,7 +70,7 @@ class Team:
         return [result for result, _ in outcomes[: len(batches)]]
 
     @contextmanager
-    def leading(self) -> Iterator[None]:
+    def leader(self) -> Iterator[None]:
         """Send the others home at the end of the block, however it ends."""
         try:
             yield
@@ -127,7 +127,7 @@ def _peers_alive() -> Iterator[None]:
         raise PeerLostError(f"another process of this run has ended; {RESUME}, on any number of processes") from error
 
 
-def join(config: ModelConfig) -> Team:
+def join(config: ModelConfig) -> WorkerGroup:
     """The team that ``torchrun`` or ``accelerate launch`` started this process in.
 
     Raises:
@@ -144,7 +144,7 @@ def join(config: ModelConfig) -> Team:
                 "accelerate launch --cpu has started one process where several were asked for; use: "
                 "torchrun --standalone --nproc_per_node 2 experiments/align.py ..."
             )
-        return Team()
+        return WorkerGroup()
     if config.device_map is not None:
         raise ValueError(
             f"model.device_map={config.device_map} spreads one model over all GPUs and so needs one process; start without "
@@ -161,4 +161,4 @@ def join(config: ModelConfig) -> Team:
     if not torch.distributed.is_initialized():
         atexit.register(torch.distributed.destroy_process_group)  # or its threads may end the process with an abort
     state = PartialState(cpu=True, backend="gloo", timeout=WAIT)
-    return Team(state.process_index, state.num_processes)
+    return WorkerGroup(state.process_index, state.num_processes)

@@ -17,7 +17,7 @@ from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.value_statements import Statement, statements_hash
 
-SHAPES_SCORES = (
+SCORE_DETERMINANTS = (
     "weights_hash",
     "survey_hash",
     "statements_hash",
@@ -28,7 +28,7 @@ SHAPES_SCORES = (
 """The entries between which the dimension scores of the same candidate may differ; the others shape only what is lowered."""
 
 
-def header(
+def journal_header(
     config: AlignConfig,
     survey: Survey,
     regions: Sequence[Region],

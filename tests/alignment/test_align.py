@@ -11,8 +11,8 @@ import pytest
 from helpers.runs import Run, call, folder_of
 
 from cultural_sp.cli import programs as cli
+from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.reporting.figures import save_figures
-from cultural_sp.reporting.tables import OPTIMIZERS
 from cultural_sp.runs.result import ICL, METHODS, load_result
 from cultural_sp.search.journal import read_journal
 
@@ -26,7 +26,7 @@ SMALL = [
     "soft_prompt.dim=4",
     "validity=false",
     "readout.report_generate=false",
-    "open_questions=false",
+    "open_ended_questions=false",
 ]
 
 
@@ -51,11 +51,11 @@ def plain(tiny_folder, toy_survey_file, tmp_path_factory):
     return folder_of(output)
 
 
-FULL = ["survey.instrument=vsm13", "validity=true", "readout.report_generate=true", "open_questions=true"]
+FULL = ["survey.instrument=vsm13", "validity=true", "readout.report_generate=true", "open_ended_questions=true"]
 
 
 def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, tmp_path):
-    monkeypatch.setattr("cultural_sp.align.methods.save_figures", save_figures)
+    monkeypatch.setattr("cultural_sp.alignment.methods.save_figures", save_figures)
     code, out, _ = call(monkeypatch, capsys, *tiny_run, *FULL, "region=jp", "seed=3")
     assert code == 0
     folder = tmp_path / "outputs" / "align" / "jp" / "tiny" / "seed-3"
@@ -149,7 +149,7 @@ def test_numbered_options_in_every_order(monkeypatch, capsys, tiny_run, tmp_path
     ("kind", "label"),
     [
         pytest.param(*item, marks=[pytest.mark.slow] * (item[0] not in ("de", "de_surrogate")))
-        for item in OPTIMIZERS.items()
+        for item in ((kind, entry.label) for kind, entry in OPTIMIZERS.items())
     ],
 )
 def test_every_optimizer_runs_goes_on_and_is_named(monkeypatch, capsys, tiny_run, tmp_path, kind, label):

@@ -7,8 +7,8 @@ import pytest
 from helpers.processes import start
 from helpers.runs import folder_of
 
-from cultural_sp.align.workers import Team, join
-from cultural_sp.config.schema import ModelConfig
+from cultural_sp.alignment.workers import WorkerGroup, join
+from cultural_sp.config.groups import ModelConfig
 from cultural_sp.search.journal import read_journal
 from cultural_sp.studies.benchmark.scaling import scaling
 
@@ -18,11 +18,11 @@ def losses(output):
 
 
 def test_a_team_of_one_scores_in_order():
-    team = Team()
+    workers = WorkerGroup()
     batches = [np.full((2, 1), value) for value in (1.0, 2.0)]
-    with team.leading():
-        team.call()
-        assert team.score(lambda z: float(z.sum()), batches) == [2.0, 4.0]
+    with workers.leader():
+        workers.call()
+        assert workers.score(lambda z: float(z.sum()), batches) == [2.0, 4.0]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from helpers.runs import folder_of, outcome
 ROOT = Path(__file__).parents[2]
 EVERYTHING = [
     "validity=true",
-    "open_questions=true",
+    "open_ended_questions=true",
     "knowledge=own",
     "knowledge.countries=[China]",
     "readout=sample",

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.evaluator import Examiner
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.load import LanguageModel, on_hub, weights_hash
 from cultural_sp.lm.nearest_tokens import nearest_tokens_csv
-from cultural_sp.lm.open_answers import answers
+from cultural_sp.lm.open_answers import answer_open_questions
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.reporting.figures import save_figures
 from cultural_sp.reporting.model_card import write_card
 from cultural_sp.reporting.statements import weights_csv
-from cultural_sp.runs.checkpoint import Kept
+from cultural_sp.runs.checkpoint import ResponseCache
 from cultural_sp.runs.folder import RESULT
 from cultural_sp.runs.provenance import provenance
-from cultural_sp.runs.result import Answers, Knowledge, KnowledgeScore, OpenAnswer, Result, ScoreRecord, strongest_icl
+from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, Result, ScoreRecord, ScoreRow, strongest_icl
 from cultural_sp.search.history import SearchResult
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.objective import l1_loss
@@ -32,7 +32,7 @@ from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.personas import personas
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.value_statements import Statement
-from cultural_sp.utils.files import using, write_text
+from cultural_sp.utils.files import disk_errors, write_text
 from cultural_sp.utils.progress import progress
 
 OPEN_QUESTIONS = (  # each touches a dimension of the survey, in words that no item has
@@ -45,7 +45,7 @@ OPEN_TOKENS = 40
 
 
 @dataclass(frozen=True)
-class Found:
+class RegionSearches:
     """What the searches of a run found for one region."""
 
     random_search: SearchResult
@@ -53,7 +53,12 @@ class Found:
 
 
 def save_solution(
-    folder: Path, found: Found, space: Space, lm: LanguageModel, placement: str, statements: Sequence[Statement]
+    folder: Path,
+    found: RegionSearches,
+    space: Space,
+    lm: LanguageModel,
+    placement: str,
+    statements: Sequence[Statement],
 ) -> None:
     """Write the best soft prompt of a region, the tokens next to it, and what it weighs if statements were searched.
 
@@ -61,7 +66,7 @@ def save_solution(
         ValueError: in one line, if the disk refuses a file.
     """
     prompt = space.decode(found.aligned.z[None])[0]
-    with using(folder / "soft_prompt"):
+    with disk_errors(folder / "soft_prompt"):
         save_soft_prompt(folder / "soft_prompt", prompt, lm, placement)
     write_text(folder / "nearest_tokens.csv", nearest_tokens_csv(prompt, lm))
     if statements:
@@ -69,7 +74,11 @@ def save_solution(
 
 
 def final_scores(
-    examiner: Examiner, space: Space, regions: Sequence[Region], found: Mapping[str, Found], kept: Kept[Answers]
+    evaluator: SurveyEvaluator,
+    space: Space,
+    regions: Sequence[Region],
+    found: Mapping[str, RegionSearches],
+    kept: ResponseCache[ScoreRow],
 ) -> dict[str, list[ScoreRecord]]:
     """Region -> the score records of every method.
 
@@ -79,29 +88,33 @@ def final_scores(
     Raises:
         ValueError: in one line, if they can't be kept.
     """
-    methods = {region.code: _respondents(examiner.survey, region, found[region.code], space) for region in regions}
+    methods = {region.code: _respondents(evaluator.survey, region, found[region.code], space) for region in regions}
     asked = {name: given for by_method in methods.values() for name, given in by_method.values()}
     with progress("scores", len(asked)) as bar:
         answers = {}
         for name, given in asked.items():
-            answers[name] = kept.answers(name, partial(examiner.answers, **given))
+            answers[name] = kept.answers(name, partial(evaluator.answers, **given))
             bar.update()
-    midpoint = examiner.midpoint_answers()
+    midpoint = evaluator.midpoint_answers()
     return {
-        region.code: judged("midpoint", midpoint, region)
-        + [r for method, (name, _) in methods[region.code].items() for r in judged(method, answers[name], region)]
+        region.code: score_records("midpoint", midpoint, region)
+        + [
+            r
+            for method, (name, _) in methods[region.code].items()
+            for r in score_records(method, answers[name], region)
+        ]
         for region in regions
     }
 
 
 def final_knowledge(
-    examiner: Examiner,
+    evaluator: SurveyEvaluator,
     questions: KnowledgeSet,
     space: Space,
     regions: Sequence[Region],
-    found: Mapping[str, Found],
+    found: Mapping[str, RegionSearches],
     scores: Mapping[str, Sequence[ScoreRecord]],
-    kept: Kept[KnowledgeScore],
+    kept: ResponseCache[KnowledgeScore],
 ) -> dict[str, Knowledge]:
     """Region -> what the plain model, its strongest in-context baseline and the aligned model know.
 
@@ -110,26 +123,28 @@ def final_knowledge(
     """
     results = {}
     for region in regions:
-        respondents = _respondents(examiner.survey, region, found[region.code], space)
+        respondents = _respondents(evaluator.survey, region, found[region.code], space)
         rows = []
-        for method in ("naive", strongest_icl(scores[region.code], examiner.config.readout.kind), "aligned"):
+        for method in ("naive", strongest_icl(scores[region.code], evaluator.config.readout.kind), "aligned"):
             name, given = respondents[method]
-            rows += kept.answers(name, partial(examiner.knowledge, questions, method, **given))
+            rows += kept.answers(name, partial(evaluator.knowledge, questions, method, **given))
         results[region.code] = Knowledge(questions.name, questions.title, questions.fingerprint(), rows)
     return results
 
 
-def final_answers(
-    lm: LanguageModel, space: Space, regions: Sequence[Region], found: Mapping[str, Found], placement: str
+def open_answers(
+    lm: LanguageModel, space: Space, regions: Sequence[Region], found: Mapping[str, RegionSearches], placement: str
 ) -> dict[str, list[OpenAnswer]]:
     """Region -> what the plain and the aligned model write to each open question; the plain model writes once for all regions."""
     with progress("open questions", 1 + len(regions)) as bar:
-        plain = answers(lm, OPEN_QUESTIONS, np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix", OPEN_TOKENS)
+        plain = answer_open_questions(
+            lm, OPEN_QUESTIONS, np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix", OPEN_TOKENS
+        )
         bar.update()
         results = {}
         for region in regions:
             prompt = space.decode(found[region.code].aligned.z[None])[0]
-            aligned = answers(lm, OPEN_QUESTIONS, prompt, placement, OPEN_TOKENS)
+            aligned = answer_open_questions(lm, OPEN_QUESTIONS, prompt, placement, OPEN_TOKENS)
             results[region.code] = [
                 OpenAnswer(question, {"naive": before, "aligned": after})
                 for question, before, after in zip(OPEN_QUESTIONS, plain, aligned, strict=True)
@@ -138,7 +153,9 @@ def final_answers(
     return results
 
 
-def _respondents(survey: Survey, region: Region, found: Found, space: Space) -> dict[str, tuple[str, dict[str, Any]]]:
+def _respondents(
+    survey: Survey, region: Region, found: RegionSearches, space: Space
+) -> dict[str, tuple[str, dict[str, Any]]]:
     """Method -> name of its respondent, and what that one is given."""
 
     def prompted(z: np.ndarray) -> tuple[str, dict[str, Any]]:
@@ -153,7 +170,7 @@ def _respondents(survey: Survey, region: Region, found: Found, space: Space) -> 
     }
 
 
-def judged(method: str, answers: Sequence[Answers], region: Region) -> list[ScoreRecord]:
+def score_records(method: str, answers: Sequence[ScoreRow], region: Region) -> list[ScoreRecord]:
     """Answers as the score records of a method, with their loss for a region."""
     records = []
     for answer in answers:
@@ -163,7 +180,9 @@ def judged(method: str, answers: Sequence[Answers], region: Region) -> list[Scor
     return records
 
 
-def traced(config: AlignConfig, survey: Survey, lm: LanguageModel, weights: str, **more: Any) -> dict[str, Any]:
+def result_provenance(
+    config: AlignConfig, survey: Survey, lm: LanguageModel, weights: str, **more: Any
+) -> dict[str, Any]:
     """The provenance of a result, with the hash of the weights as it is now beside what it was before; ``more`` is added."""
     return provenance(
         config,
@@ -175,13 +194,13 @@ def traced(config: AlignConfig, survey: Survey, lm: LanguageModel, weights: str,
     )
 
 
-def save_result(folder: Path, result: Result, found: Found, config: AlignConfig, survey: Survey) -> None:
+def save_result(folder: Path, result: Result, found: RegionSearches, config: AlignConfig, survey: Survey) -> None:
     """Write figures and model card of a region, then its ``result.json``: where that lies, the region is finished.
 
     Raises:
         ValueError: in one line, if the disk refuses a file.
     """
-    with using(folder / "figures"):
+    with disk_errors(folder / "figures"):
         (folder / "figures").mkdir(exist_ok=True)
         save_figures(folder / "figures", result, found.random_search, found.aligned, config.readout.kind)
     write_card(folder / "soft_prompt", result, config, survey.title, on_hub=on_hub(config.model.name_or_path))

@@ -62,7 +62,7 @@ def test_what_a_stopped_overwrite_left_of_another_run_is_not_taken_over(
 
 
 def test_a_finished_run_needs_neither_model_nor_lock(monkeypatch, capsys, short_run, whole_run):
-    monkeypatch.setattr("cultural_sp.align.run.align", None)
+    monkeypatch.setattr("cultural_sp.alignment.run.align", None)
     monkeypatch.setattr("cultural_sp.runs.folder.FileLock", None)
     before = sorted(whole_run.rglob("*"))
     code, out, _ = call(monkeypatch, capsys, *short_run, f"output_dir={whole_run.parents[3]}")
@@ -75,7 +75,7 @@ def test_an_unfinished_run_of_another_config_is_refused_before_the_model_loads(
     monkeypatch, capsys, tmp_path, short_run, whole_run
 ):
     folder = copy_of(whole_run, tmp_path, lines=5)
-    monkeypatch.setattr("cultural_sp.align.run.load_model", None)
+    monkeypatch.setattr("cultural_sp.alignment.run.load_model", None)
     changed = ["optimizer.budget=13", "soft_prompt.scale=8", "optimizer.max_failed_share=0.7"]
     err = refused(monkeypatch, capsys, folder, *short_run, f"output_dir={tmp_path}", *changed)
     assert f"run folder {folder} holds a run with another config: " in err
@@ -117,7 +117,7 @@ def other_survey(model, survey, monkeypatch):
 
 
 def other_versions(model, survey, monkeypatch):
-    monkeypatch.setattr("cultural_sp.align.journal_header.shaping_versions", lambda: {"torch": "1.0"})
+    monkeypatch.setattr("cultural_sp.alignment.journal_header.shaping_versions", lambda: {"torch": "1.0"})
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ import numpy as np
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text, embedding_rms, initial_prompt
-from cultural_sp.search.space import Full, Prompt, Space, Subspace, basis_directions, random_directions
+from cultural_sp.search.space import Full, SoftPrompt, Space, Subspace, basis_directions, random_directions
 from cultural_sp.survey.instrument import POLES
 from cultural_sp.survey.value_statements import Statement, load_statements
 
 
-def open_statements(config: AlignConfig) -> tuple[Statement, ...]:
+def statements_from_config(config: AlignConfig) -> tuple[Statement, ...]:
     """The statements of a space that is made of them; none in another space.
 
     Raises:
@@ -63,7 +63,7 @@ def _projection(config: AlignConfig, lm: LanguageModel) -> Space:
 
 def _statements(config: AlignConfig, lm: LanguageModel) -> Space:
     start = _initial(config, lm)
-    basis = np.stack([embedded_text(statement.text, len(start), lm) for statement in open_statements(config)])
+    basis = np.stack([embedded_text(statement.text, len(start), lm) for statement in statements_from_config(config)])
     return Subspace(start, config.soft_prompt.scale * embedding_rms(lm), basis_directions(basis))
 
 
@@ -76,13 +76,13 @@ def _poles(config: AlignConfig, lm: LanguageModel) -> Space:
     return Subspace(start, config.soft_prompt.scale, directions.reshape(n_pairs, n_pairs * width * hidden))
 
 
-def _initial(config: AlignConfig, lm: LanguageModel) -> Prompt:
+def _initial(config: AlignConfig, lm: LanguageModel) -> SoftPrompt:
     return initial_prompt(config.soft_prompt, lm, config.seed)
 
 
-def _side_by_side(config: AlignConfig, lm: LanguageModel) -> tuple[Prompt, Prompt]:
+def _side_by_side(config: AlignConfig, lm: LanguageModel) -> tuple[SoftPrompt, SoftPrompt]:
     """The high and the low statement of every pair, each on the pair's own p virtual tokens, [pairs, p, H] each."""
-    pairs = opposites(open_statements(config))
+    pairs = opposites(statements_from_config(config))
     width = config.soft_prompt.n_tokens // len(pairs)
     high, low = (np.stack([embedded_text(pair[i].text, width, lm) for pair in pairs]) for i in (0, 1))
     return high, low
@@ -103,7 +103,7 @@ def search_space(config: AlignConfig, lm: LanguageModel) -> Space:
 
 def axes(config: AlignConfig) -> tuple[Statement, ...]:
     """What the search coordinates [d] stand for; nothing in a space that can't be read."""
-    statements = open_statements(config)
+    statements = statements_from_config(config)
     if config.soft_prompt.space != "poles":
         return statements
     return tuple(Statement(high.dimension, "pair", f"{high.text} / {low.text}") for high, low in opposites(statements))

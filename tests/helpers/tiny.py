@@ -1,0 +1,56 @@
+"""A byte tokenizer and a toy survey: all that a test needs of a model and an instrument, made here."""
+
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
+
+from cultural_sp.survey.instrument import DATA
+
+SPECIAL = ["<s>", "</s>", "<|im_start|>", "<|im_end|>"]
+TEMPLATE = (
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+
+TOY = """
+name: toy
+title: Toy survey
+targets: hofstede.csv
+default_vintage: insights_2021
+scales:
+  five: {lead: "I say", labels: [first, second, third, fourth, fifth]}
+  three: {lead: "I think", labels: [much, some, none]}
+items:
+  - {id: a, construct: a, scale: five, wordings: ["Do you like apples?", "Are apples good?"]}
+  - {id: b, construct: b, scale: five, wordings: ["Do you like bread?", "Is bread good?"]}
+  - {id: c, construct: c, scale: three, wordings: ["How much cheese?", "How many cheeses?"]}
+  - {id: d, construct: d, scale: five, wordings: ["Do you like dates?", "Are dates good?"]}
+dimensions:
+  PDI: {a: 10, b: -10}
+  IDV: {c: 20, d: -5}
+poles:
+  PDI: {high: You like apples., low: You like bread.}
+  IDV: {high: You eat no cheese., low: You eat cheese.}
+"""
+
+
+def byte_tokenizer():
+    """Byte-level, with a few hundred merges learnt from the survey so that prompts stay short."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=800,
+        special_tokens=SPECIAL,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train([str(DATA / "vsm13.yaml")], trainer)
+    tokenizer.decoder = decoders.ByteLevel()
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+        eos_token="</s>",
+        pad_token="</s>",
+        additional_special_tokens=["<|im_start|>", "<|im_end|>"],
+    )
+    fast.chat_template = TEMPLATE
+    return fast
