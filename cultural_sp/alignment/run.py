@@ -56,10 +56,10 @@ from cultural_sp.search.warm_start import WarmStart, find_journals, read_warm_st
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.value_statements import Statement
+from cultural_sp.types import Array
 from cultural_sp.utils.files import disk_errors
 from cultural_sp.utils.signals import stop_if_asked
 
-Array = NDArray[np.float64]
 SCORES, VALIDITY, KNOWLEDGE = "scores.jsonl", "validity.json", "knowledge.jsonl"
 """Beside the journal: what is kept of the work before and after the searches."""
 

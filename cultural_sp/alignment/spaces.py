@@ -9,9 +9,10 @@ import numpy as np
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text, embedding_rms, initial_prompt
-from cultural_sp.search.space import Full, SoftPrompt, Space, Subspace, basis_directions, random_directions
+from cultural_sp.search.space import Full, Space, Subspace, basis_directions, random_directions
 from cultural_sp.survey.instrument import POLES
 from cultural_sp.survey.value_statements import Statement, load_statements
+from cultural_sp.types import SoftPrompt
 
 
 def statements_from_config(config: AlignConfig) -> tuple[Statement, ...]:

@@ -25,9 +25,9 @@ from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.personas import midpoint_item_means
 from cultural_sp.survey.render import orders_of
 from cultural_sp.survey.scoring import dimension_scores
+from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
 
-Array = NDArray[np.float64]
 READOUTS = ("expected", "argmax", "sample")
 
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.runs.result import VERDICTS, Validity
 from cultural_sp.stats.intervals import wilson
 from cultural_sp.survey.instrument import Survey
+from cultural_sp.types import Array
 
-Array = NDArray[np.float64]
 MEASURABLE_CONTENT = 0.5
 NONE, WEAK, STRONG = VERDICTS
 

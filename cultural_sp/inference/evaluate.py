@@ -15,13 +15,14 @@ from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
 from cultural_sp.inference.inherit_config import output_folder_of, required_prompt_path
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.model_cache import ModelCache
-from cultural_sp.lm.soft_prompt import SoftPrompt, configured_prompt
+from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.reporting.tables import report
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.runs.provenance import config_hash
 from cultural_sp.runs.result import EVALUATION, Knowledge, Result, ScoreRow, strongest_icl
 from cultural_sp.survey.personas import personas
 from cultural_sp.survey.regions import Region
+from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.files import disk_errors
 from cultural_sp.utils.progress import progress
 

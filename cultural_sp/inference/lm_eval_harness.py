@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import SoftPrompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.stats.intervals import Interval
+from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.errors import reason_of
 
 

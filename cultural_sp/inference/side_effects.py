@@ -23,12 +23,13 @@ from cultural_sp.lm.likelihood import divergence, token_losses
 from cultural_sp.lm.load import LanguageModel, load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.open_answers import answer_open_questions
-from cultural_sp.lm.soft_prompt import SoftPrompt, configured_prompt
+from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.reporting.tables import aligned_text
 from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.result import ALL
 from cultural_sp.stats.intervals import Interval, bootstrap, share_change, wilson
 from cultural_sp.survey.render import ChatPrompt
+from cultural_sp.types import Array, SoftPrompt
 from cultural_sp.utils.files import write_text
 from cultural_sp.utils.progress import progress
 
@@ -39,7 +40,6 @@ REFUSAL = re.compile(
     r"(i'?m|i am) (very )?(sorry|afraid|unable|not able)|sorry\b|i (can'?t|cannot|can not|won'?t|will not|must decline)|"
     r"as an (ai|artificial)|unfortunately, i"
 )
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.generation import input_embeddings
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import SoftPrompt
-
-Array = NDArray[np.float64]
+from cultural_sp.types import Array, SoftPrompt
 
 
 @torch.inference_mode()

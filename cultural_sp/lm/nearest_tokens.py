@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.lm.load import LanguageModel
+from cultural_sp.types import Array
 
 NEAREST = 5
-Array = NDArray[np.float64]
 
 
 def nearest_tokens(prompt: NDArray[np.float32], table: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], Array]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.generation import generate_text
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import SoftPrompt
 from cultural_sp.survey.render import ChatPrompt
+from cultural_sp.types import SoftPrompt
 
 
 def answer_open_questions(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from cultural_sp.types import Array
+
 Readout = Callable[[Array, Array], Array]
 
 

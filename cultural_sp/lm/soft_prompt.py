@@ -9,17 +9,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from cultural_sp.config.groups import SoftPromptConfig
 from cultural_sp.lm.load import LanguageModel
+from cultural_sp.types import SoftPrompt
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 KIND = "PROMPT_TUNING"
 TENSOR = "prompt_embeddings"
-SoftPrompt = NDArray[np.float32]
 
 
 def sampled_vocab(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) -> SoftPrompt:

@@ -36,7 +36,9 @@ class RegionHistory:
         """Take in the next record of the journal and return it with the loss and the l1 that it has for this region."""
         if record["index"] == 0:
             self.best = {}
-        if record.get("goal", self.region) != self.region:  # the journal has those of the region whose optimizer asked
+        if (
+            record.get("objective", self.region) != self.region
+        ):  # the journal has those of the region whose optimizer asked
             record = record | self._judged(record)
         loss = record["loss"]
         if loss is not None and (not self.best or loss < self.best["loss"]):

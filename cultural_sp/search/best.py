@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from cultural_sp.types import Array
 
 
 def of_best(losses: Array, values: Array) -> Array:

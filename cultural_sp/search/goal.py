@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.search.objective import LOSSES, l1_loss, mass_penalty
-
-Array = NDArray[np.float64]
+from cultural_sp.types import Array
 
 
 @dataclass(frozen=True)

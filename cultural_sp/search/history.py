@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.search.best import of_best
 from cultural_sp.search.warm_start import WarmStart
+from cultural_sp.types import Array
 
-Array = NDArray[np.float64]
 Objective = Callable[[Array, Array], tuple[Array, Array]]
 """Loss [N] and mean absolute difference [N] of dimension scores [N, K] and valid masses [N]; NaN where an answer is missing."""
 

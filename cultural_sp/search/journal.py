@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import CHECKSUM, WAY_OUT, JsonLines
 
 JOURNAL = "evaluations.jsonl"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 KEEP_Z_UP_TO = 1024  # longer search vectors would make the journal larger than the model
 MEASURED = ("batch_size", "start_mass")  # a run that goes on takes these from the header instead of measuring again
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Journal:
         """Loss, l1, valid mass and dimension scores of the next evaluation, of candidate z [d]."""
         record = self._lines.records[self._next]
         self._next += 1
-        if (record.get("fingerprint"), record.get("goal")) != (fingerprint(z), objective):
+        if (record.get("fingerprint"), record.get("objective")) != (fingerprint(z), objective):
             raise self._lines.damaged(self._next, "its fingerprint is not that of the candidate of that evaluation")
         try:
             numbers = numbers_of(record, ("loss", "l1", "valid_mass"), dimension_names)

@@ -7,16 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.search.history import Objective, SearchHistory, SearchResult
 from cultural_sp.search.journal import KEEP_Z_UP_TO, Journal, fingerprint
 from cultural_sp.search.optimizers import Optimizer
 from cultural_sp.search.warm_start import WarmStart
+from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
 from cultural_sp.utils.signals import finish_first
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def run_search(
                                 "search": name,
                                 "index": done + i,
                                 "generation": generation,
-                                "goal": objective,
+                                "objective": objective,
                                 "loss": own.losses[done + i],
                                 "l1": own.l1[done + i],
                                 "best_loss": own.best_losses[done + i],

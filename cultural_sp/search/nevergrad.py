@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from cultural_sp.config.groups import OptimizerConfig
 from cultural_sp.search.history import Scores
+from cultural_sp.types import Array
 
-Array = NDArray[np.float64]
 FAILED = 1e20  # what nevergrad is told for a candidate without a loss; it warns at infinity
 
 

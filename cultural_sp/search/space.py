@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-SoftPrompt = NDArray[np.float32]
+from cultural_sp.types import SoftPrompt
 
 
 class Space(Protocol):

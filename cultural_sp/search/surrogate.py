@@ -14,8 +14,8 @@ from cultural_sp.config.groups import OptimizerConfig
 from cultural_sp.search.history import Scores
 from cultural_sp.search.journal import KEEP_Z_UP_TO
 from cultural_sp.search.nevergrad import FAILED, best_first
+from cultural_sp.types import Array
 
-Array = NDArray[np.float64]
 SEARCH_BOUND = 3.0
 """Candidates stay in [-REACH, REACH]^d, where standard normal ones lie: far outside the model only extrapolates."""
 POINTS = 600  # a model is fitted to so many evaluations at most; its cost grows with their cube

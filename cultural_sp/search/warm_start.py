@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.search.journal import JOURNAL, SCHEMA_VERSION, fingerprint, numbers_of
+from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import Records
 
-Array = NDArray[np.float64]
 KEY = "optimizer.warm_start"
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.survey.factor_scores import METHODS, LoadingTable, score_weights
+from cultural_sp.types import Array
 
 if TYPE_CHECKING:
     from cultural_sp.survey.instrument import Survey
 
-Array = NDArray[np.float64]
 Weights = Mapping[str, Mapping[str, float]]
 INDEX = "index"
 DEFAULT_CONSTANT = 50.0

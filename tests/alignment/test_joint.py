@@ -69,13 +69,13 @@ def test_every_region_gets_the_best_of_all_evaluations(whole_joint):
             losses = [np.abs(np.array(list(r["dimensions"].values())) - target).mean() for r in stream]
             assert result.score(method).loss == pytest.approx(min(losses), abs=1e-3)
             for r, loss in zip(stream, losses, strict=True):
-                if r["goal"] == code:
+                if r["objective"] == code:
                     assert r["loss"] == pytest.approx(loss)
 
 
 def test_generations_go_round_and_everybody_begins_with_the_initial_prompt(whole_joint):
     journal = [r for r in read_journal(whole_joint[0] / "evaluations.jsonl") if r["search"] == "aligned"]
-    turns = {r["generation"]: r["goal"] for r in journal}
+    turns = {r["generation"]: r["objective"] for r in journal}
     assert list(turns.values()) == [*CODES, *CODES]
     first = [np.array(r["z"]) for r in journal if r["index"] % 5 == 0][:3]
     np.testing.assert_array_equal(first, 0)
@@ -195,7 +195,7 @@ def test_all_takes_every_complete_region_even_if_they_get_no_turn(monkeypatch, c
     assert sum(sizes) == 20  # not 80
     for region in ("de", "fr", "jp", "us"):
         assert load_result(folder_of(tmp_path) / region / "result.json").region["code"] == region
-    objectives = [r["goal"] for r in read_journal(folder_of(tmp_path) / "evaluations.jsonl")]
+    objectives = [r["objective"] for r in read_journal(folder_of(tmp_path) / "evaluations.jsonl")]
     assert objectives[10:] == ["de"] * 5 + ["fr"] * 5
 
 

@@ -8,7 +8,7 @@ import yaml
 from helpers.malformed import Case, ends_in_one_line
 from helpers.tiny import TOY
 
-from cultural_sp.evaluation.knowledge.questions import OWN
+from cultural_sp.evaluation.knowledge.questions import OWN_QUESTIONS
 
 pytestmark = pytest.mark.slow
 
@@ -252,7 +252,7 @@ CASES |= {
 }
 
 # Knowledge questions
-KNOWLEDGE = yaml.safe_load(OWN.read_text(encoding="utf-8"))
+KNOWLEDGE = yaml.safe_load(OWN_QUESTIONS.read_text(encoding="utf-8"))
 
 
 def _own(**changes):

@@ -1,4 +1,4 @@
-"""How the program bears large work, measured on this machine: ``python tests/loads.py [sweep] [items] [population] ...``.
+"""How the program bears large work, measured on this machine: ``python tests/helpers/loads.py [sweep] [items] [population] ...``.
 
 Nothing here runs by default. The model is the tiny random one of the tests, so what is measured is everything around it.
 docs/performance.md has the numbers; tests/test_loads.py checks small versions of some.

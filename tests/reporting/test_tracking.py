@@ -116,7 +116,7 @@ def test_a_sweep_of_two_regions_is_two_runs_of_one_group(tracked, monkeypatch, c
     assert log.run["job_type"] == "align"
     assert sorted(log.run["tags"]) == ["model:tiny", "optimizer:de", "region:us", "survey:toy"]
     assert log.config["optimizer"]["f1"] == 0.5
-    assert log.config["goal"] == {"region": "us", "target": {"PDI": 40.0, "IDV": 91.0}}
+    assert log.config["objective"] == {"region": "us", "target": {"PDI": 40.0, "IDV": 91.0}}
     assert (
         log.config["journal"]["config_hash"]
         == json.loads((us / "result.json").read_text())["provenance"]["config_hash"]
@@ -199,14 +199,14 @@ def test_a_joint_run_is_a_wandb_run_per_region(tracked, short_run, tmp_path):
         log, result = logs[f"{code} tiny seed 0 joint"], load_result(folder / code / "result.json")
         target = result.region["target"]
         assert (log.run["job_type"], log.run["run_group"], log.exit_code) == ("joint", "align", 0)
-        assert log.config["goal"] == {"region": code, "target": target}
+        assert log.config["objective"] == {"region": code, "target": target}
         assert f"region:{code}" in log.run["tags"]
         assert log.column("_step") == list(range(2 * BUDGET + 1))
         l1, views = [], ("", ", tuned_2 expected", ", tuned argmax", ", tuned_2 argmax")
         for r in journal:
             off = [np.mean([abs(r["dimensions"][d + view] - t) for d, t in target.items()]) for view in views]
             l1.append(np.mean(off[:2]))
-            if r["goal"] == code:
+            if r["objective"] == code:
                 assert r["loss"] == pytest.approx(l1[-1] + 0.5 * np.mean(off[2:]))
         both = ("random_search", "aligned")
         assert [x for search in both for x in log.column(f"{search}/l1")] == pytest.approx(l1)

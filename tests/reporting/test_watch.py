@@ -18,7 +18,7 @@ RECORDS = [
     {"search": "aligned", "index": 1, "generation": 1, "loss": 20.0, "l1": 20.5, "seconds": 2.0},
     {"search": "aligned", "index": 2, "generation": 1, "loss": 25.0, "l1": 25.0, "seconds": 4.0},
 ]
-OTHERS = {"goal": "us", "valid_mass": 0.5}
+OTHERS = {"objective": "us", "valid_mass": 0.5}
 CONFIG = {"optimizer": {"budget": 3}, "survey": {"tune_wordings": [0]}, "objective": {"kind": "l1"}}
 
 
@@ -52,7 +52,7 @@ def test_a_journal_from_before_joint_runs(folder):
     journal = folder / "evaluations.jsonl"
     before, text = one_line(Follower(folder).progress()), journal.read_text()
     text = text.replace('{"targets": {"us": {"PDI": 40.0, "IDV": null}}}', '{"target": {"PDI": 40.0, "IDV": null}}')
-    journal.write_text(text.replace('"goal": "us", ', ""))
+    journal.write_text(text.replace('"objective": "us", ', ""))
     assert '"goal' not in journal.read_text()
     assert one_line(Follower(folder).progress()) == before
 

@@ -83,7 +83,7 @@ def test_who_asked_is_told_and_others_that_had_a_turn_are_offered_under_their_ow
     assert found["far"].losses.tolist() == [100.0, 99.0, 90.0, 89.0, 80.0, 79.0, 98.0]
     assert found["far"].l1.tolist() == (found["far"].losses / 2).tolist()
     records = read_journal(path)
-    assert [r["goal"] for r in records] == ["low"] * 2 + ["high"] * 2 + ["far"] * 2 + ["low"]
+    assert [r["objective"] for r in records] == ["low"] * 2 + ["high"] * 2 + ["far"] * 2 + ["low"]
     assert [r["loss"] for r in records] == [0.0, 1.0, 0.0, 1.0, 80.0, 79.0, 2.0]
     assert [r["best_loss"] for r in records] == [0.0, 0.0, 0.0, 0.0, 80.0, 79.0, 0.0]
 

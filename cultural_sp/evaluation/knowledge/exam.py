@@ -14,9 +14,8 @@ from cultural_sp.lm.option_scores import ask
 from cultural_sp.runs.result import ALL, KnowledgeScore
 from cultural_sp.stats.intervals import wilson
 from cultural_sp.survey.render import ChatPrompt
+from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
-
-Array = NDArray[np.float64]
 
 
 class Exam:

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.lm.readout import option_probabilities
+from cultural_sp.types import Array
 
-Array = NDArray[np.float64]
 ORDERS = ("published", "averaged")
 CHANCE = {"easy": 1 / 4, "hard": 1 / 16}
 

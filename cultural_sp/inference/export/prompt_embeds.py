@@ -11,8 +11,8 @@ import torch
 from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.generation import input_embeddings
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import SoftPrompt
 from cultural_sp.survey.render import ChatPrompt
+from cultural_sp.types import SoftPrompt
 
 
 def prompt_embeds(

@@ -14,10 +14,11 @@ from cultural_sp.inference.export.lm_eval import write_tasks
 from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
 from cultural_sp.inference.inherit_config import required_prompt_path, result_of, run_of
 from cultural_sp.lm.load import LanguageModel, load_model, on_hub, save_model
-from cultural_sp.lm.soft_prompt import SoftPrompt, configured_prompt, save_soft_prompt
+from cultural_sp.lm.soft_prompt import configured_prompt, save_soft_prompt
 from cultural_sp.reporting.model_card import NOT_IN_PEFT, write_card
 from cultural_sp.runs.folder import CONFIG
 from cultural_sp.runs.inputs import survey_from_config
+from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.files import disk_errors, write_text
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
-from numpy.typing import NDArray
 
 from cultural_sp.reporting.html_report.groups import TUNED, Group, mean
 from cultural_sp.reporting.html_report.svg import (
@@ -24,8 +23,8 @@ from cultural_sp.reporting.html_report.svg import (
 )
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region, complete_regions
+from cultural_sp.types import Array
 
-Array = NDArray[np.float64]
 HEIGHT = 330
 SHOWN = ("midpoint", "naive", "persona", "random_search", "aligned")
 

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.runs.result import SEARCHES, Result
 from cultural_sp.search.best import of_best
 from cultural_sp.search.goal import Objective
 from cultural_sp.search.journal import JOURNAL
+from cultural_sp.types import Array
 from cultural_sp.utils.errors import reason_of
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class WandbTracker:
             header = read_header(self._folder / JOURNAL)
             goals = targets(self._config, header)
             shown = {
-                region: self._config | {"journal": header, "goal": {"region": region, "target": target}}
+                region: self._config | {"journal": header, "objective": {"region": region, "target": target}}
                 for region, target in goals.items()
             }
             optimizer = self._config["optimizer"]

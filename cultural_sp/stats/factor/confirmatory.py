@@ -17,14 +17,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cultural_sp.stats.factor.answers import MeasurementModel, check_answers, named
 from cultural_sp.stats.factor.indices import FitIndices, fit_indices, standardised_residual
 from cultural_sp.stats.factor.reliability import alpha, omega
+from cultural_sp.types import Array
 from cultural_sp.utils.errors import reason_of
 
-Array = NDArray[np.float64]
 STARTS = 2
 """Where the first one ended the second begins: its tolerance is too coarse for the third digit of a chi square."""
 STEP = 1e-5  # of the numerical derivative of standardised loadings

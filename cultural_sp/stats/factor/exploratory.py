@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from cultural_sp.stats.factor.answers import check_answers
-
-Array = NDArray[np.float64]
+from cultural_sp.types import Array
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.stats import chi2 as chi2_distribution
 from scipy.stats import ncx2
 
-Array = NDArray[np.float64]
+from cultural_sp.types import Array
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from cultural_sp.types import Array
 
 
 def alpha(answers: Array, signs: Array) -> float:

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.search.journal import jsonable
+from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import WAY_OUT, JsonLines
-
-Array = NDArray[np.float64]
 
 
 class RespondentCache:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from cultural_sp.config.studies import RespondentsConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.lm.readout import expected, sampler
-
-Array = NDArray[np.float64]
+from cultural_sp.types import Array
 
 
 @dataclass(frozen=True)

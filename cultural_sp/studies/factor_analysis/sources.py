@@ -30,10 +30,10 @@ from cultural_sp.search.journal import fingerprint
 from cultural_sp.studies.factor_analysis.kept import RespondentCache
 from cultural_sp.studies.factor_analysis.respondents import Simulated, answer_of, draw
 from cultural_sp.survey.instrument import Survey
+from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.progress import progress
 
-SoftPrompt = NDArray[np.float32]
 ANSWERS, PEOPLE = "answers.jsonl", "people"
 
 

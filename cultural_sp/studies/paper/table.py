@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cultural_sp.reporting.markdown import markdown_table
 from cultural_sp.runs.result import Result
 from cultural_sp.stats.intervals import Interval, bootstrap, rank_agreement, wilson
 from cultural_sp.studies.paper.artefacts import Runs
+from cultural_sp.types import Array
 from cultural_sp.utils.files import disk_errors, write_text
 
-Array = NDArray[np.float64]
 METHODS = {
     "naive": "Naive",
     "icl": "ICL (strongest)",

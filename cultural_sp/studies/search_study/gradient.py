@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from cultural_sp.lm.forward import TreeForward
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.lm.token_tree import option_log_probs
 from cultural_sp.search.space import Space
+from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
 
 LEARNING_RATE = 0.1  # in z, whose standard normal draws the searches begin with
-Array = NDArray[np.float64]
 
 
 def expected_scores(respondent: Respondent, prompts: torch.Tensor) -> torch.Tensor:
