@@ -88,7 +88,7 @@ def toy_survey(toy_survey_file):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Figures take longer than all the rest of a tiny run."""
-    monkeypatch.setattr("cultural_sp.alignment.methods.save_figures", lambda *arguments: None)
+    monkeypatch.setattr("cultural_sp.alignment.outputs.save_figures", lambda *arguments: None)
 
 
 @pytest.fixture(scope="session")

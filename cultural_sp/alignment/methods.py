@@ -1,29 +1,20 @@
-"""From finished searches to results: what every method answers, and the files of every region."""
+"""Every method answers everything: the survey, the knowledge questions and the open questions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.evaluator import PLAIN, Respondent, SurveyEvaluator
+from cultural_sp.evaluation.exam import take_exam
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
-from cultural_sp.lm.load import LanguageModel, on_hub, weights_hash
-from cultural_sp.lm.nearest_tokens import nearest_tokens_csv
+from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.open_answers import answer_open_questions
-from cultural_sp.lm.soft_prompt import save_soft_prompt
-from cultural_sp.reporting.figures import save_figures
-from cultural_sp.reporting.model_card import write_card
-from cultural_sp.reporting.statements import weights_csv
-from cultural_sp.runs.checkpoint import ResponseCache
-from cultural_sp.runs.folder import RESULT
-from cultural_sp.runs.provenance import provenance
-from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, Result, ScoreRecord, ScoreRow, strongest_icl
+from cultural_sp.runs.checkpoint import ResponseCache, Row
+from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, ScoreRecord, ScoreRow, strongest_icl
 from cultural_sp.search.history import SearchResult
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.objective import l1_loss
@@ -31,78 +22,78 @@ from cultural_sp.search.space import Space
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.personas import personas
 from cultural_sp.survey.regions import Region
-from cultural_sp.survey.value_statements import Statement
-from cultural_sp.utils.files import disk_errors, write_text
+from cultural_sp.types import Candidates
 from cultural_sp.utils.progress import progress
 
+Methods = Mapping[str, Respondent]
+"""Method -> the respondent that answers for it; the midpoint respondent needs none."""
 OPEN_QUESTIONS = (  # each touches a dimension of the survey, in words that no item has
     "How should a team make decisions?",
     "A friend has an offer from a better firm in another town. What should they think about?",
     "What makes a good teacher?",
     "Is it wise to spend savings on a long journey?",
 )
-OPEN_TOKENS = 40
+MAX_OPEN_ANSWER_TOKENS = 40
 
 
 @dataclass(frozen=True)
 class RegionSearches:
-    """What the searches of a run found for one region."""
+    """The outcome of both searches of a run for one region."""
 
     random_search: SearchResult
     aligned: SearchResult
 
 
-def save_solution(
-    folder: Path,
-    found: RegionSearches,
-    space: Space,
-    lm: LanguageModel,
-    placement: str,
-    statements: Sequence[Statement],
-) -> None:
-    """Write the best soft prompt of a region, the tokens next to it, and what it weighs if statements were searched.
+def methods_of_run(survey: Survey, region: Region, searches: RegionSearches, space: Space) -> dict[str, Respondent]:
+    """All methods of a run for one region, in the order of tables."""
 
-    Raises:
-        ValueError: in one line, if the disk refuses a file.
-    """
-    prompt = space.decode(found.aligned.z[None])[0]
-    with disk_errors(folder / "soft_prompt"):
-        save_soft_prompt(folder / "soft_prompt", prompt, lm, placement)
-    write_text(folder / "nearest_tokens.csv", nearest_tokens_csv(prompt, lm))
-    if statements:
-        write_text(folder / "statements.csv", weights_csv(statements, found.aligned.z))
+    def soft(z: Candidates) -> Respondent:
+        return Respondent(f"soft prompt {fingerprint(z)}", space.decode(z[None])[0])
+
+    return {
+        "naive": PLAIN,
+        **persona_methods(survey, region),
+        "start": soft(np.zeros(space.dim)),
+        "random_search": soft(searches.random_search.z),
+        "aligned": soft(searches.aligned.z),
+    }
+
+
+def persona_methods(survey: Survey, region: Region) -> dict[str, Respondent]:
+    """The in-context baselines that exist for a survey and a region."""
+    texts = personas(survey, region)
+    return {method: Respondent(f"{method} {region.code}", persona=text) for method, text in texts.items()}
 
 
 def final_scores(
     evaluator: SurveyEvaluator,
-    space: Space,
     regions: Sequence[Region],
-    found: Mapping[str, RegionSearches],
-    kept: ResponseCache[ScoreRow],
+    methods: Mapping[str, Methods],
+    cache: ResponseCache[ScoreRow] | None = None,
 ) -> dict[str, list[ScoreRecord]]:
-    """Region -> the score records of every method.
+    """Region code -> score records of every method, the midpoint respondent first.
 
-    Answers don't depend on the region they are compared with, so each respondent is asked once: the plain model and the
-    initial prompt for all regions, a soft prompt for all regions and methods that chose it.
+    Answers don't depend on the region, so a respondent that stands for several regions or methods answers once.
+
+    Args:
+        evaluator: the model and the survey.
+        regions: the regions to compare with.
+        methods: region code -> its methods.
+        cache: answers from before an interruption; None if none are stored.
 
     Raises:
-        ValueError: in one line, if they can't be kept.
+        ValueError: if the answers can't be stored.
     """
-    methods = {region.code: _respondents(evaluator.survey, region, found[region.code], space) for region in regions}
-    asked = {name: given for by_method in methods.values() for name, given in by_method.values()}
-    with progress("scores", len(asked)) as bar:
-        answers = {}
-        for name, given in asked.items():
-            answers[name] = kept.answers(name, partial(evaluator.answers, **given))
+    respondents = {r.name: r for of_region in methods.values() for r in of_region.values()}
+    rows = {}
+    with progress("scores", len(respondents)) as bar:
+        for name, respondent in respondents.items():
+            rows[name] = _cached(cache, name, partial(evaluator.score_rows, respondent))
             bar.update()
-    midpoint = evaluator.midpoint_answers()
+    midpoint = evaluator.midpoint_score_rows()
     return {
         region.code: score_records("midpoint", midpoint, region)
-        + [
-            r
-            for method, (name, _) in methods[region.code].items()
-            for r in score_records(method, answers[name], region)
-        ]
+        + [x for key, r in methods[region.code].items() for x in score_records(key, rows[r.name], region)]
         for region in regions
     }
 
@@ -110,98 +101,55 @@ def final_scores(
 def final_knowledge(
     evaluator: SurveyEvaluator,
     questions: KnowledgeSet,
-    space: Space,
-    regions: Sequence[Region],
-    found: Mapping[str, RegionSearches],
+    methods: Mapping[str, Methods],
     scores: Mapping[str, Sequence[ScoreRecord]],
-    kept: ResponseCache[KnowledgeScore],
+    cache: ResponseCache[KnowledgeScore] | None = None,
 ) -> dict[str, Knowledge]:
-    """Region -> what the plain model, its strongest in-context baseline and the aligned model know.
+    """Region code -> knowledge of the plain model, of the strongest in-context baseline and of the aligned model.
 
     Raises:
-        ValueError: in one line, if the answers can't be kept.
+        ValueError: if the answers can't be stored.
     """
     results = {}
-    for region in regions:
-        respondents = _respondents(evaluator.survey, region, found[region.code], space)
+    for code, respondents in methods.items():
         rows = []
-        for method in ("naive", strongest_icl(scores[region.code], evaluator.config.readout.kind), "aligned"):
-            name, given = respondents[method]
-            rows += kept.answers(name, partial(evaluator.knowledge, questions, method, **given))
-        results[region.code] = Knowledge(questions.name, questions.title, questions.fingerprint(), rows)
+        for method in ("naive", strongest_icl(scores[code], evaluator.config.readout.kind), "aligned"):
+            exam = partial(take_exam, evaluator, questions, method, respondents[method])
+            rows += _cached(cache, respondents[method].name, exam)
+        results[code] = Knowledge(questions.name, questions.title, questions.fingerprint(), rows)
     return results
 
 
-def open_answers(
-    lm: LanguageModel, space: Space, regions: Sequence[Region], found: Mapping[str, RegionSearches], placement: str
-) -> dict[str, list[OpenAnswer]]:
-    """Region -> what the plain and the aligned model write to each open question; the plain model writes once for all regions."""
-    with progress("open questions", 1 + len(regions)) as bar:
-        plain = answer_open_questions(
-            lm, OPEN_QUESTIONS, np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix", OPEN_TOKENS
-        )
+def open_answers(lm: LanguageModel, methods: Mapping[str, Methods], placement: str) -> dict[str, list[OpenAnswer]]:
+    """Region code -> greedy answers of the plain and the aligned model to each open question."""
+
+    def write(respondent: Respondent, placement: str) -> list[str]:
+        soft_prompt = lm.no_soft_prompt if respondent.soft_prompt is None else respondent.soft_prompt
+        return answer_open_questions(lm, OPEN_QUESTIONS, soft_prompt, placement, MAX_OPEN_ANSWER_TOKENS)
+
+    answers = {}
+    with progress("open questions", 1 + len(methods)) as bar:
+        plain = write(PLAIN, "prefix")
         bar.update()
-        results = {}
-        for region in regions:
-            prompt = space.decode(found[region.code].aligned.z[None])[0]
-            aligned = answer_open_questions(lm, OPEN_QUESTIONS, prompt, placement, OPEN_TOKENS)
-            results[region.code] = [
+        for code, respondents in methods.items():
+            aligned = write(respondents["aligned"], placement)
+            answers[code] = [
                 OpenAnswer(question, {"naive": before, "aligned": after})
                 for question, before, after in zip(OPEN_QUESTIONS, plain, aligned, strict=True)
             ]
             bar.update()
-    return results
+    return answers
 
 
-def _respondents(
-    survey: Survey, region: Region, found: RegionSearches, space: Space
-) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Method -> name of its respondent, and what that one is given."""
-
-    def prompted(z: np.ndarray) -> tuple[str, dict[str, Any]]:
-        return f"soft prompt {fingerprint(z)}", {"prompt": space.decode(z[None])[0]}
-
-    return {
-        "naive": ("naive", {}),
-        **{m: (f"{m} {region.code}", {"persona": text}) for m, text in personas(survey, region).items()},
-        "start": prompted(np.zeros(space.dim)),
-        "random_search": prompted(found.random_search.z),
-        "aligned": prompted(found.aligned.z),
-    }
-
-
-def score_records(method: str, answers: Sequence[ScoreRow], region: Region) -> list[ScoreRecord]:
-    """Answers as the score records of a method, with their loss for a region."""
+def score_records(method: str, rows: Sequence[ScoreRow], region: Region) -> list[ScoreRecord]:
+    """Rows of a method with their loss for a region."""
     records = []
-    for answer in answers:
-        scores = np.array([np.nan if score is None else score for score in answer.dimensions.values()], dtype=float)
+    for row in rows:
+        scores = np.array([np.nan if score is None else score for score in row.dimensions.values()], dtype=float)
         loss = jsonable(l1_loss(scores, region.target)[()])
-        records.append(ScoreRecord(method=method, loss=loss, **asdict(answer)))
+        records.append(ScoreRecord(method=method, loss=loss, **asdict(row)))
     return records
 
 
-def result_provenance(
-    config: AlignConfig, survey: Survey, lm: LanguageModel, weights: str, **more: Any
-) -> dict[str, Any]:
-    """The provenance of a result, with the hash of the weights as it is now beside what it was before; ``more`` is added."""
-    return provenance(
-        config,
-        survey_hash=survey.fingerprint(),
-        chat_template_hash=lm.chat_template_hash,
-        weights_hash_before=weights,
-        weights_hash_after=weights_hash(lm.model),
-        **more,
-    )
-
-
-def save_result(folder: Path, result: Result, found: RegionSearches, config: AlignConfig, survey: Survey) -> None:
-    """Write figures and model card of a region, then its ``result.json``: where that lies, the region is finished.
-
-    Raises:
-        ValueError: in one line, if the disk refuses a file.
-    """
-    with disk_errors(folder / "figures"):
-        (folder / "figures").mkdir(exist_ok=True)
-        save_figures(folder / "figures", result, found.random_search, found.aligned, config.readout.kind)
-    write_card(folder / "soft_prompt", result, config, survey.title, on_hub=on_hub(config.model.name_or_path))
-    result.save(folder / RESULT)
+def _cached(cache: ResponseCache[Row] | None, name: str, compute: Callable[[], list[Row]]) -> list[Row]:
+    return compute() if cache is None else cache.answers(name, compute)

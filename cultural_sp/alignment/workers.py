@@ -49,7 +49,7 @@ class WorkerGroup:
         if self.size > 1:
             gather_object([None])
 
-    def call(self) -> None:
+    def start(self) -> None:
         """Let the others prepare, while the first process does the same."""
         self._send("prepare")
 
@@ -79,7 +79,7 @@ class WorkerGroup:
                 self._send(None)
                 self._part()
 
-    def help(self, prepare: Callable[[], Score[Any]]) -> None:
+    def serve(self, prepare: Callable[[], Score[Any]]) -> None:
         """Score what the first process sends until it sends everybody home. Nothing is printed or written.
 
         Args:

@@ -43,13 +43,14 @@ def align_main() -> None:
 
 def _align(config: AlignConfig) -> None:
     """This process's part in a run; the first leads even where there is nothing to do, as the others wait for its word."""
-    from cultural_sp.alignment.run import align, help_align
+    from cultural_sp.alignment.run import align
+    from cultural_sp.alignment.searches import serve_searches
     from cultural_sp.alignment.workers import join
     from cultural_sp.lm.model_cache import PROCESS_CACHE
 
     workers = join(config.model)
     if workers.rank:
-        help_align(config, PROCESS_CACHE, workers)
+        serve_searches(config, PROCESS_CACHE, workers)
         return
     with workers.leader():
         align(config, PROCESS_CACHE, workers)
@@ -67,10 +68,10 @@ def validity_main() -> None:
     """``cultural-sp-validity``: only the check whether a model can take a survey."""
 
     def job(config: AlignConfig) -> None:
-        from cultural_sp.evaluation.validity_check import check
+        from cultural_sp.evaluation.validity_check import run_validity_check
         from cultural_sp.lm.model_cache import PROCESS_CACHE
 
-        check(config, PROCESS_CACHE)
+        run_validity_check(config, PROCESS_CACHE)
 
     run_program("validity", job)
 

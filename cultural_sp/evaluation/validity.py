@@ -16,7 +16,7 @@ MEASURABLE_CONTENT = 0.5
 NONE, WEAK, STRONG = VERDICTS
 
 
-def assess(
+def assess_validity(
     survey: Survey,
     plain: Mapping[str, Mapping[str, Array]],
     poles: Mapping[str, Mapping[tuple[str, str], Array]],

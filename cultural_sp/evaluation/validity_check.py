@@ -1,31 +1,84 @@
-"""The validity check on its own: can this model take this survey at all?"""
+"""The validity check: the plain model and opposite personas take the survey, and the answers are judged."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.validity import assess_validity
 from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
+from cultural_sp.lm.readout import expected
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.runs.result import Validity
 from cultural_sp.survey.instrument import Survey, decimals
+from cultural_sp.types import Array
+from cultural_sp.utils.progress import progress
 
 
-def check(config: AlignConfig, shared: ModelCache | None = None) -> Validity:
+def run_validity_check(config: AlignConfig, cache: ModelCache | None = None) -> Validity:
     """Check one model on one survey and print the statistics; nothing is written.
 
     Raises:
-        ValueError: in one line, for bad input.
+        ValueError: for bad input.
     """
-    shared = ModelCache() if shared is None else shared
+    cache = ModelCache() if cache is None else cache
     survey = survey_from_config(config)
-    regions_from_config(config, survey)  # says what is wrong with them
-    validity = SurveyEvaluator(shared.model(config.model, load_model), survey, config, shared).validity()
-    print(report(validity, survey))
+    regions_from_config(config, survey)  # only to refuse bad ones
+    validity = check_validity(SurveyEvaluator(cache.model(config.model, load_model), survey, config, cache))
+    print(validity_report(validity, survey))
     return validity
 
 
-def report(validity: Validity, survey: Survey) -> str:
+def check_validity(evaluator: SurveyEvaluator) -> Validity:
+    """Let the plain model and both pole personas of every dimension take every wording, and judge the answers.
+
+    The outcome depends neither on the region nor on the seed, so jobs that share a model and a survey compute it once.
+
+    Raises:
+        ValueError: if the instrument lacks a pole persona.
+    """
+    return evaluator.cache.get_or_compute(("validity", evaluator.survey_key), lambda: _check_validity(evaluator))
+
+
+def _check_validity(evaluator: SurveyEvaluator) -> Validity:
+    survey, no_soft_prompt = evaluator.survey, evaluator.lm.no_soft_prompt[None]
+    personas = pole_personas(survey)
+    plain: dict[str, dict[str, Array]] = {}
+    poles: dict[str, dict[tuple[str, str], Array]] = {}
+    masses = []
+    with progress("validity", len(evaluator.wordings) * (1 + len(personas))) as bar:
+        for wording in evaluator.wordings:
+            answers = evaluator.survey_respondent(wording).answer(no_soft_prompt)
+            plain[wording] = {order: expected(x, survey.codes())[0] for order, x in answers.log_probs.items()}
+            bar.update()
+            poles[wording] = {}
+            for dimension, pole, text in personas:
+                answers = evaluator.survey_respondent(wording, text).answer(no_soft_prompt)
+                by_order = [expected(x, survey.codes())[0] for x in answers.log_probs.values()]
+                poles[wording][dimension, pole] = np.mean(by_order, axis=0)
+                masses += [float(x.mean()) for x in answers.valid_mass.values()]
+                bar.update()
+    return assess_validity(survey, plain, poles, float(np.mean(masses)))
+
+
+def pole_personas(survey: Survey) -> list[tuple[str, str, str]]:
+    """Dimension, ``high`` or ``low``, and text of every pole persona.
+
+    Raises:
+        ValueError: if the instrument lacks one for one of its dimensions.
+    """
+    lacking = survey.without_poles()
+    if lacking:
+        raise ValueError(
+            f"survey.instrument={survey.name} has no high and low pole persona for {', '.join(lacking)}, which the "
+            "validity check needs; add them under poles: or set validity=false"
+        )
+    return [(d, pole, text) for d in survey.dimensions for pole, text in survey.poles[d].items()]
+
+
+def validity_report(validity: Validity, survey: Survey) -> str:
     """The statistics of a validity check as text."""
     digits = decimals(survey.published_range) + 1
     by_wording = ", ".join(f"{w} {n}" for w, n in validity.items_right_by_wording.items())

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.config.inference import SideEffectsConfig
-from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.evaluator import Respondent, SurveyEvaluator
+from cultural_sp.evaluation.exam import take_exam
 from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
 from cultural_sp.inference.inherit_config import output_folder_of, required_prompt_path
@@ -154,7 +155,7 @@ def _valid_mass(evaluator: SurveyEvaluator, config: SurveyConfig, prompt: SoftPr
     """Probability of all options together on the tuned wording; items are resampled."""
     masses = []
     for soft, prompted in ((prompt[:0], False), (prompt, True)):
-        found = evaluator.respondent("tuned", prompted=prompted).answer(soft[None])
+        found = evaluator.survey_respondent("tuned", soft=prompted).answer(soft[None])
         masses.append(np.mean([x[0] for x in found.valid_mass.values()], axis=0))
     before, after, change = (bootstrap(x, (0,)) for x in (masses[0], masses[1], masses[1] - masses[0]))
     return Effect(f"valid mass of survey answers, by {config.scoring}", before, after, change, len(masses[0]), "items")
@@ -165,7 +166,7 @@ def _knowledge(evaluator: SurveyEvaluator, questions: KnowledgeSet, prompt: Soft
     before, after = (
         {
             score.task: score
-            for score in evaluator.knowledge(questions, method, soft)
+            for score in take_exam(evaluator, questions, method, Respondent(method, soft))
             if (score.order, score.country) == ("averaged", ALL)
         }
         for method, soft in (("naive", None), ("aligned", prompt))

@@ -23,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from cultural_sp.config.groups import ModelConfig
 from cultural_sp.lm.hub import missing, reachable
+from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import disk_errors
 
@@ -54,6 +55,11 @@ class LanguageModel:
     def hidden_size(self) -> int:
         """Width H of the input embeddings."""
         return int(self.embeddings.shape[1])
+
+    @property
+    def no_soft_prompt(self) -> SoftPrompt:
+        """Zero virtual tokens [0, H]: the plain model."""
+        return np.zeros((0, self.hidden_size), dtype=np.float32)
 
     @property
     def embeddings(self) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What the jobs of one process have in common: one loaded model, and whatever was made with it. Loads no torch itself."""
+"""The model that the jobs of one process share, and what was computed with it. Loads no torch itself."""
 
 from __future__ import annotations
 
@@ -13,44 +13,47 @@ from cultural_sp.config.groups import ModelConfig
 if TYPE_CHECKING:
     from cultural_sp.lm.load import LanguageModel
 
-Part = TypeVar("Part")
+Value = TypeVar("Value")
 
 
 class ModelCache:
-    """One model at a time, with the parts that depend on nothing but it and their key.
+    """Holds at most one model, and values that depend only on that model and on their key.
 
-    Everything in here outlives a job, so it may hold nothing of a region, a seed or a run folder.
+    The cache outlives a job, so a value must not depend on a region, a seed or a run folder unless the key names it.
     """
 
     def __init__(self) -> None:
-        """Empty."""
+        """Start empty."""
         self._config: ModelConfig | None = None
         self._model: LanguageModel | None = None
-        self._parts: dict[Hashable, Any] = {}
+        self._values: dict[Hashable, Any] = {}
 
     def model(self, config: ModelConfig, load: Callable[[ModelConfig], LanguageModel]) -> LanguageModel:
-        """The model of this very config, loaded if another one or none is here; the other one goes before this one comes."""
+        """Return the model for ``config``.
+
+        Loads it on first use. A model with another config is evicted first, so at most one is in memory.
+        """
         if self._model is None or self._config != config:
             self.clear()
             self._model, self._config = load(config), deepcopy(config)
         return self._model
 
-    def get_or_compute(self, key: Hashable, make: Callable[[], Part]) -> Part:
-        """What ``make`` returned when it was first called for this key and the model that is here."""
-        if key not in self._parts:
-            self._parts[key] = make()
-        get_or_compute: Part = self._parts[key]
-        return get_or_compute
+    def get_or_compute(self, key: Hashable, compute: Callable[[], Value]) -> Value:
+        """Return the value for ``key``; calls ``compute`` on first use with the present model."""
+        if key not in self._values:
+            self._values[key] = compute()
+        value: Value = self._values[key]
+        return value
 
     def clear(self) -> None:
-        """Forget the model with everything made from it, and give its memory back."""
+        """Drop the model and all values, and free their memory."""
         self._model = self._config = None
-        self._parts.clear()
+        self._values.clear()
         gc.collect()  # a model lies in reference cycles
         torch = sys.modules.get("torch")
         if torch is not None and torch.cuda.is_initialized():
-            torch.cuda.empty_cache()  # what the allocator keeps would look taken to whoever asks for free memory
+            torch.cuda.empty_cache()  # memory that the allocator keeps would look taken
 
 
 PROCESS_CACHE = ModelCache()
-"""That of the command line's jobs. A global, since a launcher's worker process has nothing else that outlives a job."""
+"""The cache of command-line jobs. A global, because nothing else outlives a job in a launcher's worker process."""

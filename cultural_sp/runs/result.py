@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cultural_sp.config.schema import AlignConfig
 from cultural_sp.search.journal import jsonable
-from cultural_sp.survey.instrument import decimals
+from cultural_sp.survey.instrument import Survey, decimals
+from cultural_sp.survey.regions import Region
 from cultural_sp.utils.files import write_text
 
 ICL = ("persona", "persona_demonstrations", "persona_native")
@@ -176,6 +178,26 @@ class Result:
     """Empty if no open questions were asked; nothing is scored of it."""
     schema_version: int = SCHEMA_VERSION
 
+    @classmethod
+    def of(cls, config: AlignConfig, survey: Survey, region: Region, **fields: Any) -> Result:
+        """The result for one region of a run; ``fields`` are those that neither config, survey nor region determine."""
+        shared: dict[str, Any] = {
+            "name": config.name,
+            "region": {
+                "code": region.code,
+                "country": region.country,
+                "vintage": region.vintage,
+                "estimated": region.estimated,
+                "target": region_target(survey, region),
+            },
+            "model": config.model.name_or_path,
+            "seed": config.seed,
+            "note": config.model.note,
+            "unit": survey.unit,
+            "published_range": survey.published_range,
+        }
+        return cls(**(shared | fields))
+
     @property
     def digits(self) -> int:
         """Decimals with which scores are printed, losses with one more: hundredths of the published range."""
@@ -211,6 +233,12 @@ class Result:
     def save(self, path: Path) -> None:
         """Write the result as JSON, in one step: a reader never sees half of it."""
         write_text(path, as_json(self))
+
+
+def region_target(survey: Survey, region: Region) -> dict[str, float | None]:
+    """Dimension -> target score in the unit of the survey; None where the region has none."""
+    scores: dict[str, float | None] = jsonable(dict(zip(survey.dimension_names, region.target, strict=True)))
+    return scores
 
 
 def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:

@@ -55,7 +55,7 @@ FULL = ["survey.instrument=vsm13", "validity=true", "readout.report_generate=tru
 
 
 def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, tmp_path):
-    monkeypatch.setattr("cultural_sp.alignment.methods.save_figures", save_figures)
+    monkeypatch.setattr("cultural_sp.alignment.outputs.save_figures", save_figures)
     code, out, _ = call(monkeypatch, capsys, *tiny_run, *FULL, "region=jp", "seed=3")
     assert code == 0
     folder = tmp_path / "outputs" / "align" / "jp" / "tiny" / "seed-3"

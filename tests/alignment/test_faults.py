@@ -30,7 +30,7 @@ def mine(short_run, tmp_path):
 @pytest.mark.parametrize("room", [0, 700, 5000, 12500, 20000])
 def test_a_full_disk_stops_the_run_with_one_line(monkeypatch, capsys, tmp_path, mine, whole_run, room):
     if room == 20000:
-        monkeypatch.setattr("cultural_sp.alignment.methods.save_figures", save_figures)
+        monkeypatch.setattr("cultural_sp.alignment.outputs.save_figures", save_figures)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:  # no file may grow beyond this; what a full disk does to the writer
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))

@@ -75,7 +75,7 @@ def test_an_unfinished_run_of_another_config_is_refused_before_the_model_loads(
     monkeypatch, capsys, tmp_path, short_run, whole_run
 ):
     folder = copy_of(whole_run, tmp_path, lines=5)
-    monkeypatch.setattr("cultural_sp.alignment.run.load_model", None)
+    monkeypatch.setattr("cultural_sp.alignment.setup.load_model", None)
     changed = ["optimizer.budget=13", "soft_prompt.scale=8", "optimizer.max_failed_share=0.7"]
     err = refused(monkeypatch, capsys, folder, *short_run, f"output_dir={tmp_path}", *changed)
     assert f"run folder {folder} holds a run with another config: " in err

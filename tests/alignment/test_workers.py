@@ -21,7 +21,7 @@ def test_a_team_of_one_scores_in_order():
     workers = WorkerGroup()
     batches = [np.full((2, 1), value) for value in (1.0, 2.0)]
     with workers.leader():
-        workers.call()
+        workers.start()
         assert workers.score(lambda z: float(z.sum()), batches) == [2.0, 4.0]
 
 

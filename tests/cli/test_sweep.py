@@ -21,7 +21,7 @@ import cultural_sp.evaluation.evaluator
 from cultural_sp.cli import programs as cli
 from cultural_sp.cli.sweep import RUNNING, Sweep
 from cultural_sp.cli.sweep_summary import print_summary_on_exit
-from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.runs.result import ICL
 from cultural_sp.search.journal import read_journal
 
@@ -62,10 +62,11 @@ def whole_sweep(four_regions, tmp_path_factory):
         return lambda *arguments: (calls.append(name), function(*arguments))[1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cultural_sp.alignment.methods.save_figures", lambda *arguments: None)
-        patch.setattr("cultural_sp.alignment.run.load_model", counted("load", cultural_sp.alignment.run.load_model))
+        patch.setattr("cultural_sp.alignment.outputs.save_figures", lambda *arguments: None)
+        patch.setattr("cultural_sp.alignment.setup.load_model", counted("load", cultural_sp.alignment.setup.load_model))
         patch.setattr(
-            "cultural_sp.evaluation.evaluator.assess", counted("validity", cultural_sp.evaluation.evaluator.assess)
+            "cultural_sp.evaluation.validity_check.assess_validity",
+            counted("validity", cultural_sp.evaluation.validity_check.assess_validity),
         )
         patch.setattr(sys, "argv", ["align.py", *sweep_of(four_regions, output)])
         cli.align_main()
@@ -161,7 +162,7 @@ def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, 
     models = [tmp_path / "one", tmp_path / "two"]
     for model in models:
         copytree(tiny_folder, model)
-    load, seen = cultural_sp.alignment.run.load_model, []
+    load, seen = cultural_sp.alignment.setup.load_model, []
 
     def watched(config):
         assert [model() for model in seen] == [None] * len(seen)  # gone before the next one comes
@@ -169,7 +170,7 @@ def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, 
         seen.append(weakref.ref(lm.model))
         return lm
 
-    monkeypatch.setattr("cultural_sp.alignment.run.load_model", watched)
+    monkeypatch.setattr("cultural_sp.alignment.setup.load_model", watched)
     sweep = sweep_of(short_run, tmp_path, f"model.name_or_path={models[0]},{models[1]}", "region=us,jp")
     code, _, err = call(monkeypatch, capsys, *sweep)
     assert code == 0, err
@@ -182,12 +183,12 @@ def test_a_sweep_over_models_keeps_one_at_a_time(monkeypatch, capsys, tmp_path, 
 def test_a_batch_size_that_a_journal_fixes_stays_with_its_job(monkeypatch, capsys, tmp_path, short_run):
     mine = [*short_run, f"output_dir={tmp_path}", "validity=false"]
     with monkeypatch.context() as patch:
-        patch.setattr(SurveyEvaluator, "batch_size", lambda self, prompt: 3)
+        patch.setattr(Fitness, "batch_size", lambda self, prompt: 3)
         assert call(monkeypatch, capsys, *mine, "region=us")[0] == 0
     (folder_of(tmp_path, "us") / "result.json").unlink()
     sizes = []
-    fitness = SurveyEvaluator.fitness
-    monkeypatch.setattr(SurveyEvaluator, "fitness", lambda self, z: (sizes.append(len(z)), fitness(self, z))[1])
+    fitness = Fitness.__call__
+    monkeypatch.setattr(Fitness, "__call__", lambda self, z: (sizes.append(len(z)), fitness(self, z))[1])
     with (folder_of(tmp_path, "us") / "evaluations.jsonl").open("rb+") as handle:
         handle.truncate(len(handle.readline()))
     code, _, err = call(monkeypatch, capsys, "--multirun", *mine, "region=us,jp")
@@ -200,8 +201,10 @@ def test_a_batch_size_that_a_journal_fixes_stays_with_its_job(monkeypatch, capsy
 
 
 def test_a_job_that_fails_leaves_nothing_to_the_next(monkeypatch, capsys, tmp_path, short_run):
-    load, weights, loads = cultural_sp.alignment.run.load_model, cultural_sp.alignment.run.weights_hash, []
-    monkeypatch.setattr("cultural_sp.alignment.run.load_model", lambda config: (loads.append(config), load(config))[1])
+    load, weights, loads = cultural_sp.alignment.setup.load_model, cultural_sp.alignment.setup.weights_hash, []
+    monkeypatch.setattr(
+        "cultural_sp.alignment.setup.load_model", lambda config: (loads.append(config), load(config))[1]
+    )
 
     def touched(model):
         digest = weights(model)
@@ -209,7 +212,7 @@ def test_a_job_that_fails_leaves_nothing_to_the_next(monkeypatch, capsys, tmp_pa
             model.get_input_embeddings().weight.data[0, 0] += 1
         return digest
 
-    monkeypatch.setattr("cultural_sp.alignment.run.weights_hash", touched)
+    monkeypatch.setattr("cultural_sp.alignment.setup.weights_hash", touched)
     sweep = sweep_of(short_run, tmp_path, "validity=false", "region=us,jp")
     with pytest.raises(AssertionError, match="a weight of the frozen model changed"):
         call(monkeypatch, capsys, *sweep)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cultural_sp.evaluation.validity import assess
+from cultural_sp.evaluation.validity import assess_validity
 
 RNG = np.random.default_rng(0)
 
@@ -25,7 +25,7 @@ def moved(survey, plain, direction):
 
 def test_a_model_that_follows_content_is_measurable(survey):
     plain = administered(survey, RNG.uniform(1, 5, 24), noise=0.05)
-    validity = assess(survey, plain, moved(survey, plain, 0.5), 0.9)
+    validity = assess_validity(survey, plain, moved(survey, plain, 0.5), 0.9)
     assert validity.verdict == "measurable"
     assert validity.items_right == 24
     # one code step between the poles moves PDI by its weights: 35 + 35 + 25 + 25
@@ -38,7 +38,7 @@ def test_a_model_that_follows_content_is_measurable(survey):
 
 def test_answers_in_the_wrong_direction_are_not_measurable(survey):
     plain = administered(survey, RNG.uniform(1, 5, 24))
-    validity = assess(survey, plain, moved(survey, plain, -0.5), 0.9)
+    validity = assess_validity(survey, plain, moved(survey, plain, -0.5), 0.9)
     assert validity.items_right == 0
     assert validity.verdict == "not measurable"
     assert validity.effects["UAI"] == pytest.approx(-130)
@@ -46,7 +46,7 @@ def test_answers_in_the_wrong_direction_are_not_measurable(survey):
 
 def test_following_personas_but_not_content_is_weak(survey):
     plain = administered(survey, np.full(24, 3.0), noise=1.0)
-    validity = assess(survey, plain, moved(survey, plain, 0.5), 0.9)
+    validity = assess_validity(survey, plain, moved(survey, plain, 0.5), 0.9)
     assert validity.verdict == "weakly measurable"
     assert abs(validity.content_share) < 0.45
 
@@ -59,7 +59,7 @@ def test_the_interval_is_wilsons(survey):
         for dimension in ("UAI", "LTO", "IVR"):
             for pole in ("high", "low"):
                 poles[wording][dimension, pole] = wrong[wording][dimension, pole]
-    validity = assess(survey, plain, poles, 0.9)
+    validity = assess_validity(survey, plain, poles, 0.9)
     assert validity.items_right == 12
     # Wilson's formula by hand for 12 of 24: centre 1/2, half width 1.96 sqrt(.25/24 + 1.96^2/(4*24^2)) / (1 + 1.96^2/24)
     assert validity.share_interval == pytest.approx((0.3143, 0.6857), abs=1e-3)
@@ -71,7 +71,7 @@ def test_position_bias_shows_as_disagreement_between_orders(survey):
     content = RNG.uniform(2, 4, 24)
     slope = RNG.standard_normal(24)
     plain = {w: {"ascending": content + slope, "descending": content - slope} for w in ("tuned", "held_out_1")}
-    validity = assess(survey, plain, moved(survey, plain, 0.5), 0.9)
+    validity = assess_validity(survey, plain, moved(survey, plain, 0.5), 0.9)
     assert validity.order_agreement < 0.5
     assert validity.wording_agreement == pytest.approx(1.0)
 
@@ -80,12 +80,12 @@ def test_differences_between_scales_are_not_content(survey):
     names = sorted({item.scale.name for item in survey.items})
     by_scale = np.array([float(names.index(item.scale.name)) for item in survey.items])
     plain = administered(survey, by_scale, noise=0.3)
-    assert abs(assess(survey, plain, moved(survey, plain, 0.5), 0.9).content_share) < 0.45
+    assert abs(assess_validity(survey, plain, moved(survey, plain, 0.5), 0.9).content_share) < 0.45
 
 
 def test_constant_answers_have_no_content_share(survey):
     plain = administered(survey, np.full(24, 3.0))
-    validity = assess(survey, plain, moved(survey, plain, 0.0), 0.9)
+    validity = assess_validity(survey, plain, moved(survey, plain, 0.0), 0.9)
     assert validity.content_share is None
     assert validity.wording_agreement is None
     assert validity.items_right == 0

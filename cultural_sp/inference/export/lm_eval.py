@@ -10,10 +10,10 @@ from typing import Any
 
 import yaml
 
-from cultural_sp.alignment.journal_header import target
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.inference.export import survey_scores
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
+from cultural_sp.runs.result import region_target
 from cultural_sp.survey.instrument import Item, Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.survey.render import Administration, ChatPrompt, orders_of, render
@@ -53,7 +53,7 @@ def _documents(config: AlignConfig, survey: Survey, region: Region, wording: int
     about = {
         "constants": dict(zip(survey.dimensions, rule.constants.tolist(), strict=True)),
         "dimensions": dict(zip(survey.dimensions, weights, strict=True)),
-        "target": target(survey, region),
+        "target": region_target(survey, region),
     }
     asked = config.survey
     for order in orders_of(asked.scoring, asked.option_order):

@@ -58,8 +58,8 @@ def answer_of(
         readout: expected or sample.
         prompt: soft prompt [P, H]; None for none.
     """
-    respondent = evaluator.respondent(wording, simulated.persona, prompted=prompt is not None)
-    answers = respondent.answer((evaluator.no_prompt if prompt is None else prompt)[None])
+    respondent = evaluator.survey_respondent(wording, simulated.persona, soft=prompt is not None)
+    answers = respondent.answer((evaluator.lm.no_soft_prompt if prompt is None else prompt)[None])
     log_probs, codes = list(answers.log_probs.values()), evaluator.survey.codes()
     finite = np.all([np.isfinite(mass[0]) for mass in answers.valid_mass.values()], axis=0)
     if readout == "expected":

@@ -14,8 +14,10 @@ from cultural_sp.alignment.spaces import search_space
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import GeometryConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.evaluation.knowledge.exam import asked
 from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
+from cultural_sp.evaluation.validity_check import pole_personas
 from cultural_sp.lm.geometry import PEAK_FLOPS, llama
 from cultural_sp.lm.load import LanguageModel, resolve
 from cultural_sp.lm.model_cache import ModelCache
@@ -61,7 +63,7 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
     unfinished = [config for config in configs if not (run_folder(config) / RESULT).is_file()]
     first, survey = configs[0], survey_from_config(configs[0])
     evaluator = SurveyEvaluator(lm, survey, first)
-    each = sum(_tokens(evaluator, wording, first.soft_prompt.n_tokens) for wording in evaluator.tuned)
+    each = sum(_tokens(evaluator, wording, first.soft_prompt.n_tokens) for wording in evaluator.tuned_wordings)
     once = sum(_tokens(evaluator, wording, 0) for wording in evaluator.wordings)
     evaluations = 0
     for seed in dict.fromkeys(config.seed for config in unfinished):
@@ -69,7 +71,7 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
         evaluations += max(chance for chance, _ in left) + sum(aligned for _, aligned in left)
     tokens = evaluations * each + len(unfinished) * ASKED * once
     if first.validity and unfinished:
-        tokens += (1 + len(evaluator.pole_personas())) * once
+        tokens += (1 + len(pole_personas(evaluator.survey))) * once
     uncounted = ""
     try:
         questions = knowledge_from_config(first)
@@ -91,7 +93,7 @@ def _left(config: AlignConfig) -> tuple[int, int]:
 
 
 def _tokens(evaluator: SurveyEvaluator, wording: str, n_virtual: int) -> int:
-    trees = evaluator.respondent(wording, prompted=n_virtual > 0).trees
+    trees = evaluator.survey_respondent(wording, soft=n_virtual > 0).trees
     return sum(n_virtual + len(tree.before) + tree.n_nodes for tree in trees)
 
 
@@ -99,9 +101,10 @@ def measured_rate(config: AlignConfig, lm: LanguageModel, shared: ModelCache) ->
     """Tokens a second, from a batch of evaluations after one to warm up."""
     evaluator = SurveyEvaluator(lm, survey_from_config(config), config, shared)
     start = search_space(config, lm).initial
-    size = evaluator.batch_size(start)
+    fitness = Fitness(evaluator)
+    size = fitness.batch_size(start)
     prompts = np.repeat(start[None], size, axis=0)
-    respondent = evaluator.tuning()
+    respondent = fitness.survey_respondent()
     respondent.answer(prompts)
     began = time.perf_counter()
     respondent.answer(prompts)
@@ -130,7 +133,7 @@ def described(configs: Sequence[AlignConfig], work: Work, lm: LanguageModel, rat
     n_weights = lm.model.num_parameters()
     weights = sum(p.numel() * p.element_size() for p in lm.model.parameters()) / 2**30
     evaluator = SurveyEvaluator(lm, survey_from_config(config), config)
-    tree = max(evaluator.tuning().trees, key=lambda tree: tree.n_nodes)
+    tree = max(Fitness(evaluator).survey_respondent().trees, key=lambda tree: tree.n_nodes)
     activations = evaluator.batching.bytes_needed(config.soft_prompt.n_tokens + tree.n_nodes, len(tree.sources)) / 2**30
     lines = [
         f"model: {lm.name}, {n_weights / 1e6:,.0f} million weights",

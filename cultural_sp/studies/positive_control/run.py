@@ -9,7 +9,7 @@ from hydra import compose
 from cultural_sp.config.compose import build
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import ControlConfig
-from cultural_sp.evaluation.validity_check import check
+from cultural_sp.evaluation.validity_check import run_validity_check
 from cultural_sp.lm.load import load_model
 from cultural_sp.studies.positive_control.respondents import Respondents
 from cultural_sp.studies.positive_control.train import train
@@ -30,5 +30,5 @@ def positive_control(config: ControlConfig) -> Path:
     adapter = train(config, lm, Respondents(load_survey(config.survey.instrument), lm), folder)
     tested = compose("align")
     tested.model.adapter = str(adapter.resolve())
-    check(build(tested, AlignConfig))
+    run_validity_check(build(tested, AlignConfig))
     return adapter

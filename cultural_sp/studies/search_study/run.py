@@ -16,7 +16,8 @@ from cultural_sp.config.compose import build
 from cultural_sp.config.groups import JOINT
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import StudyConfig
-from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.evaluator import Respondent, SurveyEvaluator
+from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.runs.folder import RESULT, region_folders, run_folder
@@ -135,8 +136,8 @@ def _gradient(cell: Cell, steps: int) -> None:
     lm = PROCESS_CACHE.model(config.model, load_model)
     space = search_space(config, lm)
     evaluator = SurveyEvaluator(lm, survey, config, PROCESS_CACHE)
-    z, losses = gradient_reference(evaluator.tuning(), space, region.target, steps)
-    records = score_records(GRADIENT, evaluator.answers(prompt=space.decode(z[None])[0]), region)
+    z, losses = gradient_reference(Fitness(evaluator).survey_respondent(), space, region.target, steps)
+    records = score_records(GRADIENT, evaluator.score_rows(Respondent(GRADIENT, space.decode(z[None])[0])), region)
     kept = {"losses": losses, "records": [asdict(record) for record in records]}
     write_text(file, json.dumps(jsonable(kept), indent=1, allow_nan=False) + "\n")
 

@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 import cultural_sp
 from cultural_sp.config.compose import build, config_folder, register
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.validity_check import check
+from cultural_sp.evaluation.validity_check import run_validity_check
 
 FOLDER = Path(cultural_sp.__file__).parent / "studies" / "positive_control" / "smollm2_135m_control"
 
@@ -25,7 +25,7 @@ def test_it_is_small_and_names_its_base():
 def test_it_can_take_the_survey_it_was_never_trained_on():
     register()
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        validity = check(build(compose("align", overrides=["model=smollm2_135m_control"]), AlignConfig))
+        validity = run_validity_check(build(compose("align", overrides=["model=smollm2_135m_control"]), AlignConfig))
     assert validity.verdict == "measurable"
     assert validity.items_right >= 22
     assert min(validity.items_right_by_wording.values()) >= 20

@@ -8,11 +8,12 @@ from helpers.runs import call
 
 from cultural_sp.config.groups import ObjectiveConfig, ReadoutConfig, SoftPromptConfig, SurveyConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.goal import Objective
 
 
-def evaluator(lm, survey, wordings=(0,), weight=0.0, kind="expected"):
+def fitness(lm, survey, wordings=(0,), weight=0.0, kind="expected"):
     config = SimpleNamespace(
         survey=SurveyConfig(instrument=survey.name, tune_wordings=list(wordings)),
         readout=ReadoutConfig(kind=kind),
@@ -21,7 +22,7 @@ def evaluator(lm, survey, wordings=(0,), weight=0.0, kind="expected"):
         model=SimpleNamespace(memory_gib=None, batch_size=2, compile=False),
         seed=0,
     )
-    return SurveyEvaluator(lm, survey, config)
+    return Fitness(SurveyEvaluator(lm, survey, config))
 
 
 @pytest.fixture
@@ -30,23 +31,23 @@ def prompts(tiny_lm):
 
 
 def test_a_view_is_what_the_search_would_see_alone(tiny_lm, toy_survey, prompts):
-    both = evaluator(tiny_lm, toy_survey, (1, 0), 0.5)
-    assert both.tuned == {"tuned": 1, "tuned_2": 0}
+    both = fitness(tiny_lm, toy_survey, (1, 0), 0.5)
+    assert both.evaluator.tuned_wordings == {"tuned": 1, "tuned_2": 0}
     assert both.score_names[:4] == ("PDI", "IDV", "PDI, tuned_2 expected", "IDV, tuned_2 expected")
     assert both.score_names[4:6] == ("PDI, tuned argmax", "IDV, tuned argmax")
-    found = both.fitness(prompts)
+    found = both(prompts)
     views = found.dimensions.reshape(2, 4, 2)
     alone = [((1,), "expected"), ((0,), "expected"), ((1,), "argmax"), ((0,), "argmax")]
     for view, (wordings, kind) in enumerate(alone):
-        single = evaluator(tiny_lm, toy_survey, wordings, kind=kind).fitness(prompts)
+        single = fitness(tiny_lm, toy_survey, wordings, kind=kind)(prompts)
         assert views[:, view] == pytest.approx(single.dimensions, abs=1e-4)
     assert views[0, 0] != pytest.approx(views[0, 1], abs=1e-3)
 
 
 def test_wordings_that_are_tuned_on_are_not_held_out(tiny_lm, toy_survey):
-    assert evaluator(tiny_lm, toy_survey).wordings == {"tuned": 0, "held_out_1": 1}
-    assert evaluator(tiny_lm, toy_survey, (1,)).wordings == {"tuned": 1, "held_out_0": 0}
-    assert evaluator(tiny_lm, toy_survey, (0, 1)).wordings == {"tuned": 0, "tuned_2": 1}
+    assert fitness(tiny_lm, toy_survey).evaluator.wordings == {"tuned": 0, "held_out_1": 1}
+    assert fitness(tiny_lm, toy_survey, (1,)).evaluator.wordings == {"tuned": 1, "held_out_0": 0}
+    assert fitness(tiny_lm, toy_survey, (0, 1)).evaluator.wordings == {"tuned": 0, "tuned_2": 1}
 
 
 def test_losses_are_averaged_over_wordings_and_answers_weighed():

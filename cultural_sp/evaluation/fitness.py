@@ -1,0 +1,124 @@
+"""The fitness function of the search: soft prompts in, dimension scores on the tuned wordings out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cultural_sp.evaluation.evaluator import TUNED, SurveyEvaluator
+from cultural_sp.evaluation.score_rows import mean_of_present
+from cultural_sp.lm.answer_parsing import generate_answers
+from cultural_sp.lm.readout import make_readout
+from cultural_sp.lm.survey_respondent import Respondent as SurveyRespondent
+from cultural_sp.search.journal import fingerprint
+from cultural_sp.search.loop import Evaluation
+from cultural_sp.survey.scoring import dimension_scores
+from cultural_sp.types import Array, SoftPrompt, SoftPrompts
+
+
+class Fitness:
+    """Scores candidates in views: each tuned wording under the configured readout.
+
+    If the objective weighs argmax answers, each tuned wording is viewed under argmax as well.
+    """
+
+    def __init__(self, evaluator: SurveyEvaluator) -> None:
+        """Set up for one run.
+
+        Raises:
+            ValueError: if the objective weighs probabilities and the readout has none.
+        """
+        self.evaluator, self.config = evaluator, evaluator.config
+        for name in ("valid_mass_weight", "argmax_weight"):
+            weight = getattr(self.config.objective, name)
+            if weight and self.config.readout.kind == "generate":
+                raise ValueError(
+                    f"objective.{name}={weight} needs probabilities, which readout=generate doesn't have; set it to 0 or choose "
+                    "another readout"
+                )
+
+    def survey_respondent(self, wording: str = TUNED) -> SurveyRespondent:
+        """Return the model with a tuned wording; all jobs that share the model share it."""
+        scoring = "number" if self.config.readout.kind == "generate" else None
+        placement = self.config.soft_prompt.placement
+        evaluator, compiled = self.evaluator, self.config.model.compile
+        respondent = evaluator.cache.get_or_compute(
+            ("tuning", evaluator.survey_key, scoring, placement, wording),
+            lambda: evaluator.survey_respondent(wording, scoring=scoring, soft=True, compiled=compiled),
+        )
+        respondent.batching = evaluator.batching  # token trees are shared; the batch size belongs to the job
+        return respondent
+
+    def batch_size(self, initial: SoftPrompt) -> int:
+        """Candidates per forward pass, measured with a soft prompt [P, H]."""
+        if self.config.readout.kind == "generate":
+            return 1
+        return self.survey_respondent().batch_size(initial[None])
+
+    def start_mass(self, initial: SoftPrompt) -> float:
+        """Mean valid mass of the initial prompt [P, H] on the tuned wordings.
+
+        Raises:
+            ValueError: if the model's output isn't finite.
+        """
+        mass = float(self._evaluate(initial[None]).valid_mass[0])
+        if not np.isfinite(mass):
+            raise ValueError(
+                f"objective.valid_mass_weight={self.config.objective.valid_mass_weight} compares with the initial prompt, for "
+                "which the model's output is not finite; set it to 0, or choose another soft_prompt.init or model.dtype"
+            )
+        return mass
+
+    @property
+    def readouts(self) -> list[str]:
+        """Readouts under which every tuned wording is viewed."""
+        return [self.config.readout.kind, *(["argmax"] if self.config.objective.argmax_weight else [])]
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Names of the V K scores: the K dimensions, once for each of the V views."""
+        views = [f"{wording} {kind}" for kind in self.readouts for wording in self.evaluator.tuned_wordings]
+        names = self.evaluator.survey.dimension_names
+        return names + tuple(f"{name}, {view}" for view in views[1:] for name in names)
+
+    def __call__(self, soft_prompts: SoftPrompts) -> Evaluation:
+        """Scores of candidates [N, P, H], see :attr:`score_names`.
+
+        Jobs that share a model share the evaluations of the candidates they have in common, such as those of random search.
+        """
+        config, evaluator = self.config, self.evaluator
+        constants = tuple(evaluator.survey.scoring.constants.tolist())
+        reading = (repr(config.readout), constants, config.objective.argmax_weight > 0, config.seed)
+        key = ("fitness", evaluator.survey_key, config.soft_prompt.placement, reading, fingerprint(soft_prompts))
+        return evaluator.cache.get_or_compute(key, lambda: self._evaluate(soft_prompts))
+
+    def failed(self, n: int) -> Evaluation:
+        """The evaluation of ``n`` candidates for which the model's output isn't finite: NaN throughout."""
+        return Evaluation(
+            np.full((n, len(self.score_names)), np.nan),
+            np.full((n, len(self.evaluator.survey.items)), np.nan),
+            np.full(n, np.nan),
+        )
+
+    def _evaluate(self, soft_prompts: SoftPrompts) -> Evaluation:
+        views = [self._view(soft_prompts, wording) for wording in self.evaluator.tuned_wordings]
+        ordered = [means for kind in zip(*(means for means, _ in views), strict=True) for means in kind]
+        scores = [dimension_scores(self.evaluator.survey, means) for means in ordered]
+        item_means = np.mean(ordered[: len(views)], axis=0)
+        return Evaluation(np.concatenate(scores, axis=1), item_means, np.mean([mass for _, mass in views], axis=0))
+
+    def _view(self, soft_prompts: SoftPrompts, wording: str) -> tuple[list[Array], Array]:
+        """Item means [N, Q] on one wording under each of :attr:`readouts`, and the valid mass [N]."""
+        settings, respondent = self.config.readout, self.survey_respondent(wording)
+        if settings.kind == "generate":
+            codes = [generate_answers(respondent, p, settings, self.config.seed) for p in soft_prompts]
+            means = np.stack([mean_of_present(np.concatenate(list(c.values()))) for c in codes])
+            return [means], np.full(len(soft_prompts), np.nan)
+        answers = respondent.answer(soft_prompts)
+        mass = np.mean([x.mean(axis=1) for x in answers.valid_mass.values()], axis=0)
+        item_means = []
+        for kind in self.readouts:
+            readout = make_readout(kind, settings.n_respondents, self.config.seed)
+            by_order = [readout(x, self.evaluator.survey.codes()) for x in answers.log_probs.values()]
+            # argmax and sample make an answer even of log-probabilities that are NaN.
+            item_means.append(np.where(np.isfinite(mass)[:, None], np.mean(by_order, axis=0), np.nan))
+        return item_means, mass

@@ -1,0 +1,70 @@
+"""From answer codes to rows of the score table. Pure numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from cultural_sp.runs.result import ScoreRow
+from cultural_sp.search.journal import jsonable
+from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.scoring import dimension_scores
+from cultural_sp.types import Array
+
+BOTH = "both"
+"""Option order of the row in which both orders are averaged."""
+
+
+def score_rows(
+    survey: Survey,
+    condition: tuple[str, str],
+    codes: Mapping[str, Array],
+    valid_mass: Mapping[str, float] | None = None,
+    probabilities: Mapping[str, Array] | None = None,
+) -> list[ScoreRow]:
+    """One row per option order, and one for both orders together if there are two.
+
+    Args:
+        survey: the instrument.
+        condition: wording and readout.
+        codes: order -> answers [R, Q]; NaN is missing.
+        valid_mass: order -> mean probability on valid options; None if the readout has none.
+        probabilities: order -> option probabilities [Q, O]; None if they are not recorded.
+    """
+    orders = list(codes)
+    groups = {order: [order] for order in orders} | ({BOTH: orders} if len(orders) > 1 else {})
+    rows = []
+    for order, members in groups.items():
+        answers = np.concatenate([codes[x] for x in members])
+        means = mean_of_present(answers)
+        mass = None if valid_mass is None else float(np.mean([valid_mass[x] for x in members]))
+        chances = None if probabilities is None else np.mean([probabilities[x] for x in members], axis=0)
+        rows.append(
+            ScoreRow(
+                wording=condition[0],
+                option_order=order,
+                readout=condition[1],
+                dimensions=jsonable(dict(zip(survey.dimension_names, dimension_scores(survey, means), strict=True))),
+                item_means=jsonable(dict(zip(survey.item_ids, means, strict=True))),
+                valid_mass=mass,
+                missing=float(np.isnan(answers).mean()),
+                option_probabilities=None if chances is None else _by_item(survey, chances),
+            )
+        )
+    return rows
+
+
+def mean_of_present(answers: Array) -> Array:
+    """Means [Q] over the answers [R, Q] that are not NaN; NaN where all are."""
+    present = ~np.isnan(answers)
+    total = np.where(present, answers, 0.0).sum(axis=0)
+    count = present.sum(axis=0)
+    means: Array = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return means
+
+
+def _by_item(survey: Survey, probabilities: Array) -> dict[str, list[float]]:
+    """Option probabilities [Q, O] as item -> probabilities of the options that it has, rounded to six digits."""
+    rows = zip(survey.items, probabilities, strict=True)
+    return {item.id: [round(float(p), 6) for p in row[: len(item.scale.labels)]] for item, row in rows}
