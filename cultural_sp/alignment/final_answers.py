@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cultural_sp.alignment.inputs import RunInputs
-from cultural_sp.alignment.methods import RegionSearches, final_knowledge, final_scores, methods_of_run, open_answers
+from cultural_sp.alignment.methods import final_knowledge, final_scores, methods_of_run, open_answers
+from cultural_sp.alignment.searches import RegionSearches
 from cultural_sp.alignment.setup import Setup
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.runs.checkpoint import ResponseCache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
 
+from cultural_sp.alignment.searches import RegionSearches
 from cultural_sp.evaluation.evaluator import PLAIN, Respondent, SurveyEvaluator
 from cultural_sp.evaluation.exam import take_exam
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
@@ -15,7 +16,6 @@ from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.open_answers import answer_open_questions
 from cultural_sp.runs.checkpoint import ResponseCache, Row
 from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, ScoreRecord, ScoreRow, strongest_icl
-from cultural_sp.search.history import SearchResult
 from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.objective import l1_loss
 from cultural_sp.search.space import Space
@@ -34,14 +34,6 @@ OPEN_QUESTIONS = (  # each touches a dimension of the survey, in words that no i
     "Is it wise to spend savings on a long journey?",
 )
 MAX_OPEN_ANSWER_TOKENS = 40
-
-
-@dataclass(frozen=True)
-class RegionSearches:
-    """The outcome of both searches of a run for one region."""
-
-    random_search: SearchResult
-    aligned: SearchResult
 
 
 def methods_of_run(survey: Survey, region: Region, searches: RegionSearches, space: Space) -> dict[str, Respondent]:

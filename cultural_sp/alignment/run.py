@@ -7,11 +7,10 @@ from pathlib import Path
 from cultural_sp.alignment.announcement import announcement
 from cultural_sp.alignment.final_answers import KNOWLEDGE, SCORES, answer_everything
 from cultural_sp.alignment.inputs import RunInputs
-from cultural_sp.alignment.methods import RegionSearches
-from cultural_sp.alignment.outputs import result_provenance, save_result, save_solution
+from cultural_sp.alignment.outputs import RunOutcome, save_results, save_solutions
 from cultural_sp.alignment.searches import Searches
 from cultural_sp.alignment.setup import Setup
-from cultural_sp.alignment.spaces import axes
+from cultural_sp.alignment.spaces import coordinate_labels
 from cultural_sp.alignment.workers import WorkerGroup
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.validity_check import check_validity
@@ -24,7 +23,6 @@ from cultural_sp.runs.folder import (
     clear_run_folder,
     load_finished,
     lock_run_folder,
-    region_folders,
     run_folder,
     write_config,
 )
@@ -73,7 +71,7 @@ def align(
 def _run(
     config: AlignConfig, inputs: RunInputs, cache: ModelCache, workers: WorkerGroup, tracker: Tracker
 ) -> list[Result]:
-    folder, folders, stopwatch = run_folder(config), region_folders(config), Stopwatch()
+    folder, stopwatch = run_folder(config), Stopwatch()
 
     # 1. The frozen model, the search space and the fitness function.
     workers.start()
@@ -93,47 +91,19 @@ def _run(
         print(f"validity: {validity.sentence}", flush=True)
 
     # 3. The baseline, then the search.
-    searches = Searches(config, inputs, setup, journal, workers)
-    with stopwatch("random_search"):
-        random_search = searches.random_search()
-    with stopwatch("search"):
-        aligned = searches.aligned()
-    journal.end()
-    best = {code: RegionSearches(random_search[code], aligned[code]) for code in folders}
-    for code, region_folder in folders.items():
-        save_solution(region_folder, best[code].aligned.z, setup, config)
+    searches = Searches(config, inputs, setup, journal, workers).run(stopwatch)
+    save_solutions(config, setup, searches)
 
     # 4. Every method answers everything.
-    answers = answer_everything(config, inputs, setup, best, stopwatch)
+    answers = answer_everything(config, inputs, setup, searches, stopwatch)
 
     # 5. Results and files; result.json comes last.
-    provenance = result_provenance(config, inputs.survey, setup.lm, setup.weights_hash)
-    assert provenance["weights_hash_after"] == setup.weights_hash, "a weight of the frozen model changed"
-    results = []
-    for region in inputs.regions:
-        code = region.code
-        result = Result.of(
-            config,
-            inputs.survey,
-            region,
-            evaluations=config.optimizer.budget,
-            optimizer=config.optimizer.kind,
-            scores=answers.scores[code],
-            validity=validity,
-            knowledge=answers.knowledge.get(code),
-            open_answers=answers.open_answers.get(code, []),
-            provenance=provenance,
-            seconds=stopwatch.seconds,
-            joint=[] if config.region.codes is None else list(folders),
-            warm_start=setup.warm_start_record(best[code].aligned.offered),
-        )
-        save_result(folders[code], result, best[code], config, inputs.survey)
-        results.append(result)
+    results = save_results(config, inputs, setup, RunOutcome(searches, answers, validity, stopwatch.seconds))
     tracker.finish()
     print(report(results, config.readout.kind))
-    statements = axes(config)
+    statements = coordinate_labels(config)
     if statements and len(results) == 1:
-        print(weights_summary(statements, next(iter(aligned.values())).z))
+        print(weights_summary(statements, searches[results[0].region["code"]].aligned.z))
     return results
 
 

@@ -27,6 +27,15 @@ from cultural_sp.search.random_search import RandomSearch
 from cultural_sp.search.space import Space
 from cultural_sp.search.warm_start import WarmStart
 from cultural_sp.types import Candidates
+from cultural_sp.utils.stopwatch import Stopwatch
+
+
+@dataclass(frozen=True)
+class RegionSearches:
+    """The outcome of both searches of a run for one region."""
+
+    random_search: SearchResult
+    aligned: SearchResult
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,19 @@ class Searches:
     setup: Setup
     journal: Journal
     workers: WorkerGroup
+
+    def run(self, stopwatch: Stopwatch) -> dict[str, RegionSearches]:
+        """Region code -> the outcome of both searches; what the journal holds of them isn't evaluated again.
+
+        Raises:
+            ValueError: if too many evaluations fail, or the journal is damaged or can't be written.
+        """
+        with stopwatch("random_search"):
+            random_search = self.random_search()
+        with stopwatch("search"):
+            aligned = self.aligned()
+        self.journal.end()
+        return {code: RegionSearches(random_search[code], aligned[code]) for code in aligned}
 
     def random_search(self) -> dict[str, SearchResult]:
         """Region code -> best of random search, with as many evaluations as the search that follows."""

@@ -1,4 +1,4 @@
-"""The search spaces by name: what each takes from the config, the model and the shipped texts."""
+"""Search spaces by name, built from the config, the model and the statements."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from cultural_sp.types import SoftPrompt
 
 
 def statements_from_config(config: AlignConfig) -> tuple[Statement, ...]:
-    """The statements of a space that is made of them; none in another space.
+    """Return the statements that span the configured search space; empty for spaces without statements.
 
     Raises:
-        ValueError: in one line, if the space sets opposites side by side and they don't come in pairs or don't fit.
+        ValueError: if the statements can't be read, or if ``soft_prompt=poles`` can't pair them or give each pair equally many
+            virtual tokens.
     """
     name = config.soft_prompt.statements
     statements = () if name is None else load_statements(name)
     if config.soft_prompt.space == "poles":
-        opposites(statements)
+        opposite_pairs(statements)
         n_pairs, n_tokens = len(statements) // 2, config.soft_prompt.n_tokens
         if n_tokens % n_pairs:
             raise ValueError(
@@ -34,11 +35,11 @@ def statements_from_config(config: AlignConfig) -> tuple[Statement, ...]:
     return statements
 
 
-def opposites(statements: Sequence[Statement]) -> list[tuple[Statement, Statement]]:
-    """Pairs of a high and a low statement of a dimension, the first with the first and so on.
+def opposite_pairs(statements: Sequence[Statement]) -> list[tuple[Statement, Statement]]:
+    """Pair the high and the low statements of each dimension in their order.
 
     Raises:
-        ValueError: in one line, if a dimension has more of one pole than of the other.
+        ValueError: if a dimension has more statements of one pole than of the other.
     """
     pairs: list[tuple[Statement, Statement]] = []
     for dimension in dict.fromkeys(s.dimension for s in statements):
@@ -69,7 +70,9 @@ def _statements(config: AlignConfig, lm: LanguageModel) -> Space:
 
 
 def _poles(config: AlignConfig, lm: LanguageModel) -> Space:
-    high, low = _side_by_side(config, lm)
+    pairs = opposite_pairs(statements_from_config(config))
+    width = config.soft_prompt.n_tokens // len(pairs)  # virtual tokens of a pair
+    high, low = (np.stack([embedded_text(pair[i].text, width, lm) for pair in pairs]) for i in (0, 1))
     n_pairs, width, hidden = high.shape
     directions = np.zeros((n_pairs, n_pairs, width, hidden), dtype=np.float32)
     directions[range(n_pairs), range(n_pairs)] = (high - low) / 2
@@ -81,14 +84,6 @@ def _initial(config: AlignConfig, lm: LanguageModel) -> SoftPrompt:
     return initial_prompt(config.soft_prompt, lm, config.seed)
 
 
-def _side_by_side(config: AlignConfig, lm: LanguageModel) -> tuple[SoftPrompt, SoftPrompt]:
-    """The high and the low statement of every pair, each on the pair's own p virtual tokens, [pairs, p, H] each."""
-    pairs = opposites(statements_from_config(config))
-    width = config.soft_prompt.n_tokens // len(pairs)
-    high, low = (np.stack([embedded_text(pair[i].text, width, lm) for pair in pairs]) for i in (0, 1))
-    return high, low
-
-
 SPACES: dict[str, Callable[[AlignConfig, LanguageModel], Space]] = {
     "projection": _projection,
     "full": _full,
@@ -98,13 +93,15 @@ SPACES: dict[str, Callable[[AlignConfig, LanguageModel], Space]] = {
 
 
 def search_space(config: AlignConfig, lm: LanguageModel) -> Space:
-    """The configured search space around its initial prompt [P, H]."""
+    """Return the configured search space around its initial prompt [P, H]."""
     return SPACES[config.soft_prompt.space](config, lm)
 
 
-def axes(config: AlignConfig) -> tuple[Statement, ...]:
-    """What the search coordinates [d] stand for; nothing in a space that can't be read."""
+def coordinate_labels(config: AlignConfig) -> tuple[Statement, ...]:
+    """One statement, or pair of statements, per search coordinate [d]; empty if coordinates have no meaning."""
     statements = statements_from_config(config)
     if config.soft_prompt.space != "poles":
         return statements
-    return tuple(Statement(high.dimension, "pair", f"{high.text} / {low.text}") for high, low in opposites(statements))
+    return tuple(
+        Statement(high.dimension, "pair", f"{high.text} / {low.text}") for high, low in opposite_pairs(statements)
+    )

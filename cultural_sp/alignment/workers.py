@@ -1,7 +1,7 @@
-"""Several processes, one search: the first leads and alone writes; the others score what it sends them.
+"""Several processes score the candidates of one search. The first process leads: it runs the search and writes every file.
 
-Only candidates and scores travel, a few kilobytes a batch, so messages go through gloo on every machine. Which candidates are
-scored together in a forward pass is fixed by the run, not by the number of processes, and so are the results.
+Processes exchange only candidates and scores, a few kilobytes a batch, so messages go through gloo on every machine. The run
+fixes which candidates share a forward pass, so results don't depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from cultural_sp.utils.signals import PeerLostError
 T = TypeVar("T")
 Batch = NDArray[np.float64]
 Score = Callable[[Batch], T]
-WAIT = timedelta(days=7)  # helpers wait while the first process loads, checks validity and writes results
+TIMEOUT = timedelta(days=7)  # workers wait while the leader loads the model, checks validity and writes results
 
 
 class WorkerGroup:
-    """The processes of a run; a run in one process is a team of one."""
+    """The processes of a run; a run in one process is a group of one."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
-        """The member with this rank of ``size``."""
+        """Describe this process: ``rank`` 0 leads, ``size`` is the number of processes."""
         self.rank, self.size = rank, size
 
     def _send(self, message: Any) -> None:
         if self.size > 1:
             broadcast_object_list([message], from_process=0)
 
-    def _part(self) -> None:
-        """Wait until everybody has heard the last word: who leaves first would cut the others off."""
+    def _wait_for_all(self) -> None:
+        """Wait until every process has the last message: a process that left earlier would cut the others off."""
         if self.size > 1:
             gather_object([None])
 
     def start(self) -> None:
-        """Let the others prepare, while the first process does the same."""
+        """Let the workers prepare while the leader does the same."""
         self._send("prepare")
 
     def score(self, score: Score[T], batches: list[Batch]) -> list[T]:
-        """One result per batch, in order; at most as many batches as there are processes.
+        """Score at most one batch per process; returns one result per batch, in order.
 
         Raises:
-            ValueError: in one line, if a process fails or has died.
+            ValueError: if a process fails or has died.
         """
         if self.size == 1:
             return [score(batch) for batch in batches]
@@ -71,26 +71,26 @@ class WorkerGroup:
 
     @contextmanager
     def leader(self) -> Iterator[None]:
-        """Send the others home at the end of the block, however it ends."""
+        """Dismiss the workers at the end of the block, also after an error."""
         try:
             yield
         finally:
-            with suppress(RuntimeError):  # somebody is gone; the block's own error says so
+            with suppress(RuntimeError):  # a process has died; the block's own error says so
                 self._send(None)
-                self._part()
+                self._wait_for_all()
 
     def serve(self, prepare: Callable[[], Score[Any]]) -> None:
-        """Score what the first process sends until it sends everybody home. Nothing is printed or written.
+        """Score the batches that the leader sends until it dismisses the workers. Prints and writes nothing.
 
         Args:
-            prepare: loads what scoring needs.
+            prepare: loads the model and returns the function that scores a batch.
 
         Raises:
-            PeerLostError: if the first process has died.
+            PeerLostError: if the leader has died.
         """
         score: Score[Any] | None = None
         problem = ""
-        for number in (signal.SIGINT, signal.SIGTERM):  # the first process decides when to stop
+        for number in (signal.SIGINT, signal.SIGTERM):  # the leader decides when to stop
             signal.signal(number, signal.SIG_IGN)
         logging.disable()
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), _peers_alive():
@@ -98,24 +98,24 @@ class WorkerGroup:
                 inbox: list[Any] = [None]
                 broadcast_object_list(inbox, from_process=0)
                 if inbox[0] is None:
-                    self._part()
+                    self._wait_for_all()
                     return
                 if isinstance(inbox[0], str):
                     try:
                         score = prepare()
-                    except Exception as error:  # told with the first batch, or both sides would wait
+                    except Exception as error:  # reported with the first batch, or both sides would wait
                         problem = reason_of(error)
                 else:
                     gather_object([(None, problem) if score is None else _outcome(score, inbox[0], self.rank)])
 
 
 def _outcome(score: Score[T], batches: list[Batch], rank: int) -> tuple[T | None, str]:
-    """Result and error text of a member's batch; neither if there are fewer batches than members."""
+    """Result and error text of the batch of ``rank``; both empty if there are fewer batches than processes."""
     if rank >= len(batches):
         return None, ""
     try:
         return score(batches[rank]), ""
-    except Exception as error:  # a member that raised here would leave the others waiting
+    except Exception as error:  # a process that raised here would leave the others waiting
         return None, reason_of(error) or type(error).__name__
 
 
@@ -128,10 +128,10 @@ def _peers_alive() -> Iterator[None]:
 
 
 def join(config: ModelConfig) -> WorkerGroup:
-    """The team that ``torchrun`` or ``accelerate launch`` started this process in.
+    """Return the group of processes that ``torchrun`` or ``accelerate launch`` started this one in.
 
     Raises:
-        ValueError: in one line, if the processes can't work together as started.
+        ValueError: if the processes can't work together as started.
     """
     size, local = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if size == 1:
@@ -160,5 +160,5 @@ def join(config: ModelConfig) -> WorkerGroup:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     if not torch.distributed.is_initialized():
         atexit.register(torch.distributed.destroy_process_group)  # or its threads may end the process with an abort
-    state = PartialState(cpu=True, backend="gloo", timeout=WAIT)
+    state = PartialState(cpu=True, backend="gloo", timeout=TIMEOUT)
     return WorkerGroup(state.process_index, state.num_processes)

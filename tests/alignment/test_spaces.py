@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from cultural_sp.alignment.spaces import axes, search_space, statements_from_config
+from cultural_sp.alignment.spaces import coordinate_labels, search_space, statements_from_config
 from cultural_sp.config.groups import SoftPromptConfig
 from cultural_sp.lm.soft_prompt import embedded_text
 
@@ -45,7 +45,7 @@ def test_a_coordinate_moves_its_own_virtual_tokens_only(config, tiny_lm):
 
 
 def test_the_axes_can_be_read(config):
-    assert [(a.dimension, a.text) for a in axes(config())] == [
+    assert [(a.dimension, a.text) for a in coordinate_labels(config())] == [
         ("PDI", "Obey. / Everybody is equal."),
         ("PDI", "Know your place. / Ask."),
         ("IVR", "Enjoy. / Duty first."),
