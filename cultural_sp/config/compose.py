@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from cultural_sp.config.inference import AskConfig, ExportConfig, ReportConfig, SideEffectsConfig
@@ -58,6 +60,12 @@ def config_folder() -> Path:
 def choices(group: str) -> list[str]:
     """Names that can be given for a group, as in ``optimizer=cma``."""
     return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+
+
+def command_line_keys() -> list[str]:
+    """Return the keys and groups that the command line of the running job sets, such as ``seed`` and ``model.dtype``."""
+    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    return [str(override.key_or_group) for override in overrides]
 
 
 def build(config: Any, schema: type[Schema]) -> Schema:

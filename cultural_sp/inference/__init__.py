@@ -1,1 +1,1 @@
-"""What one does with a soft prompt that is there: evaluate it, ask it, see what it costs."""
+"""Programs for a finished soft prompt: evaluate it, ask it questions, measure its side effects, export it."""

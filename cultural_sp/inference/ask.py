@@ -1,4 +1,4 @@
-"""Open questions: what the plain and the aligned model write, side by side."""
+"""Open questions to the plain and the aligned model, answered side by side."""
 
 from __future__ import annotations
 
@@ -18,67 +18,78 @@ from cultural_sp.lm.open_answers import answer_open_questions
 from cultural_sp.lm.soft_prompt import prompt_for
 from cultural_sp.types import SoftPrompt
 
-NARROW = 24  # columns of fewer characters are shown one below the other
+MIN_COLUMN_WIDTH = 24
+"""Characters. Texts that would get narrower columns are printed one below the other."""
 
 
-def ask(config: AskConfig, shared: ModelCache | None = None) -> None:
-    """Print what the model answers without and with each soft prompt, greedily; without a question, to all that are typed in.
+def ask(config: AskConfig, cache: ModelCache | None = None) -> None:
+    """Print the greedy answers of the plain model and of each soft prompt, side by side.
+
+    The question is ``config.question``. If that is empty, questions are read from standard input until an empty line.
 
     Raises:
-        ValueError: in one line, for bad input.
+        ValueError: if the input is bad.
     """
-    shared = ModelCache() if shared is None else shared
-    lm = shared.model(config.model, load_model)
-    prompts = open_prompts(config, lm)
+    cache = ModelCache() if cache is None else cache
+    lm = cache.model(config.model, load_model)
+    prompts = prompts_from_config(config, lm)
     if config.model.note:
         print(f"model: {config.model.note}")
-    for question in [config.question] if config.question.strip() else _typed():
-        found = {
+    for question in [config.question] if config.question.strip() else _typed_questions():
+        answers = {
             name: answer_open_questions(lm, [question], prompt, placement, config.max_new_tokens)[0]
             for name, (prompt, placement) in prompts.items()
         }
-        print(side_by_side(found, shutil.get_terminal_size((120, 24)).columns), flush=True)
+        print(side_by_side(answers, shutil.get_terminal_size((120, 24)).columns), flush=True)
 
 
-def open_prompts(config: AskConfig, lm: LanguageModel) -> dict[str, tuple[SoftPrompt, str]]:
-    """Name -> soft prompt [P, H] and its placement, the plain model's [0, H] first.
+def prompts_from_config(config: AskConfig, lm: LanguageModel) -> dict[str, tuple[SoftPrompt, str]]:
+    """Load the configured soft prompts.
+
+    Returns:
+        Name -> soft prompt [P, H] and its placement. The first entry is the plain model, with P = 0.
 
     Raises:
-        ValueError: in one line, if one can't be read or is for another model.
+        ValueError: if a soft prompt can't be read or is for another model.
     """
-    found = {"naive": (np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix")}
+    prompts = {"naive": (np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix")}
     for path in (required_prompt_path(config), *config.beside):
         prompt = prompt_for(lm, path)
         result = result_of(path)
         name = path if result is None else f"{result.region['country']} (seed {result.seed})"
-        found[name if name not in found else path] = prompt
-    return found
+        prompts[name if name not in prompts else path] = prompt
+    return prompts
 
 
 def side_by_side(texts: dict[str, str], width: int) -> str:
-    """Texts under their titles in columns that fill ``width`` characters, or one below the other where that's too narrow."""
-    share = (width - 3 * (len(texts) - 1)) // len(texts)
-    if share < NARROW:
+    """Lay out texts under their titles in columns that fill ``width`` characters.
+
+    Texts stand one below the other if the columns would be narrower than :data:`MIN_COLUMN_WIDTH`.
+    """
+    column_width = (width - 3 * (len(texts) - 1)) // len(texts)
+    if column_width < MIN_COLUMN_WIDTH:
         return "\n\n".join(f"{title}\n{textwrap.fill(text, width)}" for title, text in texts.items()) + "\n"
     columns = [
         [
-            *textwrap.wrap(title, share),
-            "-" * share,
-            *(line for part in text.splitlines() for line in _wrapped(part, share)),
+            *textwrap.wrap(title, column_width),
+            "-" * column_width,
+            *(line for paragraph in text.splitlines() for line in _wrapped_lines(paragraph, column_width)),
         ]
         for title, text in texts.items()
     ]
     rows = zip_longest(*columns, fillvalue="")
-    return "\n".join("   ".join(cell.ljust(share) for cell in row).rstrip() for row in rows) + "\n"
+    return "\n".join("   ".join(cell.ljust(column_width) for cell in row).rstrip() for row in rows) + "\n"
 
 
-def _wrapped(line: str, width: int) -> list[str]:
-    return textwrap.wrap(line, width) or [""]
+def _wrapped_lines(paragraph: str, width: int) -> list[str]:
+    """Wrap a paragraph; an empty one is one empty line."""
+    return textwrap.wrap(paragraph, width) or [""]
 
 
-def _typed() -> Iterator[str]:
+def _typed_questions() -> Iterator[str]:
+    """Yield lines from standard input until an empty line or the end."""
     if sys.stdin.isatty():
-        print("ask anything; an empty line ends it")
+        print("Type a question. An empty line ends the program.")
     while True:
         try:
             question = input("> ").strip()

@@ -1,4 +1,7 @@
-"""Any soft prompt for a model, ours or one tuned by others with PEFT, on any region, wording, survey and order."""
+"""Evaluation of a soft prompt on any region, wording, survey and option order.
+
+The soft prompt may come from a run of this program or from PEFT's prompt tuning.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,13 @@ FOLDER = "evaluations"
 
 
 def evaluate(config: AlignConfig, cache: ModelCache | None = None) -> list[Path]:
-    """Let the model take the survey with and without a soft prompt; print the scores and write one file per region.
+    """Let the model take the survey with and without a soft prompt; print and save one result per region.
 
     Returns:
-        The files. Each holds a :class:`Result` in which ``aligned`` is the soft prompt; it has no search.
+        Paths of the results. Each file holds a :class:`Result` without a search, in which ``aligned`` is the soft prompt.
 
     Raises:
-        ValueError: for bad input and if the disk refuses a file.
+        ValueError: if the input is bad or a file can't be written.
     """
     survey = survey_from_config(config)
     regions, questions = regions_from_config(config, survey), knowledge_from_config(config)
@@ -62,7 +65,7 @@ def evaluate(config: AlignConfig, cache: ModelCache | None = None) -> list[Path]
             knowledge=knowledge.get(region.code),
             provenance=provenance,
         )
-        file = _file(config, region, soft_prompt)
+        file = _result_path(config, region, soft_prompt)
         result.save(file)
         files.append(file)
         print(f"{region.country} ({region.vintage}) on {survey.title}\n{report([result], config.readout.kind)}")
@@ -70,12 +73,12 @@ def evaluate(config: AlignConfig, cache: ModelCache | None = None) -> list[Path]
 
 
 def prompt_hash(prompt: SoftPrompt) -> str:
-    """SHA-256 of a soft prompt's shape and numbers."""
+    """Return the SHA-256 of a soft prompt's shape and numbers."""
     return hashlib.sha256(repr(prompt.shape).encode() + prompt.tobytes()).hexdigest()
 
 
-def _file(config: AlignConfig, region: Region, prompt: SoftPrompt) -> Path:
-    """Named by what was evaluated and how, so that no evaluation replaces another one."""
+def _result_path(config: AlignConfig, region: Region, prompt: SoftPrompt) -> Path:
+    """Name the file after the config and the soft prompt, so that no evaluation overwrites another one."""
     folder = output_folder_of(required_prompt_path(config)) / FOLDER
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)

@@ -1,17 +1,16 @@
-"""Which run a given soft prompt is from, and its settings, but for what the command line says. Loads no torch."""
+"""Settings that a soft prompt inherits from its run; the command line overrides them. Loads no torch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from cultural_sp.config.compose import command_line_keys
 from cultural_sp.config.groups import ModelConfig
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.runs.folder import CONFIG, RESULT
@@ -19,72 +18,76 @@ from cultural_sp.runs.result import Result, load_result
 from cultural_sp.utils.errors import reason_of
 
 INHERITED = ("model", "survey", "readout", "objective", "seed")
+"""Groups and keys that a soft prompt inherits from its run, besides its region."""
 RUN_ONLY_KEYS = ("optimizer", "tracker", "name", "overwrite", "validity", "open_ended_questions")
-"""Settings of a run that play no part once its soft prompt is there."""
+"""Groups and keys that only a run uses; programs for a finished soft prompt refuse them."""
+
+
+class RunFolders(NamedTuple):
+    """Folders of the run that a soft prompt belongs to. The two differ only in a joint run."""
+
+    result: Path
+    config: Path
 
 
 def required_prompt_path(config: AlignConfig) -> str:
-    """``soft_prompt.path``.
+    """Return ``soft_prompt.path``.
 
     Raises:
-        ValueError: in one line, if it isn't given.
+        ValueError: if it is empty.
     """
     if not config.soft_prompt.path:
         raise ValueError("soft_prompt.path is missing; give the soft_prompt folder of a run, or one that PEFT wrote")
     return config.soft_prompt.path
 
 
-def run_of(path: str) -> tuple[Path, Path] | None:
-    """The folder with the result, and the one with the config, of the run whose soft prompt ``path`` holds; None if none.
-
-    They differ in joint runs only.
-    """
+def run_of(path: str) -> RunFolders | None:
+    """Return the folders of the run that the soft prompt at ``path`` belongs to, or None if it belongs to no run."""
     folder = Path(path).expanduser().resolve().parent
     if (folder / CONFIG).is_file():
-        return folder, folder
+        return RunFolders(folder, folder)
     if (folder / RESULT).is_file() and (folder.parent / CONFIG).is_file():
-        return folder, folder.parent
+        return RunFolders(folder, folder.parent)
     return None
 
 
 def output_folder_of(path: str) -> Path:
-    """Where what is found about a soft prompt goes: the folder of its run, or its own folder if it belongs to none."""
+    """Return the folder for files about a soft prompt: its run's result folder, or its own folder if it has no run."""
     run = run_of(path)
-    return Path(path).expanduser() if run is None else run[0]
+    return Path(path).expanduser() if run is None else run.result
 
 
 def result_of(path: str) -> Result | None:
-    """The result of that run; None if there is none, or none yet.
+    """Return the result of the soft prompt's run, or None if it has no run or the run isn't finished.
 
     Raises:
-        ValueError: in one line, if it can't be read.
+        ValueError: if the result can't be read.
     """
     run = run_of(path)
-    return load_result(run[0] / RESULT) if run is not None and (run[0] / RESULT).is_file() else None
+    return load_result(run.result / RESULT) if run is not None and (run.result / RESULT).is_file() else None
 
 
 def inherit_run_config(config: DictConfig) -> DictConfig:
-    """The composed config with the settings of the run that ``soft_prompt.path`` belongs to, below those of the command line.
+    """Fill a composed config with the settings of the run that ``soft_prompt.path`` belongs to.
 
-    A soft prompt of no run brings its base model along, if PEFT wrote it down. Number of virtual tokens and placement
-    are its own in any case.
+    The command line overrides what the run says. A soft prompt without a run brings only its base model, if PEFT recorded
+    one. The number of virtual tokens and the placement always come from the soft prompt.
 
     Raises:
-        ValueError: in one line, if there is no soft prompt, nothing says which model it is for, or the command line has
-            settings that play no part.
+        ValueError: if the soft prompt can't be read, its model is unknown, or the command line sets a key that has no
+            effect.
     """
-    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
-    keys = [str(override.key_or_group) for override in overrides]
-    _refuse_idle(keys)
+    keys = command_line_keys()
+    _refuse_unused(keys)
     path = config.soft_prompt.path
     if not path:
         return config
-    from cultural_sp.lm.soft_prompt import peft_settings, read_soft_prompt  # brings torch
+    from cultural_sp.lm.soft_prompt import peft_settings, read_soft_prompt  # imports torch
 
     prompt, placement = read_soft_prompt(path)
     run = run_of(path)
     if run is not None:
-        inherited = _of_run(*run, path)
+        inherited = _run_settings(run, path)
     elif {"model", "model.name_or_path"} & set(keys):
         inherited = {}
     else:
@@ -101,42 +104,42 @@ def inherit_run_config(config: DictConfig) -> DictConfig:
     return DictConfig(OmegaConf.merge(config, merged))
 
 
-def _refuse_idle(keys: Sequence[str]) -> None:
+def _refuse_unused(keys: Sequence[str]) -> None:
     for key in keys:
         group, _, name = key.partition(".")
         if group in RUN_ONLY_KEYS:
-            raise ValueError(
-                f"{key} belongs to a run and plays no part in what is done with its soft prompt; leave it out"
-            )
+            raise ValueError(f"{key} has no effect on a finished soft prompt; leave it out")
         if group == "soft_prompt" and name != "path":
-            raise ValueError(f"{key} is the soft prompt's own here; leave it out, and give soft_prompt.path=FOLDER")
+            raise ValueError(
+                f"{key} is fixed by the soft prompt; leave it out, and give the soft prompt as soft_prompt.path=FOLDER"
+            )
 
 
-def _of_run(folder: Path, above: Path, path: str) -> dict[str, Any]:
-    """What the run says of each inherited group."""
+def _run_settings(run: RunFolders, path: str) -> dict[str, Any]:
+    """Read the inherited groups from a run's config."""
     try:
-        there: Any = OmegaConf.to_container(OmegaConf.load(above / CONFIG), resolve=True)
-        settings = {name: there[name] for name in INHERITED}
-        region = dict(there["region"])
+        stored: Any = OmegaConf.to_container(OmegaConf.load(run.config / CONFIG), resolve=True)
+        settings = {name: stored[name] for name in INHERITED}
+        region = dict(stored["region"])
     except (OSError, YAMLError, OmegaConfBaseException, KeyError, TypeError) as error:
         raise ValueError(
-            f"soft_prompt.path={path}: {above / CONFIG} is no config of this program ({reason_of(error)}); copy the "
+            f"soft_prompt.path={path}: {run.config / CONFIG} is no config of this program ({reason_of(error)}); copy the "
             "soft_prompt folder elsewhere and give model=, region= and survey= instead"
         ) from error
-    if folder != above:  # of a joint run, one region's
-        region.update(code=folder.name, codes=None)
+    if run.result != run.config:  # one region of a joint run
+        region.update(code=run.result.name, codes=None)
     return {**settings, "region": region}
 
 
 def _base_model(path: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings of the model that PEFT wrote down."""
+    """Return the settings of the base model that PEFT recorded."""
     name = settings.get("base_model_name_or_path")
     if not name or " + " in name:
-        says = f"names {name}, a model with an adapter" if name else "names no base model"
+        problem = f"names {name}, a model with an adapter" if name else "names no base model"
         raise ValueError(
-            f"soft_prompt.path={path} {says}, and belongs to no run of this program; say which model it is for with model= or "
+            f"soft_prompt.path={path} {problem}, and belongs to no run of this program; name its model with model= or "
             "model.name_or_path= and model.adapter="
         )
-    plain = OmegaConf.to_container(OmegaConf.structured(ModelConfig))
-    assert isinstance(plain, dict)
-    return {**{str(k): v for k, v in plain.items()}, "name_or_path": name, "revision": settings.get("revision")}
+    defaults = OmegaConf.to_container(OmegaConf.structured(ModelConfig))
+    assert isinstance(defaults, dict)
+    return {**{str(k): v for k, v in defaults.items()}, "name_or_path": name, "revision": settings.get("revision")}

@@ -1,9 +1,9 @@
-"""Tasks of lm-evaluation-harness, with and without a soft prompt, on the model that is loaded."""
+"""Tasks of lm-evaluation-harness on a loaded model, with and without a soft prompt."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,30 @@ from cultural_sp.stats.intervals import Interval
 from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.errors import reason_of
 
+BOOTSTRAP_SAMPLES = 200
+"""Of the standard errors of metrics that have no formula for it."""
+
 
 def run_tasks(
     lm: LanguageModel, prompt: SoftPrompt | None, tasks: Sequence[str], include: str | None, limit: int | None
 ) -> dict[str, Interval]:
-    """``task metric`` -> value with the interval of its standard error (normal, 95 %); NaN where the harness gives no error.
+    """Run tasks of the harness.
 
-    One text at a time: PEFT's virtual tokens would stand in front of the padding of a batch.
+    Texts are scored one at a time, because PEFT puts virtual tokens before the padding of a batch.
 
     Args:
         lm: the frozen model.
-        prompt: soft prompt [P, H] of placement prefix; None for none.
+        prompt: soft prompt [P, H] with placement ``prefix``; None for the plain model.
         tasks: names of tasks.
         include: folder with more task files; None for none.
-        limit: questions of each; None for all.
+        limit: number of questions per task; None for all.
+
+    Returns:
+        ``TASK METRIC`` -> value and its normal 95 % interval, from the harness's standard error. The interval is NaN where
+        the harness gives no error.
 
     Raises:
-        ValueError: in one line, if the harness isn't installed, or doesn't know or can't load a task.
+        ValueError: if the harness isn't installed, or doesn't know or can't load a task.
     """
     try:
         from lm_eval import simple_evaluate
@@ -46,22 +53,30 @@ def run_tasks(
             model = PeftModel.from_pretrained(lm.model, folder)
         wrapped = HFLM(pretrained=model, tokenizer=lm.tokenizer, batch_size=1)
         try:
-            found: Any = simple_evaluate(
+            evaluation: Any = simple_evaluate(
                 wrapped,
                 tasks=list(tasks),
                 task_manager=TaskManager(include_path=include),
                 limit=limit,
-                bootstrap_iters=200,
+                bootstrap_iters=BOOTSTRAP_SAMPLES,
                 apply_chat_template=lm.tokenizer.chat_template is not None,
             )
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"lm_eval_tasks={list(tasks)} can't be run: {reason_of(error, 300)}") from error
-    values = {}
-    for task, metrics in found["results"].items():
-        for name, value in metrics.items():
-            metric, _, kind = name.partition(",")
-            spread = metrics.get(f"{metric}_stderr,{kind}")
-            if kind and not metric.endswith("_stderr") and isinstance(value, float):
-                width = 1.96 * spread if isinstance(spread, float) else float("nan")
-                values[f"{task} {metric}"] = Interval(value, value - width, value + width)
-    return values
+    return {
+        f"{task} {metric}": interval
+        for task, metrics in evaluation["results"].items()
+        for metric, interval in _intervals(metrics).items()
+    }
+
+
+def _intervals(metrics: Mapping[str, Any]) -> dict[str, Interval]:
+    """Metric -> value and interval, from the entries ``METRIC,FILTER`` and ``METRIC_stderr,FILTER`` of one task."""
+    intervals = {}
+    for name, value in metrics.items():
+        metric, _, filter_name = name.partition(",")
+        error = metrics.get(f"{metric}_stderr,{filter_name}")
+        if filter_name and not metric.endswith("_stderr") and isinstance(value, float):
+            width = 1.96 * error if isinstance(error, float) else float("nan")
+            intervals[metric] = Interval(value, value - width, value + width)
+    return intervals

@@ -8,7 +8,7 @@ from helpers.runs import call
 
 from cultural_sp.cli import programs as cli
 from cultural_sp.inference import side_effects
-from cultural_sp.inference.side_effects import refuses
+from cultural_sp.inference.effects import refuses
 from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.likelihood import divergence, token_losses
 from cultural_sp.lm.soft_prompt import save_soft_prompt

@@ -1,1 +1,1 @@
-"""Evolved soft prompts in the forms that other tools take: PEFT with a model card, lm-evaluation-harness, vLLM."""
+"""Exports of models, soft prompts and surveys to the formats of other tools."""

@@ -1,4 +1,4 @@
-"""Task files for lm-evaluation-harness, in which a survey's dimension scores come out as they do here. Loads no torch."""
+"""Task files for lm-evaluation-harness, whose metrics are the same dimension scores as here. Loads no torch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ from cultural_sp.utils.files import disk_errors, write_text
 
 
 def write_tasks(config: AlignConfig, folder: Path) -> list[str]:
-    """Write a task for each region and wording; returns their names, such as ``vsm13_us`` and ``vsm13_us_wording_1``.
+    """Write one task per region and wording.
+
+    Returns:
+        Names of the tasks, such as ``vsm13_us`` and ``vsm13_us_wording_1``.
 
     Raises:
-        ValueError: in one line, for an unknown survey or region, a readout that tasks don't have, or if the disk refuses a file.
+        ValueError: if the survey or region is unknown, the tasks don't support the readout, or a file can't be written.
     """
     survey = survey_from_config(config)
     regions = regions_from_config(config, survey)
@@ -48,40 +51,55 @@ def write_tasks(config: AlignConfig, folder: Path) -> list[str]:
 
 
 def _documents(config: AlignConfig, survey: Survey, region: Region, wording: int) -> Iterator[dict[str, Any]]:
+    """Yield one document per option order and item or content-free question; each holds all that scoring needs."""
     rule = survey.scoring
     weights = [{item.id: w for item, w in zip(survey.items, row, strict=True) if w} for row in rule.weights.tolist()]
-    about = {
+    scoring = {
         "constants": dict(zip(survey.dimensions, rule.constants.tolist(), strict=True)),
         "dimensions": dict(zip(survey.dimensions, weights, strict=True)),
         "target": region_target(survey, region),
     }
-    asked = config.survey
-    for order in orders_of(asked.scoring, asked.option_order):
+    settings = config.survey
+    for order in orders_of(settings.scoring, settings.option_order):
         administration = render(
-            survey, wording, scoring=asked.scoring, layout=asked.layout, order=order, calibrate=asked.calibrate
+            survey,
+            wording,
+            scoring=settings.scoring,
+            layout=settings.layout,
+            order=order,
+            calibrate=settings.calibrate,
         )
         for item, question in zip(survey.items, administration.questions, strict=True):
-            known = {"item": item.id, "scale": item.scale.name, "codes": item.scale.codes}
-            yield {**known, **_choices(question), **about}
+            yield {
+                "item": item.id,
+                "scale": item.scale.name,
+                "codes": item.scale.codes,
+                **_choices(question),
+                **scoring,
+            }
         for scale, question in _content_free(survey.items, administration).items():
-            yield {"item": None, "scale": scale, **_choices(question), **about}
+            yield {"item": None, "scale": scale, **_choices(question), **scoring}
 
 
 def _content_free(items: tuple[Item, ...], administration: Administration) -> dict[str, ChatPrompt]:
-    """Scale -> its content-free question; nothing without calibration."""
+    """Return scale -> content-free question; empty without calibration."""
     pairs = zip(items, administration.content_free_of, strict=False)
     return {item.scale.name: administration.content_free[i] for item, i in pairs}
 
 
 def _choices(question: ChatPrompt) -> dict[str, Any]:
-    """The lead is a part of each choice, and one by itself, to be taken off: templates treat a begun answer in many ways."""
+    """Return the question and its choices.
+
+    Chat templates differ in how they treat an answer that has begun. So the lead is part of every choice. It is also a choice
+    alone, whose likelihood the scoring subtracts.
+    """
     lead = [question.lead] if question.lead else []
     choices = lead + [question.lead + option for option in question.options]
     return {"question": question.user, "lead": question.lead, "choices": choices}
 
 
 class _Function(str):
-    """A function beside the task file, by the harness's tag."""
+    """Name of a function in the module beside the task file; written with the harness's YAML tag."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -92,6 +110,7 @@ _Dumper.add_representer(_Function, lambda dumper, name: dumper.represent_scalar(
 
 
 def _task(name: str, first: str, survey: Survey) -> str:
+    """Return the YAML of a task; ``first`` is the region's task on the first wording, whose tag all wordings share."""
     metrics = [(dimension, "index") for dimension in survey.dimensions] + [
         ("loss", "loss"),
         ("valid_mass", "valid_mass"),
@@ -107,7 +126,7 @@ def _task(name: str, first: str, survey: Survey) -> str:
             "doc_to_text": "question",
             "doc_to_choice": "choices",
             "doc_to_target": 0,
-            "target_delimiter": "\n\n",  # where a model has no chat template; the harness drops it where it has one
+            "target_delimiter": "\n\n",  # used only by models without a chat template
             "process_results": _Function("process_results"),
             "metric_list": [
                 {"metric": metric, "aggregation": _Function(function), "higher_is_better": metric == "valid_mass"}

@@ -1,4 +1,4 @@
-"""Questions behind a soft prompt as input embeddings, which is how vLLM takes virtual tokens."""
+"""Questions with a soft prompt as input embeddings, the format in which vLLM takes virtual tokens."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cultural_sp.types import SoftPrompt
 def prompt_embeds(
     lm: LanguageModel, question: str, prompt: SoftPrompt, placement: str = "prefix", system: str = ""
 ) -> torch.Tensor:
-    """Input embeddings [T, H] of a user's turn with its chat template around a soft prompt [P, H].
+    """Return the input embeddings [T, H] of a chat with one user turn and a soft prompt.
 
-    On the CPU and of the model's type, as vLLM wants ``prompt_embeds``. Any placement can be expressed.
+    The tensor is on the CPU and has the model's dtype, as vLLM requires of ``prompt_embeds``. Every placement works.
 
     Args:
         lm: the model; only its embeddings and its tokenizer are used.
-        question: the user's turn.
-        prompt: P = 0 is the plain model.
-        placement: where the soft prompt goes.
+        question: the user turn.
+        prompt: soft prompt [P, H]; P = 0 is the plain model.
+        placement: position of the soft prompt in the chat.
         system: system message; empty for none.
     """
     tokenized = tokenize(ChatPrompt(system, question, "", ()), lm.tokenizer, placement, lm.template_args)
@@ -34,24 +34,25 @@ def prompt_embeds(
 
 
 def encoded(embeds: torch.Tensor) -> str:
-    """The tensor as vLLM's server takes it in a request: what ``torch.save`` writes, in base64."""
+    """Encode a tensor for a request to vLLM's server: the bytes of ``torch.save`` in base64."""
     buffer = io.BytesIO()
     torch.save(embeds, buffer)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-def read_questions(given: list[str] | str) -> list[str]:
-    """The questions of a list, or the lines of a text file that aren't empty.
+def read_questions(source: list[str] | str) -> list[str]:
+    """Return the questions of a list, or of a text file with one question a line; empty ones are left out.
 
     Raises:
-        ValueError: in one line, if there is none or the file can't be read.
+        ValueError: if there is no question or the file can't be read.
     """
-    if isinstance(given, str):
+    lines = source
+    if isinstance(lines, str):
         try:
-            given = Path(given).expanduser().read_text(encoding="utf-8").splitlines()
+            lines = Path(lines).expanduser().read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
-            raise ValueError(f"questions={given} can't be read ({error}); give a list or a UTF-8 text file") from error
-    questions = [line.strip() for line in given if line.strip()]
+            raise ValueError(f"questions={source} can't be read ({error}); give a list or a UTF-8 text file") from error
+    questions = [line.strip() for line in lines if line.strip()]
     if not questions:
         raise ValueError("questions= holds no question; give at least one")
     return questions

@@ -1,4 +1,4 @@
-"""Exports by name: what other tools are given, each a folder."""
+"""The export program: one function per format, each of which writes a folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def export(config: ExportConfig) -> Path:
     """Write the configured export and return its folder.
 
     Raises:
-        ValueError: in one line, for bad input, for what the other tool can't express, and if the disk refuses a file.
+        ValueError: if the input is bad, the other tool can't express it, or a file can't be written.
     """
     folder = Path(config.output).expanduser()
     with disk_errors(folder):
@@ -35,44 +35,38 @@ def export(config: ExportConfig) -> Path:
     return folder
 
 
-def _model(config: ExportConfig, folder: Path) -> None:
+def _export_model(config: ExportConfig, folder: Path) -> None:
+    """Write the model as a folder that transformers loads."""
     save_model(load_model(config.model), folder)
 
 
-def _peft(config: ExportConfig, folder: Path) -> None:
+def _export_peft(config: ExportConfig, folder: Path) -> None:
+    """Write the soft prompt as a PEFT folder, with the model card if the prompt comes from a finished run."""
     path, placement = required_prompt_path(config), config.soft_prompt.placement
     if placement != "prefix":
         raise ValueError(f"soft_prompt.path={path} can't become a PEFT folder: {NOT_IN_PEFT.format(placement)}")
-    lm, prompt = opened(config)
+    lm, prompt = _model_and_prompt(config)
     with disk_errors(folder):
         save_soft_prompt(folder, prompt, lm, placement)
     result, run = result_of(path), run_of(path)
     if result is not None and run is not None:
-        there = OmegaConf.merge(OmegaConf.structured(config), OmegaConf.load(run[1] / CONFIG))
-        made = OmegaConf.to_object(there)
-        assert isinstance(made, ExportConfig)
-        write_card(folder, result, made, survey_from_config(made).title, on_hub=on_hub(made.model.name_or_path))
+        merged = OmegaConf.merge(OmegaConf.structured(config), OmegaConf.load(run.config / CONFIG))
+        run_config = OmegaConf.to_object(merged)
+        assert isinstance(run_config, ExportConfig)
+        title = survey_from_config(run_config).title
+        write_card(folder, result, run_config, title, on_hub=on_hub(run_config.model.name_or_path))
 
 
-def opened(config: ExportConfig) -> tuple[LanguageModel, SoftPrompt]:
-    """The configured model and soft prompt [P, H].
-
-    Raises:
-        ValueError: in one line, if one of them can't be loaded or they don't fit.
-    """
-    required_prompt_path(config)  # says what is missing before the model is loaded
-    lm = load_model(config.model)
-    return lm, configured_prompt(config.soft_prompt, lm)
-
-
-def _lm_eval(config: ExportConfig, folder: Path) -> None:
+def _export_lm_eval(config: ExportConfig, folder: Path) -> None:
+    """Write task files of the survey and print how to run them."""
     names = write_tasks(config, folder)
     print(f"lm_eval --include_path {folder} --tasks {names[0]} --apply_chat_template ...\ntasks: {', '.join(names)}")
 
 
-def _prompt_embeds(config: ExportConfig, folder: Path) -> None:
+def _export_prompt_embeds(config: ExportConfig, folder: Path) -> None:
+    """Write questions with the soft prompt as tensors, and as requests to vLLM's server."""
     questions = read_questions(config.questions)
-    lm, prompt = opened(config)
+    lm, prompt = _model_and_prompt(config)
     embeds = [prompt_embeds(lm, question, prompt, config.soft_prompt.placement) for question in questions]
     requests = [{"question": q, "prompt_embeds": encoded(e)} for q, e in zip(questions, embeds, strict=True)]
     with disk_errors(folder):
@@ -80,9 +74,20 @@ def _prompt_embeds(config: ExportConfig, folder: Path) -> None:
     write_text(folder / "requests.jsonl", "".join(json.dumps(request) + "\n" for request in requests))
 
 
+def _model_and_prompt(config: ExportConfig) -> tuple[LanguageModel, SoftPrompt]:
+    """Load the configured model and soft prompt [P, H].
+
+    Raises:
+        ValueError: if one of them can't be loaded, or the prompt is for another model.
+    """
+    required_prompt_path(config)  # fails before the model is loaded
+    lm = load_model(config.model)
+    return lm, configured_prompt(config.soft_prompt, lm)
+
+
 EXPORTS: dict[str, Callable[[ExportConfig, Path], None]] = {
-    "model": _model,
-    "peft": _peft,
-    "lm_eval": _lm_eval,
-    "prompt_embeds": _prompt_embeds,
+    "model": _export_model,
+    "peft": _export_peft,
+    "lm_eval": _export_lm_eval,
+    "prompt_embeds": _export_prompt_embeds,
 }

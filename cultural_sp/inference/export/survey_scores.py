@@ -1,7 +1,8 @@
-"""Dimension scores of a survey inside lm-evaluation-harness. Copied beside generated task files: needs nothing but Python.
+"""Dimension scores of a survey inside lm-evaluation-harness.
 
-A document is an item in one option order, or the content-free question of a scale, with everything needed to score it. It
-yields the log-likelihoods of its choices; the aggregations make the indices of them, as ``cultural_sp`` does.
+This file is copied beside generated task files, so it needs only Python itself. A document is an item in one option order, or
+the content-free question of a scale; it holds everything that scoring needs. The harness returns the log-likelihoods of its
+choices, and the aggregations below compute the same scores as ``cultural_sp``.
 """
 
 import json
@@ -15,22 +16,22 @@ Documents = Sequence[Doc]
 
 
 def documents(file: str, **_: Any) -> dict[str, Any]:
-    """The documents of a task, as the harness's ``custom_dataset``."""
-    import datasets  # comes with the harness
+    """Load the documents of a task; the harness's ``custom_dataset``."""
+    import datasets  # a dependency of the harness
 
     lines = (Path(__file__).parent / file).read_text(encoding="utf-8").splitlines()
-    return {"test": datasets.Dataset.from_list([{"doc": line, **_shown(json.loads(line))} for line in lines])}
+    return {"test": datasets.Dataset.from_list([{"doc": line, **_prompt(json.loads(line))} for line in lines])}
 
 
-def _shown(doc: Doc) -> Doc:
+def _prompt(doc: Doc) -> Doc:
     return {"question": doc["question"], "choices": doc["choices"]}
 
 
 def process_results(doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str, Doc]:
-    """Every metric of a document: what its aggregation needs of it."""
+    """Return metric -> input of its aggregation, for one document."""
     about = json.loads(doc["doc"])
     likelihoods = [likelihood for likelihood, _ in results]
-    if about["lead"]:  # the first choice is the lead alone, which all others begin with
+    if about["lead"]:  # the first choice is the lead alone, and all others begin with it
         likelihoods = [likelihood - likelihoods[0] for likelihood in likelihoods[1:]]
     answer = {**about, "log_probs": likelihoods}
     return {
@@ -41,36 +42,36 @@ def process_results(doc: Doc, results: Sequence[tuple[float, bool]]) -> dict[str
 
 
 def index(answers: Documents) -> float:
-    """Weighted sum of item means plus the constant: the score of one dimension, in the survey's unit."""
+    """Return the score of one dimension in the survey's unit: the weighted sum of item means plus the constant."""
     return _index(item_means(answers), answers[0], answers[0]["dimension"])
 
 
 def loss(answers: Documents) -> float:
-    """Mean absolute difference to the target over the dimensions that have one, in the survey's unit."""
+    """Return the mean absolute difference to the target, in the survey's unit, over the dimensions that have one."""
     means, about = item_means(answers), answers[0]
-    known = {name: score for name, score in about["target"].items() if score is not None}
-    return float(sum(abs(_index(means, about, name) - score) for name, score in known.items()) / len(known))
+    targets = {name: score for name, score in about["target"].items() if score is not None}
+    return float(sum(abs(_index(means, about, name) - score) for name, score in targets.items()) / len(targets))
 
 
 def valid_mass(answers: Documents) -> float:
-    """Mean probability given to all options of an item together, before calibration."""
+    """Return the mean total probability of an item's options, before calibration."""
     masses = [sum(map(math.exp, answer["log_probs"])) for answer in answers if answer["item"] is not None]
     return sum(masses) / len(masses)
 
 
 def item_means(answers: Documents) -> dict[str, float]:
-    """Item -> probability-weighted mean code over its options, averaged over option orders."""
+    """Return item -> mean code, weighted by the options' probabilities and averaged over option orders."""
     neutral = {answer["scale"]: answer["log_probs"] for answer in answers if answer["item"] is None}
     means: dict[str, list[float]] = {}
     for answer in answers:
         if answer["item"] is None:
             continue
         base = neutral.get(answer["scale"], [0.0] * len(answer["log_probs"]))
-        scores = [score - at_rest for score, at_rest in zip(answer["log_probs"], base, strict=True)]
+        scores = [score - baseline for score, baseline in zip(answer["log_probs"], base, strict=True)]
         weights = [math.exp(score - max(scores)) for score in scores]
         mean = sum(code * weight for code, weight in zip(answer["codes"], weights, strict=True)) / sum(weights)
         means.setdefault(answer["item"], []).append(mean)
-    return {item: sum(found) / len(found) for item, found in means.items()}
+    return {item: sum(by_order) / len(by_order) for item, by_order in means.items()}
 
 
 def _index(means: dict[str, float], about: Doc, name: str) -> float:
