@@ -37,20 +37,20 @@ def tiny_bench(tiny_folder, tmp_path):
 def test_the_benchmark_writes_what_it_promises(monkeypatch, capsys, tiny_bench, tmp_path):
     code, out, err = call(monkeypatch, capsys, *tiny_bench)
     assert code == 0, err
-    found = json.loads((tmp_path / "bench" / "bench.json").read_text())
+    result = json.loads((tmp_path / "bench" / "bench.json").read_text())
     usual = {"generate", "per_item", "padded_all_logits", "padded", "peft"}
-    assert set(found["candidates_per_second"]) == usual | {"tree", "bound"}
-    assert set(found["speedup_over"]) == usual
-    for name, ratio in found["speedup_over"].items():
-        rates = found["candidates_per_second"]
+    assert set(result["candidates_per_second"]) == usual | {"tree", "bound"}
+    assert set(result["speedup_over"]) == usual
+    for name, ratio in result["speedup_over"].items():
+        rates = result["candidates_per_second"]
         assert ratio == pytest.approx(rates["tree"] / rates[name])
-    assert 0 < found["fraction_of_bound"] < 1
-    assert found["max_abs_diff"] < 1e-4
-    assert 2 * found["tokens"]["tree"] < found["tokens"]["sum"]
-    assert {row["axis"] for row in found["growth"]} == {
+    assert 0 < result["fraction_of_bound"] < 1
+    assert result["max_abs_diff"] < 1e-4
+    assert 2 * result["tokens"]["tree"] < result["tokens"]["sum"]
+    assert {row["axis"] for row in result["growth"]} == {
         "items", "wordings", "option orders", "virtual tokens", "candidates per batch"
     }  # fmt: skip
-    assert [row["value"] for row in found["growth"] if row["axis"] == "items"] == [24, 48, 96, 240]
+    assert [row["value"] for row in result["growth"] if row["axis"] == "items"] == [24, 48, 96, 240]
     assert (tmp_path / "bench" / "bench.png").stat().st_size > 10_000
     assert "fraction of the bound" in out
 
@@ -77,12 +77,12 @@ def test_the_usual_methods_agree_with_the_tree(tiny_lm):
         tiny_lm, survey, SurveyConfig(instrument="vsm13", scoring="number", layout="legend_first", option_order="both")
     )
     prompts = 0.3 * torch.randn(1, 1, 3, 32, generator=torch.Generator().manual_seed(0))
-    _, expected = run._tree(respondent, prompts)(0)
+    _, expected = run.whole_batch(respondent, prompts)(0)
     with torch.inference_mode():
         for name, method in methods.usual_methods(respondent, 3, 1).items():
-            found = method(prompts[0, 0])
+            log_probs = method(prompts[0, 0])
             if name != "generate":
-                torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+                torch.testing.assert_close(log_probs, expected, atol=1e-4, rtol=0)
 
 
 def test_options_of_several_tokens_are_refused(tiny_lm, toy_survey):

@@ -1,1 +1,1 @@
-"""What an evaluation costs, measured against how people usually write it."""
+"""Benchmark of the token tree against the usual ways to score a survey."""

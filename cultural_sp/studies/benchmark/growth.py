@@ -1,4 +1,4 @@
-"""How the cost of the token tree grows with the survey, the soft prompt and the batch."""
+"""Growth of the token tree's cost with the survey, the soft prompt and the batch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.render import render
 from cultural_sp.utils.progress import progress
 
-ITEMS, TOKENS, CANDIDATES = (1, 2, 4, 10), (1, 10, 30, 100), (1, 2, 4, 8)
+SURVEY_COPIES = (1, 2, 4, 10)
+"""How often the survey's items are repeated."""
+VIRTUAL_TOKENS = (1, 10, 30, 100)
+CANDIDATES = (1, 2, 4, 8)
+"""Candidates per batch."""
 REPEATS = 2
+"""Measurements per setting; the fastest counts."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What is varied; everything else stays at the first entry of its axis."""
+    """One point on an axis; everything else has its default."""
 
     axis: str
     value: int
@@ -33,7 +38,12 @@ class Setting:
 
 
 def growth(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> list[dict[str, Any]]:
-    """One row per setting: axis, value, tokens asked, tokens of the tree, seconds per candidate (best of two)."""
+    """Measure every setting.
+
+    Returns:
+        One row per setting: axis, value, tokens of all questions, tokens of the tree, and seconds per candidate, the best of
+        :data:`REPEATS` measurements.
+    """
     rows = []
     settings = list(_settings(lm, survey, config))
     with progress("growth", len(settings)) as bar:
@@ -41,15 +51,15 @@ def growth(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> list[dict
             tree = build_tree(setting.questions)
             forward = make_forward(lm, tree, setting.n_virtual)
             prompts = lm.embeddings[: setting.n_virtual].float().repeat(setting.n_candidates, 1, 1)
-            taken = min(seconds(lm.embeddings.device, partial(forward, prompts))[0] for _ in range(REPEATS))
-            asked = sum(len(q.before) + setting.n_virtual + len(q.after) for q in setting.questions)
+            fastest = min(seconds(lm.embeddings.device, partial(forward, prompts))[0] for _ in range(REPEATS))
+            tokens_asked = sum(len(q.before) + setting.n_virtual + len(q.after) for q in setting.questions)
             rows.append(
                 {
                     "axis": setting.axis,
                     "value": setting.value,
-                    "tokens_asked": asked,
+                    "tokens_asked": tokens_asked,
                     "tokens_tree": tree.n_nodes + len(tree.before) + setting.n_virtual,
-                    "seconds_per_candidate": taken / setting.n_candidates,
+                    "seconds_per_candidate": fastest / setting.n_candidates,
                 }
             )
             bar.update()
@@ -57,25 +67,27 @@ def growth(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> list[dict
 
 
 def _settings(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iterator[Setting]:
-    def asked(survey: Survey, order: str = "ascending", wording: int = 0) -> list[TokenizedPrompt]:
+    """Yield the settings of every axis."""
+
+    def questions(survey: Survey, order: str = "ascending", wording: int = 0) -> list[TokenizedPrompt]:
         administration = render(
             survey, wording, scoring=config.scoring, layout=config.layout, order=order, calibrate=config.calibrate
         )
         return [tokenize(q, lm.tokenizer, "prefix", lm.template_args) for q in administration.questions]
 
-    base = asked(survey)
-    for times in ITEMS:
-        longer = [
+    default = questions(survey)
+    for copies in SURVEY_COPIES:
+        items = [
             replace(item, id=f"{item.id}_{part}", wordings=tuple(f"Part {part}: {text}" for text in item.wordings))
-            for part in range(times)
+            for part in range(copies)
             for item in survey.items
         ]
-        yield Setting("items", len(longer), asked(replace(survey, items=tuple(longer))))
+        yield Setting("items", len(items), questions(replace(survey, items=tuple(items))))
     for n in range(1, survey.n_wordings + 1):
-        yield Setting("wordings", n, [q for wording in range(n) for q in asked(survey, wording=wording)])
-    yield Setting("option orders", 1, base)
-    yield Setting("option orders", 2, base + asked(survey, "descending"))
-    for n in TOKENS:
-        yield Setting("virtual tokens", n, base, n_virtual=n)
+        yield Setting("wordings", n, [q for wording in range(n) for q in questions(survey, wording=wording)])
+    yield Setting("option orders", 1, default)
+    yield Setting("option orders", 2, default + questions(survey, "descending"))
+    for n in VIRTUAL_TOKENS:
+        yield Setting("virtual tokens", n, default, n_virtual=n)
     for n in CANDIDATES:
-        yield Setting("candidates per batch", n, base, n_candidates=n)
+        yield Setting("candidates per batch", n, default, n_candidates=n)

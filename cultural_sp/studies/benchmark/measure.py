@@ -1,4 +1,4 @@
-"""Interleaved timing: every round takes each method once, so that a noisy machine is noisy to all of them."""
+"""Interleaved timing: every round runs each method once, so that noise of the machine affects all methods alike."""
 
 from __future__ import annotations
 
@@ -9,17 +9,14 @@ from typing import Any
 
 import torch
 
-from cultural_sp.lm.compile import decoder_layers
-from cultural_sp.lm.load import LanguageModel
-from cultural_sp.studies.benchmark.methods import Method
 from cultural_sp.utils.progress import progress
 
-Timed = Callable[[int], tuple[int, torch.Tensor | None]]
-"""Round to the number of candidates evaluated and, for the first of them, log-probabilities [Q, O]."""
+TimedMethod = Callable[[int], tuple[int, torch.Tensor | None]]
+"""Round -> number of candidates evaluated, and log-probabilities [Q, O] of the first candidate (None if it has none)."""
 
 
 def seconds(device: torch.device, call: Callable[[], Any]) -> tuple[float, Any]:
-    """Wall time of a call, the accelerator's queue emptied before and after, and its result."""
+    """Return the wall time of a call and its result. On CUDA the device is synchronised before and after."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     started = time.perf_counter()
@@ -29,56 +26,27 @@ def seconds(device: torch.device, call: Callable[[], Any]) -> tuple[float, Any]:
     return time.perf_counter() - started, result
 
 
-def linear_layers(lm: LanguageModel) -> list[torch.nn.Linear]:
-    """The matrices that every token goes through; the output matrix isn't one of them."""
-    layers = decoder_layers(lm.model)
-    return [m for layer in layers for m in layer.modules() if isinstance(m, torch.nn.Linear)]
-
-
-def bare_products(lm: LanguageModel, n_tokens: int) -> Callable[[], None]:
-    """A call that does exactly the linear layers' products for ``n_tokens`` tokens, and nothing else."""
-    layers = linear_layers(lm)
-    inputs = {
-        width: torch.randn(n_tokens, width, device=lm.embeddings.device).to(lm.embeddings.dtype)
-        for width in {layer.in_features for layer in layers}
-    }
-
-    @torch.inference_mode()
-    def run() -> None:
-        for layer in layers:
-            torch.nn.functional.linear(inputs[layer.in_features], layer.weight)
-
-    return run
-
-
-def usual(method: Method, prompts: torch.Tensor) -> Timed:
-    """Time a method on the first candidate of a round."""
-
-    @torch.inference_mode()
-    def run(index: int) -> tuple[int, torch.Tensor | None]:
-        return 1, method(prompts[index, 0])
-
-    return run
-
-
 def interleaved(
-    device: torch.device, methods: dict[str, Timed], rounds: int
+    device: torch.device, methods: dict[str, TimedMethod], rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, torch.Tensor]]:
-    """Seconds per candidate [rounds] of each method, and what each found for the last round's first candidate [Q, O].
+    """Time methods in turn, in an order that rotates from round to round.
 
-    A first round, not counted, lets caches fill and compilers finish.
+    An extra first round is not counted: in it caches fill and compilers finish.
+
+    Returns:
+        Seconds per candidate [rounds] of each method, and the log-probabilities [Q, O] of the last round's first candidate.
     """
     times: dict[str, list[float]] = {name: [] for name in methods}
-    found: dict[str, torch.Tensor] = {}
+    log_probs: dict[str, torch.Tensor] = {}
     names = list(methods)
     with progress("benchmark", (rounds + 1) * len(names)) as bar:
         for index in range(rounds + 1):
             for name in names[index % len(names) :] + names[: index % len(names)]:
                 bar.set_postfix_str(name, refresh=False)
-                taken, (count, values) = seconds(device, partial(methods[name], index))
+                duration, (n_candidates, values) = seconds(device, partial(methods[name], index))
                 if index:
-                    times[name].append(taken / count)
+                    times[name].append(duration / n_candidates)
                 if values is not None:
-                    found[name] = values
+                    log_probs[name] = values
                 bar.update()
-    return times, found
+    return times, log_probs

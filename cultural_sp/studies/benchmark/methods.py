@@ -1,4 +1,4 @@
-"""The same evaluation as people usually write it: one candidate [P, H] in, option log-probabilities [Q, O] out."""
+"""The usual ways to score a survey with transformers and PEFT."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from cultural_sp.lm.lora import quiet
 from cultural_sp.lm.survey_respondent import Respondent
 
 Method = Callable[[torch.Tensor], torch.Tensor | None]
+"""Candidate [P, H] -> option log-probabilities [Q, O]; None for a method that only generates text."""
 
 
 def usual_methods(respondent: Respondent, n_virtual: int, max_new_tokens: int) -> dict[str, Method]:
-    """Every method by its name in ``bench.json``.
+    """Return the methods by their names in ``bench.json``.
 
     Raises:
-        ValueError: if an option has several tokens, which these methods don't read.
+        ValueError: if an option has several tokens; these methods read only one.
     """
     lm = respondent.lm
     questions = [q for part in respondent.tokenized for q in part]
@@ -38,12 +39,13 @@ def usual_methods(respondent: Respondent, n_virtual: int, max_new_tokens: int) -
 
 
 def _options(lm: LanguageModel, logits: torch.Tensor, questions: list[TokenizedPrompt]) -> torch.Tensor:
-    """Log-probabilities [Q, O] of the options from the logits [Q, V] at the end of each question."""
+    """Return the options' log-probabilities [Q, O] from the logits [Q, V] at the end of each question."""
     ids = torch.tensor([[option[0] for option in q.options] for q in questions], device=logits.device)
     return logits.float().log_softmax(-1).gather(1, ids).double().cpu()
 
 
 def _sequence(lm: LanguageModel, question: TokenizedPrompt, prompt: torch.Tensor) -> torch.Tensor:
+    """Return the input embeddings [T, H] of a question with the soft prompt in its slot."""
     ids = torch.tensor([*question.before, *question.after], device=prompt.device)
     vectors = lm.model.get_input_embeddings()(ids)
     cut = len(question.before)
@@ -51,7 +53,7 @@ def _sequence(lm: LanguageModel, question: TokenizedPrompt, prompt: torch.Tensor
 
 
 def _generate(respondent: Respondent, questions: list[TokenizedPrompt], max_new_tokens: int) -> Method:
-    """Let the model write its answer to one item after the other, and parse it."""
+    """Generate an answer to one item after the other and parse it."""
     lm = respondent.lm
     labels = [q.options for a in respondent.administrations for q in (*a.questions, *a.content_free)]
     settings = GenerationConfig(
@@ -64,14 +66,14 @@ def _generate(respondent: Respondent, questions: list[TokenizedPrompt], max_new_
         for question, options in zip(questions, labels, strict=True):
             vectors = _sequence(lm, question, prompt)[None]
             mask = torch.ones(vectors.shape[:2], dtype=torch.long, device=prompt.device)
-            written = lm.model.generate(inputs_embeds=vectors, attention_mask=mask, generation_config=settings)
-            parse(lm.tokenizer.decode(written[0], skip_special_tokens=True), options)
+            answer = lm.model.generate(inputs_embeds=vectors, attention_mask=mask, generation_config=settings)
+            parse(lm.tokenizer.decode(answer[0], skip_special_tokens=True), options)
 
     return evaluate
 
 
 def _per_item(lm: LanguageModel, questions: list[TokenizedPrompt]) -> Method:
-    """One forward pass per item."""
+    """Run one forward pass per item."""
 
     def evaluate(prompt: torch.Tensor) -> torch.Tensor:
         rows = [
@@ -83,7 +85,7 @@ def _per_item(lm: LanguageModel, questions: list[TokenizedPrompt]) -> Method:
 
 
 class _Padded:
-    """All items of the survey as one left-padded batch."""
+    """One forward pass of all items as a left-padded batch."""
 
     def __init__(self, lm: LanguageModel, questions: list[TokenizedPrompt]) -> None:
         self.lm, self.questions = lm, questions
@@ -107,7 +109,7 @@ class _Padded:
 
 
 def _peft(lm: LanguageModel, questions: list[TokenizedPrompt], n_virtual: int) -> Method:
-    """PEFT's prompt tuning, whose soft prompt stands before everything, on one right-padded batch."""
+    """Run PEFT's prompt tuning on one right-padded batch; the soft prompt stands before everything."""
     config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=n_virtual, inference_mode=True)
     with quiet():
         tuned = get_peft_model(lm.model, config)

@@ -1,7 +1,8 @@
-"""The benchmark's tables and figure."""
+"""Tables and figure of the benchmark."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from tabulate import tabulate
 
 LABELS = {
     "generate": "generate, item by item",
@@ -20,41 +22,62 @@ LABELS = {
     "tree": "token tree",
     "bound": "bare matrix products of its tokens",
 }
+"""Method -> its label, in the order of the table."""
 
 
-def table(result: dict[str, Any]) -> str:
-    """Both tables as text."""
-    rate, spread, tokens = result["candidates_per_second"], result["spread"], result["tokens"]
+def tables(result: Mapping[str, Any]) -> str:
+    """Format ``bench.json`` as text: the methods, the machine's use, and the growth if it was measured."""
+    tokens = result["tokens"]
     lines = [
         f"{result['model']}, {result['dtype']}, {result['machine']}: {tokens['sum']} tokens asked, {tokens['tree']} in the "
         f"tree, {result['batch_size']} candidate(s) per pass, median of {result['rounds']} rounds",
-        f"{'':36}{'s/candidate':>12}{'tree is faster by':>19}{'lowest-highest':>18}",
-    ]
-    for name, label in LABELS.items():
-        if name in rate:
-            low, middle, high = spread.get(name, (1, 1, 1))
-            lines.append(f"{label:36}{1 / rate[name]:12.3f}{middle:18.2f}x{f'{low:.2f}-{high:.2f}':>18}")
-    lines.append(
+        "",
+        _methods_table(result),
+        "",
         f"fraction of the bound {result['fraction_of_bound']:.2f}; largest difference of a log-probability "
-        f"{result['max_abs_diff']:.1e}; 1,000 evaluations take {result['seconds_per_1000_evaluations']:.0f} s"
-    )
+        f"{result['max_abs_diff']:.1e}; 1,000 evaluations take {result['seconds_per_1000_evaluations']:.0f} s",
+    ]
     if result.get("model_flop_utilisation"):
         lines.append(
             f"model FLOP utilisation {result['model_flop_utilisation']:.2f}, peak memory {result['peak_memory_gib']:.1f} GiB"
         )
     if "growth" in result:
-        lines += ["", f"{'':24}{'':>6}{'tokens asked':>14}{'in the tree':>13}{'s/candidate':>13}{'us/token':>10}"]
-        for row in result["growth"]:
-            per_token = 1e6 * row["seconds_per_candidate"] / row["tokens_tree"]
-            lines.append(
-                f"{row['axis']:24}{row['value']:>6}{row['tokens_asked']:>14}{row['tokens_tree']:>13}"
-                f"{row['seconds_per_candidate']:>13.3f}{per_token:>10.0f}"
-            )
+        lines += ["", _growth_table(result["growth"])]
     return "\n".join(lines)
 
 
-def save_figure(result: dict[str, Any], path: Path) -> None:
-    """Candidates per second of every method as bars, the bound as the last."""
+def _methods_table(result: Mapping[str, Any]) -> str:
+    rate, spread = result["candidates_per_second"], result["spread"]
+    rows = []
+    for name, label in LABELS.items():
+        if name in rate:
+            low, middle, high = spread.get(name, (1, 1, 1))
+            rows.append([label, f"{1 / rate[name]:.3f}", f"{middle:.2f}x", f"{low:.2f}-{high:.2f}"])
+    return _text_table(["method", "s/candidate", "tree is faster by", "lowest-highest"], rows)
+
+
+def _growth_table(growth: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            row["axis"],
+            str(row["value"]),
+            str(row["tokens_asked"]),
+            str(row["tokens_tree"]),
+            f"{row['seconds_per_candidate']:.3f}",
+            f"{1e6 * row['seconds_per_candidate'] / row['tokens_tree']:.0f}",
+        ]
+        for row in growth
+    ]
+    return _text_table(["growth with", "number", "tokens asked", "in the tree", "s/candidate", "us/token"], rows)
+
+
+def _text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    alignment = ["left", *["right"] * (len(columns) - 1)]
+    return tabulate(rows, columns, colalign=alignment, disable_numparse=True)
+
+
+def save_figure(result: Mapping[str, Any], path: Path) -> None:
+    """Draw the candidates per second of every method as bars."""
     rate = result["candidates_per_second"]
     names = [name for name in LABELS if name in rate]
     figure, axes = plt.subplots(figsize=(7.5, 0.5 * len(names) + 1.2))

@@ -1,4 +1,4 @@
-"""What more processes are worth: the same search with one thread each in one, two, ... processes."""
+"""Speed-up by several processes: the same search in one, two, ... processes with one thread each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tabulate import tabulate
+
 from cultural_sp.search.journal import read_journal
 
-RUN = (
+SEARCH = (
     "experiment=smoke",
     "optimizer.budget=12",
     "optimizer.population=6",
@@ -20,18 +22,23 @@ RUN = (
     "validity=false",
     "readout.report_generate=false",
 )
+"""Overrides that make a run a short search."""
+COLUMNS = ("processes", "s per evaluation", "speed-up", "largest difference of a loss")
 
 
 def scaling(overrides: list[str], sizes: tuple[int, ...] = (1, 2), rounds: int = 3) -> str:
-    """Table of seconds per evaluation, speed-up and largest difference of a loss to one process.
+    """Measure the speed-up over one process and the largest difference of a loss.
 
     Args:
-        overrides: of ``align.py``, after those of a short search.
-        sizes: numbers of processes, the first of them 1; each gets one thread.
-        rounds: how often each is measured, in turn.
+        overrides: of the run; they come after those of :data:`SEARCH`.
+        sizes: numbers of processes, each with one thread; the first must be 1.
+        rounds: measurements of each size, in turn.
+
+    Returns:
+        A table as text, with one row per size.
 
     Raises:
-        ValueError: in one line, if a run fails.
+        ValueError: if a run fails.
     """
     journals: dict[int, list[list[dict[str, Any]]]] = {size: [] for size in sizes}
     for _ in range(rounds):
@@ -39,29 +46,32 @@ def scaling(overrides: list[str], sizes: tuple[int, ...] = (1, 2), rounds: int =
             with tempfile.TemporaryDirectory() as folder:
                 journals[size].append(_run(size, [*overrides, f"output_dir={folder}"], Path(folder)))
             print(f"{size} process(es): {_seconds(journals[size][-1]):.2f} s per evaluation", flush=True)
-    lines = [f"{'processes':>10}{'s per evaluation':>18}{'speed-up':>10}{'largest difference of a loss':>30}"]
+    rows = []
     for size, runs in journals.items():
-        ratios = [_seconds(one) / _seconds(more) for one, more in zip(journals[1], runs, strict=True)]
-        apart = max(abs(a["loss"] - b["loss"]) for a, b in zip(journals[1][0], runs[0], strict=True))
-        lines.append(f"{size:>10}{median(map(_seconds, runs)):>18.3f}{median(ratios):>10.2f}{apart:>30.1e}")
-    return "\n".join(lines)
+        speedups = [_seconds(single) / _seconds(several) for single, several in zip(journals[1], runs, strict=True)]
+        differences = [abs(a["loss"] - b["loss"]) for a, b in zip(journals[1][0], runs[0], strict=True)]
+        seconds = median(map(_seconds, runs))
+        rows.append([str(size), f"{seconds:.3f}", f"{median(speedups):.2f}", f"{max(differences):.1e}"])
+    return tabulate(rows, COLUMNS, tablefmt="plain", colalign=("right",) * len(COLUMNS), disable_numparse=True)
 
 
 def _run(size: int, overrides: list[str], folder: Path) -> list[dict[str, Any]]:
+    """Run the search in ``size`` processes and return its journal."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(size)]
-    command += ["--module", "cultural_sp", *RUN, *overrides]
-    done = subprocess.run(
+    command += ["--module", "cultural_sp", *SEARCH, *overrides]
+    process = subprocess.run(
         command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
     )
-    if done.returncode:
-        reason = next((line for line in done.stderr.splitlines() if line.startswith("error: ")), done.stderr[-300:])
+    if process.returncode:
+        errors = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+        reason = errors[0] if errors else process.stderr[-300:]
         raise ValueError(f"the run with {size} process(es) failed: {' '.join(reason.split())}")
     return read_journal(next(folder.rglob("evaluations.jsonl")))
 
 
 def _seconds(journal: list[dict[str, Any]]) -> float:
-    """Mean seconds per evaluation, without each search's first generation, in which caches fill."""
-    warm = [r["seconds"] for r in journal if r["generation"]]
-    if not warm:
+    """Return the mean seconds per evaluation, without each search's first generation, in which caches fill."""
+    later = [record["seconds"] for record in journal if record["generation"]]
+    if not later:
         raise ValueError("optimizer.budget is a single generation; measure at least two")
-    return float(sum(warm) / len(warm))
+    return float(sum(later) / len(later))
