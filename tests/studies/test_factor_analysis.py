@@ -12,7 +12,7 @@ from semopy.examples import holzinger39
 from cultural_sp.cli import programs as cli
 from cultural_sp.config.studies import RespondentsConfig
 from cultural_sp.reporting.html_report.build import write_report
-from cultural_sp.studies.factor_analysis.respondents import draw
+from cultural_sp.studies.factor_analysis.respondents import draw_respondents
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.scoring import dimension_scores
 
@@ -48,10 +48,10 @@ def wide(tmp_path_factory):
 
 
 def test_the_grid_has_64_different_respondents_who_are_the_same_every_time():
-    drawn = draw(options("grid"))
+    drawn = draw_respondents(options("grid"))
     assert len({r.persona for r in drawn}) == len({r.seed for r in drawn}) == 64
-    assert drawn == draw(options("grid"))
-    other = draw(RespondentsConfig(**{**vars(options("grid")), "seed": 1}))
+    assert drawn == draw_respondents(options("grid"))
+    other = draw_respondents(RespondentsConfig(**{**vars(options("grid")), "seed": 1}))
     assert [r.persona for r in other] != [r.persona for r in drawn]
     for trait, levels in options("grid").traits.items():
         assert {r.traits[trait] for r in drawn} == set(levels)
@@ -60,7 +60,7 @@ def test_the_grid_has_64_different_respondents_who_are_the_same_every_time():
 
 
 def test_few_are_all_combinations():
-    assert len(draw(options("few"))) == 16
+    assert len(draw_respondents(options("few"))) == 16
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_few_are_all_combinations():
 )
 def test_impossible_respondents_are_refused(change, message):
     with pytest.raises(ValueError, match=r"^[^\n]+$") as error:
-        draw(
+        draw_respondents(
             RespondentsConfig(**{"prompt": "You are {age}.", "traits": {"age": ["20", "30"]}, "number": None, **change})
         )
     assert message in str(error.value)
@@ -112,7 +112,8 @@ def test_a_model_before_and_after_alignment(whole_run, monkeypatch, capsys, tmp_
     # what was asked is kept: the same command asks nobody, another one is refused
     kept = (folder / "answers.jsonl").read_bytes()
     assert kept.count(b"\n") == 13
-    monkeypatch.setattr("cultural_sp.studies.factor_analysis.sources.answer_of", None)
+    again = "cultural_sp.studies.factor_analysis.simulation.survey_answers"
+    monkeypatch.setattr(again, lambda *_: pytest.fail("a respondent was asked again"))
     assert run(monkeypatch, capsys, *given)[0] == 0
     assert (folder / "answers.jsonl").read_bytes() == kept
     code, _, (error,) = run(monkeypatch, capsys, *given, "respondents.readout=sample")

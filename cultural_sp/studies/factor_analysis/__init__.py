@@ -1,1 +1,1 @@
-"""Simulated respondents take a survey, before and after alignment, and their answers are factor analysed."""
+"""Factor analysis of survey answers: of simulated respondents before and after alignment, and of people."""

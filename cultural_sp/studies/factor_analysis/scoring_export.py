@@ -1,4 +1,4 @@
-"""A fitted measurement model as the ``scoring`` entry of a survey file, with its loadings frozen."""
+"""Export of a fitted measurement model as the ``scoring`` entry of a survey file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from cultural_sp.stats.factor.answers import complete_answers
 from cultural_sp.survey.instrument import Survey
 
 DIGITS = 6
+"""Decimals of exported numbers."""
 
 
-def scoring_of(survey: Survey, answers: pd.DataFrame, analysis: Analysis) -> dict[str, Any]:
-    """Bartlett scores from the standardised solution; slope 1 and offset 0, so in standard deviations of these respondents.
+def scoring_entry(survey: Survey, answers: pd.DataFrame, analysis: Analysis) -> dict[str, Any]:
+    """Return the ``scoring`` entry: Bartlett scores with the loadings of the standardised solution.
+
+    The slope is 1 and the offset 0, so scores are in standard deviations of these respondents.
 
     Raises:
-        ValueError: in one line, if there is no proper solution to freeze.
+        ValueError: if the model has no proper solution.
     """
     fit = analysis.fit
     if fit is None:

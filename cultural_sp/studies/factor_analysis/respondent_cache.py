@@ -1,0 +1,50 @@
+"""Cache of simulated respondents' answers on disk, so that an interrupted analysis can resume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cultural_sp.search.journal import jsonable
+from cultural_sp.types import Array
+from cultural_sp.utils.diff import differences
+from cultural_sp.utils.files import WAY_OUT, JsonLines
+
+
+class RespondentCache:
+    """``answers.jsonl``: a header with everything the answers depend on, then one line per group and respondent."""
+
+    def __init__(self, path: Path, header: dict[str, Any]) -> None:
+        """Read the cache at ``path``, or start it with this header.
+
+        Raises:
+            ValueError: if the file is damaged or has another header.
+        """
+        self._lines = JsonLines(path)
+        if not self._lines.records:
+            self._lines.append([header])
+        else:
+            differing = differences(self._lines.records[0], header)
+            if differing:
+                raise ValueError(f"{path} holds the answers of another analysis: {differing}; {WAY_OUT}")
+        self._answers: dict[tuple[str, int], list[float | None]] = {}
+        for number, line in enumerate(self._lines.records[1:], 2):
+            try:
+                self._answers[line["group"], line["respondent"]] = line["answers"]
+            except KeyError as error:
+                raise self._lines.damaged(number, f"no {error}") from error
+
+    def get_or_compute(self, group: str, index: int, compute: Callable[[], Array]) -> Array:
+        """Return the answers [Q] of a group's respondent; compute and store them if they aren't cached. NaN is missing.
+
+        Raises:
+            ValueError: if they can't be written.
+        """
+        key = (group, index)
+        if key not in self._answers:
+            self._answers[key] = jsonable(compute().tolist())
+            self._lines.append([{"group": group, "respondent": index, "answers": self._answers[key]}])
+        return np.array([np.nan if x is None else x for x in self._answers[key]], dtype=float)
