@@ -1,6 +1,6 @@
-"""``python -m cultural_sp``: the main job, as a module for launchers that want one."""
+"""``python -m cultural_sp PROGRAM ...``: the command ``cultural-sp``, as a module for launchers that want one."""
 
-from cultural_sp.cli.programs import align_main
+from cultural_sp.cli.command import main
 
 if __name__ == "__main__":
-    align_main()
+    main()

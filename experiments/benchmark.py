@@ -1,6 +1,6 @@
 """Measure what an evaluation costs: ``python experiments/benchmark.py rounds=5``."""
 
-from cultural_sp.cli.programs import benchmark_main
+from cultural_sp.cli.command import run
 
 if __name__ == "__main__":
-    benchmark_main()
+    run("bench")

@@ -1,6 +1,6 @@
 """Factor analysis of simulated respondents or human answers: ``python experiments/factor_analysis.py run=RUN_FOLDER``."""
 
-from cultural_sp.cli.programs import factor_analysis_main
+from cultural_sp.cli.command import run
 
 if __name__ == "__main__":
-    factor_analysis_main()
+    run("factor-analysis")

@@ -1,6 +1,6 @@
 """Train the positive control: ``python experiments/positive_control.py [steps=800]``; goes on where it was interrupted."""
 
-from cultural_sp.cli.programs import positive_control_main
+from cultural_sp.cli.command import run
 
 if __name__ == "__main__":
-    positive_control_main()
+    run("positive-control")

@@ -1,6 +1,6 @@
 """Write the report on runs: ``python experiments/report.py runs=outputs/align``."""
 
-from cultural_sp.cli.programs import report_main
+from cultural_sp.cli.command import run
 
 if __name__ == "__main__":
-    report_main()
+    run("report")

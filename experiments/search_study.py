@@ -1,6 +1,6 @@
 """Compare search spaces and optimizers: ``python experiments/search_study.py``; goes on where it was interrupted."""
 
-from cultural_sp.cli.programs import study_main
+from cultural_sp.cli.command import run
 
 if __name__ == "__main__":
-    study_main()
+    run("study")

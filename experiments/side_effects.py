@@ -1,6 +1,6 @@
 """Measure what a soft prompt costs: ``python experiments/side_effects.py soft_prompt.path=RUN_FOLDER/soft_prompt``."""
 
-from cultural_sp.cli.programs import side_effects_main
+from cultural_sp.cli.command import run
 
 if __name__ == "__main__":
-    side_effects_main()
+    run("side-effects")

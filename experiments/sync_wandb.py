@@ -1,6 +1,6 @@
 """Bring finished runs into wandb: ``python experiments/sync_wandb.py outputs/align``."""
 
-from cultural_sp.reporting.wandb_tracking.sync import main
+from cultural_sp.cli.command import run
 
 if __name__ == "__main__":
-    main()
+    run("sync-wandb")

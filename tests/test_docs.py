@@ -8,7 +8,8 @@ from typing import get_args, get_type_hints
 
 import pytest
 
-from cultural_sp.cli.options import PROGRAMS, choices
+from cultural_sp.cli.programs import PROGRAMS
+from cultural_sp.config.compose import SCHEMAS, choices
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "cultural_sp").rglob("*.md")])
@@ -16,7 +17,10 @@ TEMPLATES = ROOT / "cultural_sp" / "report" / "templates", ROOT / "cultural_sp" 
 PAGES = [page for page in PAGES if page.parent not in TEMPLATES]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-COMMAND = re.compile(r"(?:python|launch [^`]*?|torchrun [^`]*?|^) ?(experiments/[\w/]+\.py)([^`]*)")
+COMMAND = re.compile(
+    r"(?:python|launch [^`]*?|torchrun [^`]*?|^) ?"
+    r"(experiments/[\w/]+\.py|cultural-sp [a-z][\w-]*|--?m(?:odule)? cultural_sp [\w-]+)([^`]*)"
+)
 FOREIGN = ("ray", "submitit_local", "basic", "joblib")  # launchers of plugins
 TO_BE_WRITTEN = ("xx", "name")  # files that the reader adds
 
@@ -62,9 +66,13 @@ def _keys(schema, prefix=""):
                 yield from _keys(kind, f"{prefix}{field.name}.")
 
 
-KEYS = {program.script: set(_keys(program.schema)) for program in PROGRAMS}
-for twin in ("validity", "evaluate", "scaling"):  # take the options of a run and no others
-    KEYS[f"experiments/{twin}.py"] = KEYS["experiments/align.py"]
+KEYS = {program.name: set(_keys(SCHEMAS[program.config])) for program in PROGRAMS.values() if program.hydra}
+KEYS["scaling"] = KEYS["align"]
+STUBS = {
+    str(path.relative_to(ROOT)): found[1]
+    for path in (ROOT / "experiments").rglob("*.py")
+    if (found := re.search(r'^    run\("([\w-]+)"\)$', _text(path), re.MULTILINE))
+}
 GROUPS = {path.name for path in (ROOT / "conf").iterdir() if path.is_dir()} - {"hydra"}
 ANY = set().union(*KEYS.values())
 
@@ -115,11 +123,14 @@ def test_every_page_is_reached_from_the_readme():
 def test_commands_name_programs_and_options_that_exist(name):
     wrong = []
     for program, arguments in _commands(ROOT / name):
-        if not (ROOT / program).is_file():
+        name = STUBS.get(program, program.split()[-1])
+        if program.startswith("experiments/") and not (ROOT / program).is_file():
             wrong.append(f"{program}: no such file")
-        elif program in KEYS:
+        elif not program.startswith("experiments/") and name not in PROGRAMS:
+            wrong.append(f"{program}: no such program")
+        elif name in KEYS:
             given = [argument for argument in arguments if re.match(r"[+\w./]+=", argument)]
-            wrong += [f"{program} {error}" for error in (_wrong(o, KEYS[program]) for o in given) if error]
+            wrong += [f"{program} {error}" for error in (_wrong(o, KEYS[name]) for o in given) if error]
     assert wrong == []
 
 
@@ -144,8 +155,12 @@ def test_files_targets_and_console_scripts_exist(name):
     makefile = _text(ROOT / "Makefile")
     targets = set(re.findall(r"^make ([a-z][a-z-]*)", code, re.MULTILINE))
     assert sorted(target for target in targets if f"\n{target}:" not in makefile) == []
-    scripts = set(re.findall(r"^(cultural-sp-[a-z-]+)", code, re.MULTILINE))
+    scripts = set(re.findall(r"^(cultural-sp-?[a-z-]*)", code, re.MULTILINE))
     assert sorted(script for script in scripts if f"\n{script} = " not in _text(ROOT / "pyproject.toml")) == []
+
+
+def test_every_program_has_a_script_in_experiments():
+    assert sorted(STUBS.values()) == sorted(PROGRAMS)
 
 
 def test_the_readme_shows_what_was_logged():

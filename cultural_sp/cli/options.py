@@ -1,4 +1,4 @@
-"""Every option of every program with its type, default and meaning, as the schema documents it where it is defined."""
+"""The list of options: every option of every program with its type, its default and the text below its field in the schema."""
 
 from __future__ import annotations
 
@@ -13,51 +13,26 @@ from dataclasses import dataclass, fields, is_dataclass
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from cultural_sp.config.compose import choices, config_folder, register
-from cultural_sp.config.inference import AskConfig, ExportConfig, ReportConfig, SideEffectsConfig
+from cultural_sp.cli.programs import PROGRAMS
+from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, choices, config_folder, register
 from cultural_sp.config.schema import GROUPS, AlignConfig
-from cultural_sp.config.studies import (
-    BenchmarkConfig,
-    ControlConfig,
-    FactorConfig,
-    GeometryConfig,
-    PaperConfig,
-    RespondentsConfig,
-    StudyConfig,
-)
 
 WIDTH = 120
 
 
 @dataclass(frozen=True)
-class Program:
-    """A program with options of its own."""
+class Section:
+    """The options of a program, or of one of its groups."""
 
-    script: str
-    config: str
-    """Name of its file in ``conf``."""
+    program: str
+    group: str
+    """Empty for the program's own options."""
     schema: type
-    groups: tuple[tuple[str, type], ...] = ()
-    """Groups of options that no run has."""
+    options: tuple[Option, ...]
 
-
-PROGRAMS = (
-    Program("experiments/align.py", "align", AlignConfig),
-    Program("experiments/ask.py", "ask", AskConfig),
-    Program("experiments/side_effects.py", "side_effects", SideEffectsConfig),
-    Program("experiments/export.py", "export", ExportConfig),
-    Program("experiments/report.py", "report", ReportConfig),
-    Program(
-        "experiments/factor_analysis.py",
-        "factor_analysis",
-        FactorConfig,
-        (("respondents", RespondentsConfig),),
-    ),
-    Program("experiments/paper/reproduce.py", "reproduce", PaperConfig),
-    Program("experiments/search_study.py", "study", StudyConfig),
-    Program("experiments/positive_control.py", "positive_control", ControlConfig),
-    Program("experiments/benchmark.py", "bench", BenchmarkConfig, (("geometry", GeometryConfig),)),
-)
+    def key(self, option: Option) -> str:
+        """The option's key on the command line."""
+        return f"{self.group}.{option.name}" if self.group else option.name
 
 
 @dataclass(frozen=True)
@@ -66,24 +41,23 @@ class Option:
 
     name: str
     type: str
-    """As the schema annotates it."""
+    """The annotation in the schema."""
     doc: str
-    """What stands below it; empty if nothing does."""
+    """The text below the field; empty if there is none."""
 
 
 def options_of(schema: type) -> list[Option]:
-    """The options of a dataclass in their order, without those that are groups of options."""
+    """Return the options of a dataclass in their order, without those that are groups of a run."""
     body = ast.parse(textwrap.dedent(inspect.getsource(schema))).body[0]
     assert isinstance(body, ast.ClassDef)
-    found = []
+    names = {field.name for field in fields(schema)} if is_dataclass(schema) else set()
+    options = []
     for entry, below in zip(body.body, [*body.body[1:], None], strict=True):
-        if not (isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name)):
-            continue
-        documented = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-        doc = " ".join(str(below.value.value).split()) if documented else ""  # type: ignore[union-attr]
-        found.append(Option(entry.target.id, ast.unparse(entry.annotation), doc))
-    names = {f.name for f in fields(schema)} if is_dataclass(schema) else set()
-    return [option for option in found if option.name in names and not _is_group(option)]
+        if isinstance(entry, ast.AnnAssign) and isinstance(entry.target, ast.Name) and entry.target.id in names:
+            documented = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+            doc = " ".join(str(below.value.value).split()) if documented else ""  # type: ignore[union-attr]
+            options.append(Option(entry.target.id, ast.unparse(entry.annotation), doc))
+    return [option for option in options if not _is_group(option)]
 
 
 def _is_group(option: Option) -> bool:
@@ -91,55 +65,61 @@ def _is_group(option: Option) -> bool:
     return schema is not None and schema.__name__ in option.type
 
 
-def listing(words: Sequence[str] = ()) -> Iterator[str]:
-    """Lines about every option, or about those whose key contains one of the words: first of a run, then of other programs."""
-    register()
-    of_a_run = {option.name for option in options_of(AlignConfig)}
-    with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-        for program in PROGRAMS:
-            inherited = of_a_run if _adds_to_a_run(program.schema) else set()
-            own = [o for o in options_of(program.schema) if o.name not in {*inherited, *dict(program.groups)}]
-            groups = tuple(GROUPS.items()) if program.schema is AlignConfig else program.groups
-            sections = [("", program.schema, own), *((name, schema, options_of(schema)) for name, schema in groups)]
-            wanted = [(g, s, [o for o in found if _asked_for(_key(g, o), words)]) for g, s, found in sections]
-            if not any(found for _, _, found in wanted):
-                continue
-            config = compose(program.config)
-            for group, schema, found in wanted:
-                if found:
-                    yield from _section(program, group, schema, found, config)
+def sections() -> Iterator[Section]:
+    """Yield all options, each once: those of a run and its groups first, then those that other programs add."""
+    seen: set[type] = set()
+    for program in PROGRAMS.values():
+        if not program.hydra or SCHEMAS[program.config] in seen:
+            continue
+        schema = SCHEMAS[program.config]
+        groups = GROUPS if schema is AlignConfig else _new_groups(schema, seen)
+        inherited = {option.name for option in options_of(AlignConfig)} if adds_to_a_run(schema) else set()
+        options = tuple(o for o in options_of(schema) if o.name not in {*inherited, *groups})
+        yield Section(program.name, "", schema, options)
+        for name, group in groups.items():
+            yield Section(program.name, name, group, tuple(options_of(group)))
+        seen |= {schema, *groups.values()}
 
 
-def _adds_to_a_run(schema: type) -> bool:
+def _new_groups(schema: type, seen: set[type]) -> dict[str, type]:
+    names = [field.name for field in fields(schema)] if is_dataclass(schema) else []
+    return {name: OTHER_GROUPS[name] for name in names if name in OTHER_GROUPS and OTHER_GROUPS[name] not in seen}
+
+
+def adds_to_a_run(schema: type) -> bool:
+    """Whether a program has the options of a run and others besides."""
     return schema is not AlignConfig and issubclass(schema, AlignConfig)
 
 
-def _asked_for(key: str, words: Sequence[str]) -> bool:
-    return not words or any(word in key for word in words)
+def listing(words: Sequence[str] = ()) -> Iterator[str]:
+    """Yield lines about every option, or about the options whose key contains one of the words."""
+    register()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
+        for section in sections():
+            matches = [o for o in section.options if not words or any(word in section.key(o) for word in words)]
+            if matches:
+                yield from _lines(section, matches, compose(PROGRAMS[section.program].config))
 
 
-def _key(group: str, option: Option) -> str:
-    return f"{group}.{option.name}" if group else option.name
-
-
-def _section(
-    program: Program, group: str, schema: type, options: Sequence[Option], config: DictConfig
-) -> Iterator[str]:
-    besides = ", besides those of a run" if _adds_to_a_run(schema) else ""
-    doc = " ".join((schema.__doc__ or "").split())
-    head = f"{group}=...: {doc}" if group else f"{program.script}{besides}: {doc}"
+def _lines(section: Section, options: Sequence[Option], config: DictConfig) -> Iterator[str]:
+    besides = ", besides the options of a run" if adds_to_a_run(section.schema) else ""
+    doc = " ".join((section.schema.__doc__ or "").split())
+    head = f"{section.group}=...: {doc}" if section.group else f"cultural-sp {section.program}{besides}: {doc}"
     yield from ("", *textwrap.wrap(head, WIDTH))
-    if group:
-        yield from _indented(f"one of: {', '.join(choices(group))}", 2)
+    if section.group:
+        yield from _indented(f"one of: {', '.join(choices(section.group))}", 2)
     for option in options:
-        key = _key(group, option)
-        default = OmegaConf.select(config, key, throw_on_missing=False)
-        if OmegaConf.is_missing(config, key) or (group and config[group] is None):  # has to be given
-            shown = "..."
-        else:
-            shown = "null" if default is None else "''" if default == "" else str(default)
-        yield from _indented(f"{key}={shown}  ({option.type})", 2)
+        default = _default(config, section.group, section.key(option))
+        yield from _indented(f"{section.key(option)}={default}  ({option.type})", 2)
         yield from _indented(option.doc, 6)
+
+
+def _default(config: DictConfig, group: str, key: str) -> str:
+    """The default as one would type it; three dots if the user has to give a value."""
+    value = OmegaConf.select(config, key, throw_on_missing=False)
+    if OmegaConf.is_missing(config, key) or (group and config[group] is None):
+        return "..."
+    return "null" if value is None else "''" if value == "" else str(value)
 
 
 def _indented(text: str, width: int) -> list[str]:
@@ -148,10 +128,8 @@ def _indented(text: str, width: int) -> list[str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """``options.py [WORD...]``: list every option, or those whose key contains a word."""
-    parser = argparse.ArgumentParser(
-        prog="options.py", description="List the options of all programs with their meaning."
-    )
+    """``cultural-sp options [WORD...]``: list every option, or the options whose key contains a word."""
+    parser = argparse.ArgumentParser(description="List the options of all programs with their meaning.")
     parser.add_argument("words", nargs="*", metavar="WORD", help="part of a key, such as optimizer or model.dtype")
     words = parser.parse_args(arguments).words
     text = "\n".join(listing(words)).strip()

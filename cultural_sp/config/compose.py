@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from cultural_sp.config.inference import AskConfig, ExportConfig, ReportConfig, SideEffectsConfig
+from cultural_sp.config.regions import region_options
 from cultural_sp.config.schema import GROUPS, AlignConfig
 from cultural_sp.config.studies import (
     BenchmarkConfig,
@@ -26,6 +28,8 @@ from cultural_sp.config.studies import (
 Schema = TypeVar("Schema")
 SCHEMAS: dict[str, type] = {
     "align": AlignConfig,
+    "validity": AlignConfig,
+    "evaluate": AlignConfig,
     "ask": AskConfig,
     "side_effects": SideEffectsConfig,
     "export": ExportConfig,
@@ -38,16 +42,21 @@ SCHEMAS: dict[str, type] = {
 }
 """Config of a program -> its schema."""
 OTHER_GROUPS: dict[str, type] = {"geometry": GeometryConfig, "respondents": RespondentsConfig}
-"""Groups that no run has."""
+"""Groups that a run doesn't have."""
 
 
 def register() -> None:
-    """Put the schema of every program and group into Hydra's ConfigStore."""
+    """Put into Hydra's ConfigStore the schema of every program, and an option of the group ``region`` for every country.
+
+    A file ``region/CODE.yaml`` of the user comes before the stored option of that name.
+    """
+    # Hydra merges a user's file into the stored option of the same name, and warns of that.
+    warnings.filterwarnings("ignore", r"\s*'region/\w+' is validated against ConfigStore schema", UserWarning)
     store = ConfigStore.instance()
     for name, schema in SCHEMAS.items():
         store.store(name=f"base_{name}", node=schema)
-    for group, schema in (GROUPS | OTHER_GROUPS).items():
-        store.store(group="schema", name=group, node=schema)  # a group of its own keeps it out of region=glob(*)
+    for code, vintage in region_options().items():
+        store.store(group="region", name=code, node={"code": code} | ({"vintage": vintage} if vintage else {}))
 
 
 def config_folder() -> Path:
@@ -58,8 +67,9 @@ def config_folder() -> Path:
 
 
 def choices(group: str) -> list[str]:
-    """Names that can be given for a group, as in ``optimizer=cma``."""
-    return sorted(path.stem for path in (config_folder() / group).glob("*.yaml"))
+    """Names of a group's options, as in ``optimizer=cma``."""
+    stored = region_options() if group == "region" else ()
+    return sorted({*stored, *(path.stem for path in (config_folder() / group).glob("*.yaml"))})
 
 
 def command_line_keys() -> list[str]:

@@ -120,7 +120,7 @@ def watch(folder: Path, *, redraw: bool, wait: Callable[[float], None] = time.sl
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """``watch.py FOLDER``: watch a run until it ends."""
-    parser = argparse.ArgumentParser(prog="watch.py", description="Watch a run until it ends.")
+    parser = argparse.ArgumentParser(description="Watch a run until it ends.")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the run folder")
     folder = parser.parse_args(arguments).folder
     try:

@@ -1,6 +1,6 @@
 """Write the verdicts anew: ``python experiments/paper/claims.py outputs/paper/embedded``."""
 
-from cultural_sp.cli.programs import artefact_main
+from cultural_sp.cli.jobs import write_artefact
 
 if __name__ == "__main__":
-    artefact_main("claims")
+    write_artefact("claims")

@@ -1,6 +1,6 @@
 """Write the figure of readouts anew: ``python experiments/paper/figure_readouts.py outputs/paper/embedded``."""
 
-from cultural_sp.cli.programs import artefact_main
+from cultural_sp.cli.jobs import write_artefact
 
 if __name__ == "__main__":
-    artefact_main("figure_readouts")
+    write_artefact("figure_readouts")

@@ -1,6 +1,6 @@
 """Write the figure of wordings anew: ``python experiments/paper/figure_wordings.py outputs/paper/embedded``."""
 
-from cultural_sp.cli.programs import artefact_main
+from cultural_sp.cli.jobs import write_artefact
 
 if __name__ == "__main__":
-    artefact_main("figure_wordings")
+    write_artefact("figure_wordings")

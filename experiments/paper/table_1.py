@@ -1,6 +1,6 @@
 """Write Table 1 anew: ``python experiments/paper/table_1.py outputs/paper/embedded``."""
 
-from cultural_sp.cli.programs import artefact_main
+from cultural_sp.cli.jobs import write_artefact
 
 if __name__ == "__main__":
-    artefact_main("table_1")
+    write_artefact("table_1")

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from helpers.runs import Run, call, folder_of
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.reporting.figures import save_figures
 from cultural_sp.runs.result import ICL, METHODS, load_result
@@ -331,7 +330,7 @@ def test_a_licensed_questionnaire_becomes_the_tuned_wording(monkeypatch, capsys,
 
 
 def test_the_validity_command_prints_a_verdict(monkeypatch, capsys, tiny_run):
-    code, out, _ = call(monkeypatch, capsys, *tiny_run, entry=cli.validity_main)
+    code, out, _ = call(monkeypatch, capsys, *tiny_run, entry="validity")
     assert code == 0
     assert "agreement between option orders: does not apply" in out
     assert "measurable: opposite personas move" in out.splitlines()[-1]

@@ -7,7 +7,6 @@ import typing
 import pytest
 from helpers.malformed import Case, ends_in_one_line
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
 pytestmark = pytest.mark.slow
@@ -122,33 +121,29 @@ CASES |= {
     "poles without pairs": Case(
         ["soft_prompt=poles", "soft_prompt.n_tokens=7"], ["soft_prompt.n_tokens=7", "a multiple of 18"]
     ),
-    "report of nothing": Case(["runs={here}/none"], ["runs=", "is no folder"], entry=cli.report_main),
-    "report of an empty folder": Case(["runs={here}"], ["holds no finished run"], entry=cli.report_main),
-    "report of a typo": Case(["rums=x"], ["unknown key rums; allowed: runs, output"], entry=cli.report_main),
-    "benchmark of another name": Case(["name=../up"], ["name='../up'"], entry=cli.benchmark_main),
-    "benchmark without rounds": Case(["rounds=0"], ["rounds=0", "at least 1"], entry=cli.benchmark_main),
-    "benchmark of labels": Case(["survey=vsm13"], ["survey.scoring=label", "vsm13_number"], entry=cli.benchmark_main),
+    "report of nothing": Case(["runs={here}/none"], ["runs=", "is no folder"], entry="report"),
+    "report of an empty folder": Case(["runs={here}"], ["holds no finished run"], entry="report"),
+    "report of a typo": Case(["rums=x"], ["unknown key rums; allowed: runs, output"], entry="report"),
+    "benchmark of another name": Case(["name=../up"], ["name='../up'"], entry="bench"),
+    "benchmark without rounds": Case(["rounds=0"], ["rounds=0", "at least 1"], entry="bench"),
+    "benchmark of labels": Case(["survey=vsm13"], ["survey.scoring=label", "vsm13_number"], entry="bench"),
     "benchmark of a flat model": Case(
-        ["geometry=tiny", "geometry.layers=0"], ["geometry.layers=0", "at least 1"], entry=cli.benchmark_main
+        ["geometry=tiny", "geometry.layers=0"], ["geometry.layers=0", "at least 1"], entry="bench"
     ),
-    "benchmark of odd heads": Case(
-        ["geometry=tiny", "geometry.heads=3"], ["geometry.heads=3"], entry=cli.benchmark_main
-    ),
-    "study of another name": Case(["name=../up"], ["name='../up'"], entry=cli.study_main),
-    "study of no arm": Case(["chosen=none"], ["chosen=none", "choose one of"], entry=cli.study_main),
-    "study with a bad arm": Case(["+arms.x=['optimizer=bees']"], ["optimizer=bees is unknown"], entry=cli.study_main),
-    "training of another name": Case(["name=../up"], ["name='../up'"], entry=cli.positive_control_main),
-    "training without steps": Case(["steps=0"], ["steps=0"], entry=cli.positive_control_main),
-    "training at no rate": Case(
-        ["learning_rate=nan"], ["learning_rate=nan", "above 0"], entry=cli.positive_control_main
-    ),
-    "validity of a typo": Case(["model.nam=x"], ["unknown key model.nam"], entry=cli.validity_main),
+    "benchmark of odd heads": Case(["geometry=tiny", "geometry.heads=3"], ["geometry.heads=3"], entry="bench"),
+    "study of another name": Case(["name=../up"], ["name='../up'"], entry="study"),
+    "study of no arm": Case(["chosen=none"], ["chosen=none", "choose one of"], entry="study"),
+    "study with a bad arm": Case(["+arms.x=['optimizer=bees']"], ["optimizer=bees is unknown"], entry="study"),
+    "training of another name": Case(["name=../up"], ["name='../up'"], entry="positive-control"),
+    "training without steps": Case(["steps=0"], ["steps=0"], entry="positive-control"),
+    "training at no rate": Case(["learning_rate=nan"], ["learning_rate=nan", "above 0"], entry="positive-control"),
+    "validity of a typo": Case(["model.nam=x"], ["unknown key model.nam"], entry="validity"),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_it_ends_in_one_line(monkeypatch, capsys, tmp_path, name):
     case = CASES[name]
-    base = ["model.name_or_path={here}/none"] if case.entry in (cli.align_main, cli.validity_main) else []
+    base = ["model.name_or_path={here}/none"] if case.entry in ("align", "validity") else []
     base = [x.replace("{here}", str(tmp_path)) for x in base] if "model.name_or_path" not in name else []
     ends_in_one_line(monkeypatch, capsys, tmp_path, case, base)

@@ -8,7 +8,6 @@ import pytest
 from helpers.malformed import Case, ends_in_one_line
 from helpers.runs import folder_of
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.reporting import watch
 from cultural_sp.reporting.wandb_tracking import dashboard, sync
 from cultural_sp.utils.files import CHECKSUM, _line
@@ -214,16 +213,16 @@ PLACES = {
         ["--multirun", "seed=0,1", *OUT], ["can't write", "out/sweeps"], prepare=_file("out/sweeps")
     ),
     "the report's folder is a file": Case(
-        ["runs={here}", "output={here}/f"], ["no finished run"], prepare=_file("f"), entry=cli.report_main
+        ["runs={here}", "output={here}/f"], ["no finished run"], prepare=_file("f"), entry="report"
     ),
     "the benchmark's folder is a file": Case(
-        ["output_dir={here}/f"], ["f/bench", "Not a directory"], prepare=_file("f"), entry=cli.benchmark_main
+        ["output_dir={here}/f"], ["f/bench", "Not a directory"], prepare=_file("f"), entry="bench"
     ),
     "the study's folder is a file": Case(
-        ["output_dir={here}/f"], ["f/study", "Not a directory"], prepare=_file("f"), entry=cli.study_main
+        ["output_dir={here}/f"], ["f/study", "Not a directory"], prepare=_file("f"), entry="study"
     ),
     "the training's folder is a file": Case(
-        ["output_dir={here}/f"], ["f/seed-0", "Not a directory"], prepare=_file("f"), entry=cli.positive_control_main
+        ["output_dir={here}/f"], ["f/seed-0", "Not a directory"], prepare=_file("f"), entry="positive-control"
     ),
     "watching nothing": Case(["{here}/none"], ["holds no run"], entry=watch.main),
     "watching a file": Case(["{here}/f"], ["holds no run"], prepare=_file("f"), entry=watch.main),
@@ -235,7 +234,7 @@ PLACES = {
 @pytest.mark.parametrize("name", PLACES)
 def test_a_folder_that_cant_be_used_ends_in_one_line(monkeypatch, capsys, tmp_path, short_run, name):
     case = PLACES[name]
-    base = short_run if case.entry == cli.align_main else []
+    base = short_run if case.entry == "align" else []
     ends_in_one_line(monkeypatch, capsys, tmp_path, case, base)
 
 

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 import cultural_sp.alignment.run
 import cultural_sp.evaluation.evaluator
-from cultural_sp.cli import programs as cli
+from cultural_sp.cli.command import run
 from cultural_sp.cli.sweep import RUNNING, Sweep
 from cultural_sp.cli.sweep_summary import print_summary_on_exit
 from cultural_sp.evaluation.fitness import Fitness
@@ -69,7 +69,7 @@ def whole_sweep(four_regions, tmp_path_factory):
             counted("validity", cultural_sp.evaluation.validity_check.assess_validity),
         )
         patch.setattr(sys, "argv", ["align.py", *sweep_of(four_regions, output)])
-        cli.align_main()
+        run("align")
     return output, calls
 
 
@@ -110,7 +110,7 @@ def test_a_finished_sweep_is_over_at_once_without_torch(four_regions, whole_swee
     output, _ = whole_sweep
     before = files(output / "align")
     script = (
-        "import sys; from cultural_sp.cli.programs import align_main; align_main();"
+        "import sys; from cultural_sp.cli.command import run; run('align');"
         "print({'torch', 'transformers', 'peft'} & set(sys.modules))"
     )
     started = time.monotonic()

@@ -4,21 +4,29 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from cultural_sp.config.compose import build, config_folder, register
+from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, build, choices, config_folder, register
+from cultural_sp.config.regions import DEFAULT_VINTAGE, region_options
 from cultural_sp.config.schema import GROUPS, AlignConfig
 from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.provenance import config_hash
+from cultural_sp.survey.instrument import load_survey
+from cultural_sp.survey.regions import region_codes
 
 CONF = Path(__file__).parents[2] / "conf"
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 
 
-def composed(*overrides):
+def hydra_at(folder):
     register()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-        return build(compose("align", overrides=list(overrides)), AlignConfig)
+    return initialize_config_dir(version_base="1.3", config_dir=str(folder))
+
+
+def composed(*overrides, program="align"):
+    with hydra_at(config_folder()):
+        config = compose(program, overrides=list(overrides))
+        return build(config, SCHEMAS[program])
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o[0] != "region"], ids="=".join)
@@ -27,13 +35,17 @@ def test_every_option_composes_and_is_typed(option):
     assert isinstance(getattr(config, option[0]), GROUPS[option[0]])
 
 
+@pytest.mark.parametrize(("group", "program"), [("geometry", "bench"), ("respondents", "factor_analysis")])
+def test_every_option_of_other_programs_composes_and_is_typed(group, program):
+    for option in choices(group):
+        overrides = [f"{group}={option}", *(["survey=vsm13", "answers=x.csv"] if group == "respondents" else [])]
+        assert isinstance(getattr(composed(*overrides, program=program), group), OTHER_GROUPS[group])
+
+
 @pytest.mark.parametrize("path", sorted((CONF).glob("*/*.yaml")), ids=lambda p: f"{p.parent.name}/{p.stem}")
-def test_every_option_starts_from_its_schema(path):
-    text = path.read_text()
-    if path.parent.name in ("experiment", "profile"):
-        assert text.startswith("# @package _global_\n")
-    else:
-        assert f"defaults: [/schema/{path.parent.name}@_here_, _self_]" in text
+def test_only_experiments_and_profiles_are_global(path):
+    is_global = path.read_text().startswith("# @package _global_\n")
+    assert is_global == (path.parent.name in ("experiment", "profile"))
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -41,7 +53,40 @@ def test_every_experiment_composes(experiment):
     assert isinstance(composed(f"experiment={experiment}"), AlignConfig)
 
 
-@pytest.mark.parametrize("code", ["no", "in", "us", "sa"])
+def test_every_region_with_all_scores_in_some_vintage_is_an_option():
+    survey = load_survey("vsm13")
+    options = region_options()
+    assert list(options) == region_codes(survey)
+    assert survey.default_vintage == DEFAULT_VINTAGE
+    assert [code for code, vintage in options.items() if vintage is None] == region_codes(survey, DEFAULT_VINTAGE)
+    assert {vintage for vintage in options.values() if vintage} == {"culture_factor_2023"}  # the latest one
+    assert len(options) == 99
+
+
+def test_hydra_lists_the_regions_and_nothing_else():
+    with hydra_at(config_folder()):
+        listed = GlobalHydra.instance().config_loader().get_group_options("region")
+    assert listed == choices("region") == sorted([*region_options(), "joint"])
+
+
+def test_a_region_in_a_file_of_ones_own_comes_before_the_stored_one(tmp_path):
+    (tmp_path / "region").mkdir()
+    (tmp_path / "region" / "jp.yaml").write_text("code: jp\nvintage: insights_2022\n")
+    path = f"hydra.searchpath=[{tmp_path}]"
+    assert composed(path, "region=jp").region.vintage == "insights_2022"
+    assert composed("region=jp").region.vintage is None
+
+
+def test_settings_of_a_machine_come_last(tmp_path):
+    (tmp_path / "local").mkdir()
+    (tmp_path / "local" / "default.yaml").write_text("# @package _global_\nmodel: {dtype: bfloat16}\n")
+    path = f"hydra.searchpath=[{tmp_path}]"
+    assert composed(path).model.dtype == "bfloat16"
+    assert composed(path, "model.dtype=float16").model.dtype == "float16"
+    assert composed().model.dtype == "float32"
+
+
+@pytest.mark.parametrize("code", ["no", "in", "us", "sa", "mn"])
 def test_region_codes_survive_yaml_and_hydra(code):
     assert composed(f"region={code}").region.code == code
 

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from helpers.options import optimizer_config
 
+from cultural_sp.cli.command import run
 from cultural_sp.search.journal import Journal
 from cultural_sp.search.loop import Evaluation, run_search
 from cultural_sp.search.optimizers import make_optimizer
@@ -75,7 +76,6 @@ def journal(folder, evaluations=200_000, dim=64, population=200):
 
 def memory(folder, model, evaluations=5_000, samples=10, overrides=()):
     """MB of this process after each tenth of a run's evaluations."""
-    from cultural_sp import cli
     from cultural_sp.search import loop
 
     seen, found = [0], []
@@ -98,7 +98,7 @@ def memory(folder, model, evaluations=5_000, samples=10, overrides=()):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         loop.Journal.append = counted
         try:
-            cli.align_main()
+            run("align")
         finally:
             loop.Journal.append = append
     return found

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from helpers.runs import call, without_bars
 
-from cultural_sp.cli import programs as cli
-
 SECONDS, LONGEST = 10, 1000
 WAYS_OUT = re.compile(
     r"\b(choose|give|allowed|use|leave|write|set|needs?|expected|compare|save|restore|delete|replace|install|put|mend|check|"
@@ -27,7 +25,8 @@ class Case:
     files: Mapping[str, str | bytes] = field(default_factory=dict)
     prepare: Callable[[Path], object] = lambda here: None
     """Makes what can't be written as a file."""
-    entry: Callable[[], None] = cli.align_main
+    entry: str = "align"
+    """Name of the program."""
 
 
 def ends_in_one_line(monkeypatch, capsys, here, case, base=()):

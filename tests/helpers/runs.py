@@ -13,7 +13,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 
 import cultural_sp
-from cultural_sp.cli import programs as cli
+from cultural_sp.cli.command import run
 from cultural_sp.config.compose import config_folder
 from cultural_sp.search.journal import read_journal
 from cultural_sp.utils.files import CHECKSUM
@@ -37,15 +37,15 @@ def _load_once(source, config_path):
 FILES.load_config = _load_once
 
 
-def call(monkeypatch, capsys, *overrides, entry=cli.align_main):
-    """Run an entry point in this process; returns exit code, stdout and stderr."""
+def call(monkeypatch, capsys, *overrides, entry="align"):
+    """Run a program, or another entry point, in this process; returns exit code, stdout and stderr."""
     monkeypatch.setattr(sys, "argv", ["align.py", *overrides])
     if not any("hydra.mode" in override for override in overrides):
         # Hydra would compose the whole config once more to find that out, and a test of a command is little more than that.
         monkeypatch.setattr(Hydra, "get_mode", lambda *_, **__: None)
     code = 0
     try:
-        entry()
+        run(entry) if isinstance(entry, str) else entry()
     except SystemExit as leaving:
         code = leaving.code
     out, err = capsys.readouterr()
@@ -84,7 +84,7 @@ def outcome(folder):
 
 
 class Run:
-    """One process that runs ``cultural-sp-align`` with these overrides; its output goes into files beside ``log``."""
+    """One process that runs ``cultural-sp align`` with these overrides; its output goes into files beside ``log``."""
 
     def __init__(self, overrides, log, environment=()):
         self.out, self.err = log.with_suffix(".out"), log.with_suffix(".err")
@@ -131,7 +131,7 @@ def _align(overrides, out, err, package, environment):
     torch.set_num_threads(1)
     sys.argv = ["align.py", *overrides]
     try:
-        cli.align_main()
+        run("align")
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -2,8 +2,7 @@ import io
 
 from helpers.runs import call
 
-from cultural_sp.cli import programs as cli
-from cultural_sp.cli.programs import question_last
+from cultural_sp.cli.jobs import question_last
 from cultural_sp.inference.ask import side_by_side
 
 
@@ -32,11 +31,11 @@ def test_texts_stand_side_by_side_where_there_is_room():
 def test_the_plain_and_the_aligned_model_answer_typed_questions(monkeypatch, capsys, whole_run):
     monkeypatch.setattr("sys.stdin", io.StringIO("Who decides?\nWhy?\n"))
     path = f"soft_prompt.path={whole_run}/soft_prompt"
-    code, out, err = call(monkeypatch, capsys, path, "max_new_tokens=3", entry=cli.ask_main)
+    code, out, err = call(monkeypatch, capsys, path, "max_new_tokens=3", entry="ask")
     assert code == 0, err
     assert out.count("naive") == 2
     assert out.count("United States (seed 0)") == 2
-    code, out, err = call(monkeypatch, capsys, path, "max_new_tokens=0", "Who?", entry=cli.ask_main)
+    code, out, err = call(monkeypatch, capsys, path, "max_new_tokens=0", "Who?", entry="ask")
     assert code == 2
     assert "max_new_tokens=0 is out of range" in err
 
@@ -48,6 +47,6 @@ def test_a_prompt_of_another_model_is_one_line(monkeypatch, capsys, whole_run, t
 
     save_soft_prompt(tmp_path, np.zeros((2, 16), dtype=np.float32), tiny_lm, "prefix")
     given = (f"soft_prompt.path={whole_run}/soft_prompt", f"beside=[{tmp_path}]", "Who?")
-    code, _, err = call(monkeypatch, capsys, *given, entry=cli.ask_main)
+    code, _, err = call(monkeypatch, capsys, *given, entry="ask")
     assert code == 2
     assert "holds shape (2, 16)" in err

@@ -7,7 +7,6 @@ from helpers.runs import call, without_bars
 from peft import PrefixTuningConfig, PromptTuningConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.inference.inherit_config import run_of
 from cultural_sp.runs.result import load_result
 
@@ -20,12 +19,12 @@ def run(whole_run, tmp_path):
 
 def evaluated(monkeypatch, capsys, prompt, *overrides):
     given = [f"soft_prompt.path={prompt}", *overrides]
-    code, out, err = call(monkeypatch, capsys, *given, entry=cli.evaluate_main)
+    code, out, err = call(monkeypatch, capsys, *given, entry="evaluate")
     assert code == 0, err
     return load_result(next(line[8:] for line in out.splitlines()[::-1] if line.startswith("scores: ")))
 
 
-def refused(monkeypatch, capsys, prompt, *overrides, entry=cli.evaluate_main):
+def refused(monkeypatch, capsys, prompt, *overrides, entry="evaluate"):
     code, _, err = call(monkeypatch, capsys, f"soft_prompt.path={prompt}", *overrides, entry=entry)
     (line,) = without_bars(err)
     assert code == 2
@@ -99,5 +98,5 @@ def test_a_prompt_that_peft_tuned_is_evaluated_and_other_adapters_are_not(
     assert "names no base model" in refused(monkeypatch, capsys, theirs, *asked)
     PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5).save_pretrained(theirs)
     assert "holds a PREFIX_TUNING adapter" in refused(monkeypatch, capsys, theirs, *asked)
-    code, _, err = call(monkeypatch, capsys, *asked, entry=cli.evaluate_main)
+    code, _, err = call(monkeypatch, capsys, *asked, entry="evaluate")
     assert (code, "soft_prompt.path is missing" in err) == (2, True)

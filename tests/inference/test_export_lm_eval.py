@@ -7,7 +7,6 @@ import torch
 import yaml
 from helpers.runs import call
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.inference.export import survey_scores
 from cultural_sp.lm.readout import make_readout
@@ -30,7 +29,7 @@ def test_scores_of_the_task_files_are_ours(
     monkeypatch, capsys, tiny_lm, toy_survey, toy_survey_file, tmp_path, scoring
 ):
     given = (f"survey.instrument={toy_survey_file}", f"survey.scoring={scoring}", f"output={tmp_path}")
-    code, out, err = call(monkeypatch, capsys, "to=lm_eval", "region=in", *given, entry=cli.export_main)
+    code, out, err = call(monkeypatch, capsys, "to=lm_eval", "region=in", *given, entry="export")
     assert code == 0, err
     assert "toy_in, toy_in_wording_1" in out
     answers: dict[str, list] = {}
@@ -56,7 +55,7 @@ def test_scores_of_the_task_files_are_ours(
 
 
 def test_a_task_file_names_every_dimension(monkeypatch, capsys, tmp_path):
-    code, _, err = call(monkeypatch, capsys, "to=lm_eval", "region=us", f"output={tmp_path}", entry=cli.export_main)
+    code, _, err = call(monkeypatch, capsys, "to=lm_eval", "region=us", f"output={tmp_path}", entry="export")
     assert code == 0, err
     text = (tmp_path / "vsm13_us.yaml").read_text()
     assert text.count("!function 'survey_scores.index'") == 6
@@ -78,7 +77,7 @@ def test_the_harness_finds_our_scores(monkeypatch, capsys, tmp_path, tiny_folder
 
     named, key = (tiny_folder, "model.name_or_path") if model == "tiny" else (model, "model")
     for what in ("to=model", "to=lm_eval"):
-        call(monkeypatch, capsys, what, f"{key}={named}", f"output={tmp_path}/{what[3:]}", entry=cli.export_main)
+        call(monkeypatch, capsys, what, f"{key}={named}", f"output={tmp_path}/{what[3:]}", entry="export")
     lm = load_model(str(named))
     prompt = 4 * initial_prompt(SoftPromptConfig(n_tokens=8), lm, 0)
     save_soft_prompt(tmp_path / "prompt", prompt, lm, "prefix")

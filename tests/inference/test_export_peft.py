@@ -6,14 +6,13 @@ import numpy as np
 import pytest
 from helpers.runs import call, without_bars
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
 
 
 def exported(monkeypatch, capsys, *overrides):
-    code, out, err = call(monkeypatch, capsys, *overrides, entry=cli.export_main)
+    code, out, err = call(monkeypatch, capsys, *overrides, entry="export")
     return code, out, without_bars(err)
 
 
@@ -69,8 +68,8 @@ def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, 
     origin = {"weights_hash_before": "", "config_hash": "", "packages": {}, "chat_template_hash": lm.chat_template_hash}
     made = Result("card", region, lm.name, 0, 1, [], None, origin, note=config.model.note)
     text = card(made, config, "a survey", on_hub=False)
-    (command,) = re.findall(r"```bash\ncultural-sp-export (.*)\n```", text)
-    code, _, err = call(monkeypatch, capsys, *command.split(), entry=cli.export_main)
+    (command,) = re.findall(r"```bash\ncultural-sp export (.*)\n```", text)
+    code, _, err = call(monkeypatch, capsys, *command.split(), entry="export")
     assert code == 0, err
     (loading,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict = {}

@@ -8,7 +8,6 @@ import torch
 from helpers.runs import call
 from transformers import AutoModelForCausalLM
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
 from cultural_sp.lm.open_answers import answer_open_questions
 from cultural_sp.lm.soft_prompt import save_soft_prompt
@@ -29,7 +28,7 @@ def test_shape_type_and_what_a_plain_model_makes_of_them(
     (tmp_path / "questions.txt").write_text("Who decides?\n\nHow much bread?\n")
     given = (f"soft_prompt.path={tmp_path}/prompt", f"model.name_or_path={tiny_folder}", "model.dtype=bfloat16")
     asked = ("to=prompt_embeds", f"questions={tmp_path}/questions.txt", f"output={tmp_path}/out")
-    code, _, err = call(monkeypatch, capsys, *asked, *given, entry=cli.export_main)
+    code, _, err = call(monkeypatch, capsys, *asked, *given, entry="export")
     assert code == 0, err
     tensors = torch.load(tmp_path / "out" / "prompt_embeds.pt", weights_only=True)
     requests = [json.loads(line) for line in (tmp_path / "out" / "requests.jsonl").read_text().splitlines()]

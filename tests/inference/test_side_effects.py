@@ -6,7 +6,6 @@ import torch
 import yaml
 from helpers.runs import call
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.inference import side_effects
 from cultural_sp.inference.effects import refuses
 from cultural_sp.lm.chat_prompt import tokenize
@@ -82,7 +81,7 @@ def test_the_table_compares_before_and_after(monkeypatch, capsys, tiny_lm, tiny_
     def table(prompt):
         save_soft_prompt(tmp_path / "prompt", prompt, tiny_lm, "prefix")
         path = f"soft_prompt.path={tmp_path}/prompt"
-        code, _, err = call(monkeypatch, capsys, path, *given, entry=cli.side_effects_main)
+        code, _, err = call(monkeypatch, capsys, path, *given, entry="side-effects")
         assert code == 0, err
         rows = (tmp_path / "prompt" / "side_effects.md").read_text().splitlines()
         return {cells[1]: cells[2:5] for cells in ([c.strip() for c in row.split("|")] for row in rows[2:])}
@@ -96,7 +95,7 @@ def test_the_table_compares_before_and_after(monkeypatch, capsys, tiny_lm, tiny_
     assert rows["refusals of harmful requests"][0].startswith("0.00 [0.00, ")
     save_soft_prompt(tmp_path / "prompt", PROMPT, tiny_lm, "user")
     path = f"soft_prompt.path={tmp_path}/prompt"
-    code, _, err = call(monkeypatch, capsys, path, *given, "lm_eval_tasks=[x]", entry=cli.side_effects_main)
+    code, _, err = call(monkeypatch, capsys, path, *given, "lm_eval_tasks=[x]", entry="side-effects")
     assert (code, "soft_prompt.placement=user" in err) == (2, True)
 
 
@@ -107,7 +106,7 @@ def test_tasks_of_the_harness_are_rows_too(monkeypatch, capsys, tiny_lm, tiny_fo
     from cultural_sp.survey.instrument import load_survey
 
     given = (f"survey.instrument={toy_survey_file}", f"output={tmp_path}")
-    code, _, err = call(monkeypatch, capsys, "to=lm_eval", *given, entry=cli.export_main)
+    code, _, err = call(monkeypatch, capsys, "to=lm_eval", *given, entry="export")
     assert code == 0, err
     survey = load_survey(str(toy_survey_file))
     found = run_tasks(tiny_lm, PROMPT, ["toy_us"], str(tmp_path), None)

@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from cultural_sp.cli import programs as cli
+from cultural_sp.cli.command import run as run_program
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.studies.benchmark import methods, run
@@ -15,7 +15,7 @@ def call(monkeypatch, capsys, *overrides):
     monkeypatch.setattr(sys, "argv", ["benchmark.py", *overrides])
     code = 0
     try:
-        cli.benchmark_main()
+        run_program("bench")
     except SystemExit as leaving:
         code = leaving.code
     return code, *capsys.readouterr()

@@ -9,7 +9,6 @@ import yaml
 from helpers.runs import call, without_bars
 from semopy.examples import holzinger39
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.config.studies import RespondentsConfig
 from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.studies.factor_analysis.respondents import draw_respondents
@@ -83,7 +82,7 @@ def test_impossible_respondents_are_refused(change, message):
 
 
 def run(monkeypatch, capsys, *overrides):
-    code, out, errors = call(monkeypatch, capsys, *overrides, entry=cli.factor_analysis_main)
+    code, out, errors = call(monkeypatch, capsys, *overrides, entry="factor-analysis")
     return code, out, [line for line in without_bars(errors) if not line.startswith("respondents: ")]
 
 

@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from helpers.runs import call as start
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.studies.search_study.report import arm_table, method_table, savings, verdicts
 
 
@@ -27,7 +26,7 @@ def call(monkeypatch, capsys, tmp_path, short_run):
     ]
 
     def run(*more):
-        return start(monkeypatch, capsys, *given, *more, entry=cli.study_main)
+        return start(monkeypatch, capsys, *given, *more, entry="study")
 
     return run
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from helpers.runs import call
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.survey.instrument import available, load_survey
 from cultural_sp.survey.lint import overview, reachable
 from cultural_sp.survey.regions import load_region, region_codes
@@ -82,7 +81,7 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ol
     assert old in text
     path = tmp_path / "own.yaml"
     path.write_text(text.replace(old, new))
-    code, _, errors = call(monkeypatch, capsys, str(path), entry=cli.check_survey_main)
+    code, _, errors = call(monkeypatch, capsys, str(path), entry="check-survey")
     assert code == 2
     assert errors.startswith("error: ")
     assert errors.count("\n") == 1
@@ -90,7 +89,7 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ol
 
 
 def test_the_validator_describes_the_survey(monkeypatch, capsys):
-    code, out, _ = call(monkeypatch, capsys, str(EXAMPLE), entry=cli.check_survey_main)
+    code, out, _ = call(monkeypatch, capsys, str(EXAMPLE), entry="check-survey")
     assert code == 0
     assert "4 items with 2 wordings each" in out
     assert "closeness: 2 items; answers can reach 0 to 100" in out

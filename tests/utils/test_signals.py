@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from cultural_sp.cli.hydra_main import run_program
+from cultural_sp.cli.programs import Program
 from cultural_sp.utils.signals import SIGNALS, Stopped, finish_first, stop_on_signals
 
 
@@ -95,7 +96,7 @@ def test_other_threads_set_no_handlers():
 def test_a_program_that_keeps_nothing_says_so_when_it_is_stopped(monkeypatch, capsys, resumes, says):
     monkeypatch.setattr("sys.argv", ["program"])
     with pytest.raises(SystemExit, match="143"):
-        run_program("program", lambda _: signal.raise_signal(signal.SIGTERM), resumes=resumes)
+        run_program(Program("align", "", "", lambda _: signal.raise_signal(signal.SIGTERM), resumes=resumes))
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("stopped by SIGTERM; ")
     assert says in line

@@ -58,7 +58,7 @@ def scaling(overrides: list[str], sizes: tuple[int, ...] = (1, 2), rounds: int =
 def _run(size: int, overrides: list[str], folder: Path) -> list[dict[str, Any]]:
     """Run the search in ``size`` processes and return its journal."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(size)]
-    command += ["--module", "cultural_sp", *SEARCH, *overrides]
+    command += ["--module", "cultural_sp", "align", *SEARCH, *overrides]
     process = subprocess.run(
         command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
     )

@@ -12,7 +12,6 @@ from helpers.reports import HOSTILE, NOT_MEASURABLE, SURVEY, write_hostile, writ
 from helpers.runs import call
 from scipy import stats
 
-from cultural_sp.cli import programs as cli
 from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.reporting.html_report.collect import collect
 from cultural_sp.reporting.html_report.groups import config_differences, estimate, group
@@ -335,12 +334,10 @@ def test_small_helpers_by_hand():
 
 def test_the_command_writes_where_it_is_told(monkeypatch, capsys, tmp_path):
     write_run(tmp_path / "runs" / "one")
-    code, out, err = call(monkeypatch, capsys, f"runs={tmp_path / 'runs'}", entry=cli.report_main)
+    code, out, err = call(monkeypatch, capsys, f"runs={tmp_path / 'runs'}", entry="report")
     assert (code, err) == (0, "")
     assert out.splitlines()[-1] == f"report: {tmp_path / 'runs' / 'report' / 'report.html'}"
-    code, out, _ = call(
-        monkeypatch, capsys, f"runs={tmp_path / 'runs'}", f"output={tmp_path / 'here'}", entry=cli.report_main
-    )
+    code, out, _ = call(monkeypatch, capsys, f"runs={tmp_path / 'runs'}", f"output={tmp_path / 'here'}", entry="report")
     assert code == 0
     assert (tmp_path / "here" / "report.html").is_file()
 
@@ -356,7 +353,7 @@ def test_bad_input_of_the_command_is_one_line(monkeypatch, capsys, tmp_path):
         "run=x": "unknown key run; allowed: runs, output",
     }
     for override, message in cases.items():
-        code, _, err = call(monkeypatch, capsys, override, entry=cli.report_main)
+        code, _, err = call(monkeypatch, capsys, override, entry="report")
         assert code == 2
         assert err.count("\n") == 1
         assert message in err

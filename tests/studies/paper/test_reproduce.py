@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers.runs import call
 
-from cultural_sp.cli import programs as cli
+from cultural_sp.cli.jobs import write_artefact
 
 EASY = ["data_idx", "question_idx", "prompt_question", "prompt_option_a", "prompt_option_b", "prompt_option_c"]
 EASY += ["prompt_option_d", "answer", "country"]
@@ -53,7 +53,7 @@ def given(tiny_folder, bench, tmp_path):
 
 @pytest.mark.slow
 def test_the_paper_profile_runs_through_and_goes_on(monkeypatch, capsys, given, no_figures, tmp_path):
-    def start(*more, entry=cli.paper_main, arguments=given):
+    def start(*more, entry="reproduce", arguments=given):
         return call(monkeypatch, capsys, *arguments, *more, entry=entry)
 
     code, out, err = start()
@@ -81,7 +81,7 @@ def test_the_paper_profile_runs_through_and_goes_on(monkeypatch, capsys, given, 
     assert out.count("\nrun ") == 1
     assert (folder / "table_1.md").read_bytes() == before
     (folder / "claims.md").unlink()
-    code, out, err = start(entry=lambda: cli.artefact_main("claims"), arguments=[str(folder)])
+    code, out, err = start(entry=lambda: write_artefact("claims"), arguments=[str(folder)])
     assert code == 0, err
     assert (folder / "claims.md").read_text() == text
 
@@ -90,7 +90,7 @@ def test_the_paper_profile_runs_through_and_goes_on(monkeypatch, capsys, given, 
 def test_the_plan_of_a_machine_without_the_weights(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     given = ["profile=paper", "dry_run=true", f"output_dir={tmp_path}"]
-    code, out, err = call(monkeypatch, capsys, *given, entry=cli.paper_main)
+    code, out, err = call(monkeypatch, capsys, *given, entry="reproduce")
     assert code == 0, err
     assert "8,030 million weights" in out
     assert "runs: 20 (SA, US, CN, IN; seeds 0, 1, 2, 3, 4), 0 of them finished" in out
@@ -111,13 +111,13 @@ def test_the_plan_of_a_machine_without_the_weights(monkeypatch, capsys, tmp_path
     ],
 )
 def test_what_is_no_reproduction_is_one_line(monkeypatch, capsys, tmp_path, override, message):
-    code, _, err = call(monkeypatch, capsys, "dry_run=true", f"output_dir={tmp_path}", override, entry=cli.paper_main)
+    code, _, err = call(monkeypatch, capsys, "dry_run=true", f"output_dir={tmp_path}", override, entry="reproduce")
     assert code == 2
     assert message in err
     assert len(err.splitlines()) == 1
 
 
 def test_a_folder_without_runs_is_one_line(monkeypatch, capsys, tmp_path):
-    code, _, err = call(monkeypatch, capsys, str(tmp_path), entry=lambda: cli.artefact_main("table_1"))
+    code, _, err = call(monkeypatch, capsys, str(tmp_path), entry=lambda: write_artefact("table_1"))
     assert code == 2
     assert "holds no finished reproduction" in err
