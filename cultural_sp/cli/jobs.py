@@ -103,13 +103,18 @@ def ask_job(config: AskConfig) -> None:
 
 
 def question_last(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments as flags and overrides; all others together are the question, the last override."""
+    """Return the flags and overrides among the arguments, and all other words together as one override ``question=...``."""
+    from hydra._internal.utils import get_args_parser
+
+    with_value = [
+        name for action in get_args_parser()._actions if action.nargs is None for name in action.option_strings
+    ]
     overrides: list[str] = []
     words: list[str] = []
-    for argument in arguments:
+    for before, argument in zip(["", *arguments], arguments, strict=False):
         key, is_override, _ = argument.partition("=")
-        option = argument.startswith(("-", "~")) or (is_override and " " not in key)
-        (overrides if option else words).append(argument)
+        is_flag = argument.startswith(("-", "~")) or before in with_value
+        (overrides if is_flag or (is_override and " " not in key) else words).append(argument)
     if words:
         text = " ".join(words).replace("\\", "\\\\").replace("'", "\\'")
         overrides.append(f"question='{text}'")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, build, choices, config_folder, register
 from cultural_sp.config.regions import DEFAULT_VINTAGE, region_options
@@ -63,10 +64,13 @@ def test_every_region_with_all_scores_in_some_vintage_is_an_option():
     assert len(options) == 99
 
 
-def test_hydra_lists_the_regions_and_nothing_else():
+def test_hydra_lists_and_globs_the_regions_and_nothing_else():
     with hydra_at(config_folder()):
-        listed = GlobalHydra.instance().config_loader().get_group_options("region")
-    assert listed == choices("region") == sorted([*region_options(), "joint"])
+        loader = GlobalHydra.instance().config_loader()
+        (sweep,) = OverridesParser.create(loader).parse_overrides(["region=glob(*)"])
+        regions = list(sweep.sweep_string_iterator())
+        assert loader.get_group_options("region") == choices("region") == regions
+    assert regions == sorted([*region_options(), "joint"])
 
 
 def test_a_region_in_a_file_of_ones_own_comes_before_the_stored_one(tmp_path):
