@@ -1,8 +1,8 @@
-# Set-up and main commands. `make help` lists them.
+# Set-up and the main commands. `make help` lists them; `.venv/bin/cultural-sp --help` lists every program.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Compiling every module of every package takes as long as installing them; Python compiles what it imports, where it may.
+# pip would compile every module of every package, which takes as long as the rest; Python compiles what it imports.
 PIP = $(BIN)/python -m pip install --quiet $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 ARGS ?=
 
@@ -15,22 +15,22 @@ help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 	@echo '  Options of a run go into ARGS: make run ARGS="region=jp seed=1". Another Python: make install PYTHON=python3.12'
 
-run: install ## align the positive control to a region and show what that is worth
-	$(BIN)/python experiments/align.py $(if $(findstring experiment=,$(ARGS)),,experiment=control) $(ARGS)
+run: install ## align the positive control to a region and report the result
+	$(BIN)/cultural-sp align $(if $(findstring experiment=,$(ARGS)),,experiment=control) $(ARGS)
 
 reproduce-paper: install ## the paper's table, figures and claims; PROFILE=embedded (an evening on a CPU), smoke or paper
-	$(BIN)/python experiments/paper/reproduce.py profile=$(PROFILE) $(ARGS)
+	$(BIN)/cultural-sp reproduce profile=$(PROFILE) $(ARGS)
 
 bench: install ## measure what an evaluation costs on this machine (about seven minutes)
-	$(BIN)/python experiments/benchmark.py $(ARGS)
+	$(BIN)/cultural-sp bench $(ARGS)
 
 study: install ## compare search spaces and optimizers (hours; goes on where it was interrupted)
-	$(BIN)/python experiments/search_study.py $(ARGS)
+	$(BIN)/cultural-sp study $(ARGS)
 
 test: install ## the tests, those on the real embedded model included
 	$(BIN)/python -m pytest -m "not exhaustive" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-test-all: install ## and what is more of the same: every malformed override and survey file, the embedded model in three processes
+test-all: install ## the exhaustive tests too: every malformed override and survey file, the embedded model in three processes
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-fast: install ## only the fast tests, on all cores
@@ -50,7 +50,7 @@ format: install ## rewrite the code in the house format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-install: $(VENV)/.installed ## create .venv with everything needed (other targets do it by themselves)
+install: $(VENV)/.installed ## create .venv with everything needed (the other targets do this first)
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
