@@ -1,1 +1,1 @@
-"""The positive control: a small model trained on synthetic respondents, on which a search for an alignment must succeed."""
+"""The positive control: a small model trained on synthetic respondents, for which an alignment is known to exist."""

@@ -1,4 +1,4 @@
-"""Train the positive control and let it take the survey that it was never trained on."""
+"""The positive control program: train the model, then check it on the survey that it was never trained on."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import ControlConfig
 from cultural_sp.evaluation.validity_check import run_validity_check
 from cultural_sp.lm.load import load_model
-from cultural_sp.studies.positive_control.respondents import Respondents
+from cultural_sp.studies.positive_control.respondents import SyntheticRespondents
 from cultural_sp.studies.positive_control.train import train
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.utils.files import disk_errors
 
 
 def positive_control(config: ControlConfig) -> Path:
-    """Train, check with the main job's own validity check, and return the adapter's folder.
+    """Train the model, run the validity check on it and return the folder of the adapter.
 
     Raises:
-        ValueError: in one line, for a folder with another training's checkpoint, and if the disk refuses a write.
+        ValueError: if the folder holds the checkpoint of another training, or a file can't be written.
     """
     folder = Path(config.output_dir) / f"seed-{config.seed}"
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     lm = load_model(config.model)
-    adapter = train(config, lm, Respondents(load_survey(config.survey.instrument), lm), folder)
-    tested = compose("align")
-    tested.model.adapter = str(adapter.resolve())
-    run_validity_check(build(tested, AlignConfig))
+    respondents = SyntheticRespondents(load_survey(config.survey.instrument), lm)
+    adapter = train(config, lm, respondents, folder)
+    align_config = compose("align")
+    align_config.model.adapter = str(adapter.resolve())
+    run_validity_check(build(align_config, AlignConfig))
     return adapter

@@ -4,22 +4,20 @@ import numpy as np
 import pytest
 
 from cultural_sp.lm.soft_prompt import embedded_text
-from cultural_sp.studies.positive_control.respondents import (
-    OWN_POSITION_SHARE,
-    CurriculumStage,
-    Respondents,
-    answers_of,
-    own_positions,
-    texts,
+from cultural_sp.studies.positive_control.answer_rule import (
+    DEFAULT_POSITION,
+    answer_probabilities,
+    default_positions,
 )
-from cultural_sp.studies.positive_control.train import GRADES, STAGES
+from cultural_sp.studies.positive_control.curriculum import GRADED_STAGE, STAGES, CurriculumStage
+from cultural_sp.studies.positive_control.respondents import SyntheticRespondents, texts
 
 CODES = np.arange(1, 6)
 
 
 @pytest.fixture
 def respondents(survey, tiny_lm):
-    return Respondents(survey, tiny_lm)
+    return SyntheticRespondents(survey, tiny_lm)
 
 
 def words(text):
@@ -27,12 +25,16 @@ def words(text):
 
 
 def runs(text, n):
-    found = words(text)
-    return {tuple(found[i : i + n]) for i in range(len(found) - n + 1)}
+    sequence = words(text)
+    return {tuple(sequence[i : i + n]) for i in range(len(sequence) - n + 1)}
 
 
 def test_the_rule():
-    high, low, between = answers_of(5, 1.7, 0.8), answers_of(5, -1.7, 0.8), answers_of(5, 0.0, 0.8)
+    high, low, between = (
+        answer_probabilities(5, 1.7, 0.8),
+        answer_probabilities(5, -1.7, 0.8),
+        answer_probabilities(5, 0.0, 0.8),
+    )
     for answers in (high, low, between):
         assert answers.sum() == pytest.approx(1)
     assert high.argmax() == 4
@@ -41,42 +43,45 @@ def test_the_rule():
     assert high @ CODES == pytest.approx(4.477, abs=0.001)
 
 
-def test_the_models_own_positions_take_turns(survey):
-    own = own_positions(survey)
-    assert [own[d] for d in ("PDI", "IDV", "MAS", "UAI", "LTO", "IVR")] == [OWN_POSITION_SHARE, -OWN_POSITION_SHARE] * 3
+def test_default_positions_take_turns(survey):
+    positions = default_positions(survey)
+    assert [positions[d] for d in ("PDI", "IDV", "MAS", "UAI", "LTO", "IVR")] == [
+        DEFAULT_POSITION,
+        -DEFAULT_POSITION,
+    ] * 3
 
 
-def test_what_no_description_is_about_is_answered_by_the_models_own_values(respondents, survey):
-    lesson = respondents.lesson(replace(GRADES, sizes=(0,), mixed=0.0), np.random.default_rng(0))
-    means = set(np.round(lesson.answers @ CODES, 3).ravel().tolist())
-    wanted = {round(float(answers_of(5, 1.7 * side * OWN_POSITION_SHARE, 0.8) @ CODES), 3) for side in (1, -1)}
+def test_items_without_a_description_are_answered_by_default_positions(respondents, survey):
+    batch = respondents.training_batch(replace(GRADED_STAGE, n_described=(0,), mix_share=0.0), np.random.default_rng(0))
+    means = set(np.round(batch.answers @ CODES, 3).ravel().tolist())
+    wanted = {round(float(answer_probabilities(5, 1.7 * side * DEFAULT_POSITION, 0.8) @ CODES), 3) for side in (1, -1)}
     assert means <= wanted | {3.0}  # 3 behind no question
     assert wanted <= means
 
 
-def test_a_position_is_the_mean_of_what_is_said(respondents, survey):
+def test_a_position_is_the_mean_of_the_statements(respondents, survey):
     item = next(item for item in survey.items if item.id == "m07")  # counts positively for PDI
     for said, position in ([1.0], 1.0), ([-1.0, -1.0, 1.0], -1 / 3), ([0.5, -0.1], 0.2), ([1.0, -1.0], 0.0):
-        given = respondents._answers(item, {"PDI": np.array(said)}, GRADES)
-        assert given == pytest.approx(answers_of(5, 1.7 * position, 0.8))
+        answers = respondents._answers(item, {"PDI": np.array(said)}, GRADED_STAGE)
+        assert answers == pytest.approx(answer_probabilities(5, 1.7 * position, 0.8))
 
 
 def test_a_mix_lies_between_the_statements_and_its_opposite_on_the_other_side(respondents, tiny_lm):
-    stage = CurriculumStage(1, 1, 0.0, (1,), (1,), mixed=1.0)
-    lesson = respondents.lesson(stage, np.random.default_rng(2))
-    n_tokens = lesson.prompts.shape[1]
+    stage = CurriculumStage(1, 1, 0.0, (1,), (1,), mix_share=1.0)
+    batch = respondents.training_batch(stage, np.random.default_rng(2))
+    n_tokens = batch.prompts.shape[1]
     ends = [
         (embedded_text(poles["high"][0], n_tokens, tiny_lm), embedded_text(poles["low"][0], n_tokens, tiny_lm))
         for poles in texts()["phrasings"].values()
     ]
-    high, low = min(ends, key=lambda pair: np.abs(pair[0] + pair[1] - lesson.prompts.sum(0)).max())
-    assert lesson.prompts.sum(0) == pytest.approx(high + low, abs=1e-5)
-    share = ((lesson.prompts[0] - lesson.prompts[1]) * (high - low)).sum() / ((high - low) ** 2).sum()
-    assert lesson.prompts[0] == pytest.approx((high + low) / 2 + share * (high - low) / 2, abs=1e-5)
-    sides = np.abs(lesson.answers @ CODES - 3).round(3)
-    described = round(abs(float(answers_of(5, 1.7 * share, 0.8) @ CODES) - 3), 3)
+    high, low = min(ends, key=lambda pair: np.abs(pair[0] + pair[1] - batch.prompts.sum(0)).max())
+    assert batch.prompts.sum(0) == pytest.approx(high + low, abs=1e-5)
+    share = ((batch.prompts[0] - batch.prompts[1]) * (high - low)).sum() / ((high - low) ** 2).sum()
+    assert batch.prompts[0] == pytest.approx((high + low) / 2 + share * (high - low) / 2, abs=1e-5)
+    sides = np.abs(batch.answers @ CODES - 3).round(3)
+    described = round(abs(float(answer_probabilities(5, 1.7 * share, 0.8) @ CODES) - 3), 3)
     assert np.isclose(sides, described, atol=0.002).sum() == 8
-    assert lesson.answers.shape == (2, len(lesson.questions), 5)
+    assert batch.answers.shape == (2, len(batch.questions), 5)
 
 
 def test_there_are_texts_for_every_item_and_pole_and_none_twice(survey):
@@ -99,8 +104,8 @@ def test_nothing_that_is_tested_is_trained_on(survey):
 
 
 def test_opposites_get_opposite_answers_to_the_items_that_follow_from_them(respondents, survey):
-    lesson = respondents.lesson(STAGES[0], np.random.default_rng(0))
-    means = lesson.answers @ CODES
+    batch = respondents.training_batch(STAGES[0], np.random.default_rng(0))
+    means = batch.answers @ CODES
     described = np.abs(means - 3) > 1
     assert described.sum() == 3 * 2 * 4
     assert means[described].mean() == pytest.approx(3)
@@ -110,42 +115,44 @@ def test_opposites_get_opposite_answers_to_the_items_that_follow_from_them(respo
 def test_the_sign_of_an_answer_is_that_of_the_pole_and_the_weight(respondents, survey):
     """A respondent at the high pole has a high index by the survey's own formula."""
     for dimension, weights in survey.dimensions.items():
-        high = {item: answers_of(5, 1.7 * np.sign(w), 0.8) @ CODES for item, w in weights.items()}
+        high = {item: answer_probabilities(5, 1.7 * np.sign(w), 0.8) @ CODES for item, w in weights.items()}
         assert sum(w * high[item] for item, w in weights.items()) > 150, dimension
 
 
 def test_respondents_are_described_on_as_many_dimensions_as_the_stage_says(respondents, tiny_lm):
     sentences = {p for poles in texts()["phrasings"].values() for each in poles.values() for p in each}
     for size, number in (0, 3), (1, 1), (2, 1), (6, 3):
-        stage = replace(GRADES, sizes=(size,), statements=(number,), in_slot=0.0, mixed=0.0)
-        shown = tiny_lm.tokenizer.decode(respondents.lesson(stage, np.random.default_rng(1)).questions[0].after)
+        stage = replace(GRADED_STAGE, n_described=(size,), per_dimension=(number,), slot_share=0.0, mix_share=0.0)
+        shown = tiny_lm.tokenizer.decode(respondents.training_batch(stage, np.random.default_rng(1)).questions[0].after)
         assert sum(sentence in shown for sentence in sentences) == size * number
 
 
-def test_watched_texts_are_never_taught(respondents, tiny_lm):
-    def seen(lesson):
-        return [tiny_lm.tokenizer.decode(q.after) for q in lesson.questions]
+def test_validation_texts_are_never_trained_on(respondents, tiny_lm):
+    def questions(batch):
+        return [tiny_lm.tokenizer.decode(q.after) for q in batch.questions]
 
-    kept = [w for each in texts()["wordings"].values() for w in each[-2:]]
-    kept += [p for poles in texts()["phrasings"].values() for each in poles.values() for p in each[-2:]]
+    held_out = [w for each in texts()["wordings"].values() for w in each[-2:]]
+    held_out += [p for poles in texts()["phrasings"].values() for each in poles.values() for p in each[-2:]]
     for number in range(8):
-        for shown in seen(respondents.lesson(replace(GRADES, mixed=0.0), np.random.default_rng(number))):
-            assert not any(text in shown for text in kept)
+        for shown in questions(
+            respondents.training_batch(replace(GRADED_STAGE, mix_share=0.0), np.random.default_rng(number))
+        ):
+            assert not any(text in shown for text in held_out)
     for size in (1, 6):
-        for shown in seen(respondents.validation_accuracy(size, np.random.default_rng(0))):
-            assert any(text in shown for text in kept)
+        for shown in questions(respondents.validation_batch(size, np.random.default_rng(0))):
+            assert any(text in shown for text in held_out)
 
 
 def test_a_description_stands_in_the_system_turn_or_where_a_soft_prompt_goes(respondents, tiny_lm):
     def front(in_slot):
-        lesson = respondents.lesson(CurriculumStage(1, 1, in_slot, (1,)), np.random.default_rng(3))
-        return {tiny_lm.tokenizer.decode(q.after).startswith("<|im_start|>") for q in lesson.questions}
+        batch = respondents.training_batch(CurriculumStage(1, 1, in_slot, (1,)), np.random.default_rng(3))
+        return {tiny_lm.tokenizer.decode(q.after).startswith("<|im_start|>") for q in batch.questions}
 
     assert front(0.0) == {True}
     assert front(1.0) == {False}
 
 
-def test_lessons_are_repeatable(respondents):
-    first, again, other = (respondents.lesson(GRADES, np.random.default_rng([0, n])) for n in (5, 5, 6))
+def test_batches_are_repeatable(respondents):
+    first, again, other = (respondents.training_batch(GRADED_STAGE, np.random.default_rng([0, n])) for n in (5, 5, 6))
     assert first.questions == again.questions
     assert first.questions != other.questions

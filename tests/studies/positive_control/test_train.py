@@ -6,8 +6,12 @@ from safetensors.torch import load_file
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.config.studies import ControlConfig
 from cultural_sp.lm.load import load_model
-from cultural_sp.studies.positive_control.respondents import CurriculumStage, Respondents
-from cultural_sp.studies.positive_control.train import STAGES, Progress, _advance, _loss, train, validation_accuracy
+from cultural_sp.studies.positive_control.checkpoint import Progress
+from cultural_sp.studies.positive_control.curriculum import STAGES, CurriculumStage
+from cultural_sp.studies.positive_control.loss import batch_loss
+from cultural_sp.studies.positive_control.respondents import SyntheticRespondents
+from cultural_sp.studies.positive_control.train import _advance, train
+from cultural_sp.studies.positive_control.validation import validation_summary
 
 
 def config(folder, **changes):
@@ -27,7 +31,7 @@ def config(folder, **changes):
 def trained(config, survey, folder):
     lm = load_model(config.model)
     folder.mkdir(exist_ok=True)
-    return train(config, lm, Respondents(survey, lm), folder)
+    return train(config, lm, SyntheticRespondents(survey, lm), folder)
 
 
 def test_an_adapter_is_trained_and_merged_again(survey, tiny_folder, tmp_path):
@@ -43,19 +47,19 @@ def test_an_adapter_is_trained_and_merged_again(survey, tiny_folder, tmp_path):
     assert torch.allclose(change, 2 * b @ a, atol=1e-5)  # alpha is twice the rank
 
 
-def test_training_that_is_interrupted_comes_to_the_same(monkeypatch, survey, tiny_folder, tmp_path):
+def test_an_interrupted_training_writes_the_same_adapter(monkeypatch, survey, tiny_folder, tmp_path):
     monkeypatch.setattr("cultural_sp.studies.positive_control.train.SAVE_EVERY", 2)
     whole = trained(config(tiny_folder), survey, tmp_path / "whole")
 
     def stop(*arguments):
         if (tmp_path / "parts" / "checkpoint.safetensors").exists():
             raise KeyboardInterrupt
-        return _loss(*arguments)
+        return batch_loss(*arguments)
 
-    monkeypatch.setattr("cultural_sp.studies.positive_control.train._loss", stop)
+    monkeypatch.setattr("cultural_sp.studies.positive_control.train.batch_loss", stop)
     with pytest.raises(KeyboardInterrupt):
         trained(config(tiny_folder), survey, tmp_path / "parts")
-    monkeypatch.setattr("cultural_sp.studies.positive_control.train._loss", _loss)
+    monkeypatch.setattr("cultural_sp.studies.positive_control.train.batch_loss", batch_loss)
     parts = trained(config(tiny_folder), survey, tmp_path / "parts")
     file = "adapter_model.safetensors"
     assert (whole / file).read_bytes() == (parts / file).read_bytes()
@@ -74,7 +78,7 @@ def test_the_next_stage_begins_when_answers_are_right():
         _advance(state, 0.7)
     assert state.stage == 1
     for _ in range(100):
-        _advance(state, None)  # nothing clear in the lesson
+        _advance(state, None)  # nothing clear in the batch
     assert state.stage == 1
     for _ in range(100):
         _advance(state, 1.0)
@@ -85,25 +89,25 @@ def test_the_next_stage_begins_when_answers_are_right():
     "stage",
     [
         pytest.param(STAGES[0], id="text"),
-        pytest.param(CurriculumStage(1, 1, 0.0, (6,), mixed=1.0), id="mix", marks=pytest.mark.slow),
+        pytest.param(CurriculumStage(1, 1, 0.0, (6,), mix_share=1.0), id="mix", marks=pytest.mark.slow),
     ],
 )
 def test_the_trained_model_answers_right_what_it_was_shown(survey, tiny_folder, stage):
     """The share of right answers is that of the main job's own scoring, and a gradient step raises it or the likelihood."""
     lm = load_model(ModelConfig(name_or_path=str(tiny_folder)))
-    respondents = Respondents(survey, lm)
-    lesson = respondents.lesson(stage, np.random.default_rng(0))
+    respondents = SyntheticRespondents(survey, lm)
+    batch = respondents.training_batch(stage, np.random.default_rng(0))
     weights = [p.requires_grad_(True) for p in lm.model.parameters()]
-    before, _ = _loss(lm, lesson)
+    before, _ = batch_loss(lm, batch)
     optimizer = torch.optim.Adam(weights, lr=0.02)
     for _ in range(80):
         optimizer.zero_grad()
-        loss, right = _loss(lm, lesson)
+        loss, right = batch_loss(lm, batch)
         loss.backward()
         optimizer.step()
         if loss < before - 0.5 and right.mean() > 0.9:
             break
     assert loss < before - 0.5
     assert right.mean() > 0.9
-    assert len(right) == (np.abs(lesson.answers @ np.arange(1, 6) - 3) > 0.5).sum()
-    assert "correlation" in validation_accuracy(lm, respondents)
+    assert len(right) == (np.abs(batch.answers @ np.arange(1, 6) - 3) > 0.5).sum()
+    assert "correlation" in validation_summary(lm, respondents)
