@@ -12,10 +12,10 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.runs.provenance import config_hash, shaping_versions
 from cultural_sp.runs.result import region_target
-from cultural_sp.search.journal import fingerprint
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.value_statements import statements_hash
 from cultural_sp.types import SoftPrompt
+from cultural_sp.utils.serialize import fingerprint
 
 SCORE_DETERMINANTS = (
     "weights_hash",

@@ -16,7 +16,6 @@ from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.open_answers import answer_open_questions
 from cultural_sp.runs.checkpoint import ResponseCache, Row
 from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, ScoreRecord, ScoreRow, strongest_icl
-from cultural_sp.search.journal import fingerprint, jsonable
 from cultural_sp.search.objective import l1_loss
 from cultural_sp.search.space import Space
 from cultural_sp.survey.instrument import Survey
@@ -24,6 +23,7 @@ from cultural_sp.survey.personas import personas
 from cultural_sp.survey.regions import Region
 from cultural_sp.types import Candidates
 from cultural_sp.utils.progress import progress
+from cultural_sp.utils.serialize import fingerprint, jsonable
 
 Methods = Mapping[str, Respondent]
 """Method -> the respondent that answers for it; the midpoint respondent needs none."""

@@ -18,10 +18,10 @@ from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.runs.inputs import survey_from_config
-from cultural_sp.search.goal import Objective
 from cultural_sp.search.history import SearchResult
 from cultural_sp.search.journal import Journal
-from cultural_sp.search.loop import Evaluation, run_search
+from cultural_sp.search.loop import Evaluation, Search
+from cultural_sp.search.objective import Objective
 from cultural_sp.search.optimizers import Optimizer, make_optimizer
 from cultural_sp.search.random_search import RandomSearch
 from cultural_sp.search.space import Space
@@ -79,18 +79,17 @@ class Searches:
     ) -> dict[str, SearchResult]:
         settings, objective = self.config.optimizer, self.config.objective
         start_mass, n_tuned = self.journal.header.get("start_mass"), len(self.setup.evaluator.tuned_wordings)
-        return run_search(
-            name,
-            optimizers,
-            {r.code: Objective(r.target, objective, start_mass, n_tuned) for r in self.inputs.regions},
-            self._evaluate,
+        search = Search(
+            name=name,
+            objectives={r.code: Objective(r.target, objective, start_mass, n_tuned) for r in self.inputs.regions},
+            evaluate=self._evaluate,
             budget=settings.budget,
-            max_failed_share=settings.max_failed_share,
             dimension_names=self.setup.fitness.score_names,
             journal=self.journal,
-            side_by_side=self.workers.size,
-            warm_start=warm_start,
+            max_failed_share=settings.max_failed_share,
+            parallel_batches=self.workers.size,
         )
+        return search.run(optimizers, warm_start)
 
     def _evaluate(self, z: Candidates) -> Evaluation:
         """Score candidates [N, d] in batches of the journal's size, spread over the workers."""

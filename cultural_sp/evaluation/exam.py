@@ -6,7 +6,7 @@ from cultural_sp.evaluation.evaluator import Respondent, SurveyEvaluator
 from cultural_sp.evaluation.knowledge.exam import Exam
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
 from cultural_sp.runs.result import KnowledgeScore
-from cultural_sp.search.journal import fingerprint
+from cultural_sp.utils.serialize import fingerprint
 
 
 def take_exam(

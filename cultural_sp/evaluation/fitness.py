@@ -9,10 +9,10 @@ from cultural_sp.evaluation.score_rows import mean_of_present
 from cultural_sp.lm.answer_parsing import generate_answers
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.survey_respondent import Respondent as SurveyRespondent
-from cultural_sp.search.journal import fingerprint
 from cultural_sp.search.loop import Evaluation
 from cultural_sp.survey.scoring import dimension_scores
 from cultural_sp.types import Array, SoftPrompt, SoftPrompts
+from cultural_sp.utils.serialize import fingerprint
 
 
 class Fitness:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from cultural_sp.runs.result import ScoreRow
-from cultural_sp.search.journal import jsonable
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.scoring import dimension_scores
 from cultural_sp.types import Array
+from cultural_sp.utils.serialize import jsonable
 
 BOTH = "both"
 """Option order of the row in which both orders are averaged."""

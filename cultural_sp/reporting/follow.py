@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from cultural_sp.runs.folder import CONFIG
-from cultural_sp.runs.history import RegionHistory, targets
+from cultural_sp.runs.history import RegionHistory
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.survey.instrument import Survey, load_survey
 
@@ -23,7 +23,7 @@ class Progress:
         self.budget: int = config["optimizer"]["budget"]
         """Evaluations of each of the two searches."""
         self.unit, self.published_range = _scale(config["survey"].get("instrument", ""))
-        self.courses = [RegionHistory(region, config, header) for region in targets(config, header)]
+        self.courses = [RegionHistory(region, config, header) for region in header["targets"]]
         self.done = 0
         """Evaluations of both searches."""
         self.search, self.generation = "starting", 0

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cultural_sp.runs.result import KnowledgeScore, ScoreRow, Validity, as_json, read_validity
-from cultural_sp.search.journal import jsonable
 from cultural_sp.utils.files import WAY_OUT, JsonLines, disk_errors, write_text
+from cultural_sp.utils.serialize import jsonable
 
 
 def cached_validity(path: Path, check: Callable[[], Validity]) -> Validity:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.search.journal import jsonable
 from cultural_sp.survey.instrument import Survey, decimals
 from cultural_sp.survey.regions import Region
 from cultural_sp.utils.files import write_text
+from cultural_sp.utils.serialize import jsonable
 
 ICL = ("persona", "persona_demonstrations", "persona_native")
 """The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""

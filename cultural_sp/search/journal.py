@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import CHECKSUM, WAY_OUT, JsonLines
+from cultural_sp.utils.serialize import fingerprint, jsonable
 
 JOURNAL = "evaluations.jsonl"
 SCHEMA_VERSION = 4
@@ -171,21 +169,3 @@ def numbers_of(record: dict[str, Any], keys: Sequence[str], dimension_names: Seq
 def read_journal(path: Path) -> list[dict[str, Any]]:
     """The evaluations of a journal, in order, without its header."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
-
-
-def fingerprint(z: NDArray[np.floating]) -> str:
-    """First 16 hexadecimal digits of the SHA-256 of an array, such as a candidate [d], as little-endian 64-bit floats."""
-    return hashlib.sha256(np.ascontiguousarray(z, dtype="<f8").tobytes()).hexdigest()[:16]
-
-
-def jsonable(value: Any) -> Any:
-    """Plain JSON types of numpy values; numbers that are not finite become null."""
-    if isinstance(value, dict):
-        return {str(k): jsonable(v) for k, v in value.items()}
-    if isinstance(value, list | tuple | np.ndarray):
-        return [jsonable(v) for v in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.integer):
-        return int(value)
-    return value

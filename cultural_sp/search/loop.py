@@ -1,25 +1,27 @@
-"""Ask, evaluate, tell: the search loop, which goes on from its journal and may serve several goals at once."""
+"""Ask, evaluate, tell: a search that resumes from its journal and can serve several objectives at once."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from cultural_sp.search.history import Objective, SearchHistory, SearchResult
-from cultural_sp.search.journal import KEEP_Z_UP_TO, Journal, fingerprint
+from cultural_sp.search.history import ObjectiveFunction, SearchHistory, SearchResult
+from cultural_sp.search.journal import KEEP_Z_UP_TO, Journal
 from cultural_sp.search.optimizers import Optimizer
 from cultural_sp.search.warm_start import WarmStart
-from cultural_sp.types import Array
+from cultural_sp.types import Array, Candidates
 from cultural_sp.utils.progress import progress
+from cultural_sp.utils.serialize import fingerprint
 from cultural_sp.utils.signals import finish_first
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What N candidates scored, whatever the goal; NaN where an answer is missing or not finite."""
+    """Scores of N candidates, independent of any objective; NaN where an answer is missing or not finite."""
 
     dimensions: Array
     """[N, K]"""
@@ -30,123 +32,159 @@ class Evaluation:
 
     @classmethod
     def joined(cls, parts: Sequence[Evaluation]) -> Evaluation:
-        """The evaluations of several batches as one."""
+        """Concatenate the evaluations of several batches."""
         return cls(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)))
 
 
-def run_search(
-    name: str,
-    optimizers: Sequence[Optimizer],
-    objectives: Mapping[str, Objective],
-    evaluate: Callable[[Array], Evaluation],
-    *,
-    budget: int,
-    max_failed_share: float,
-    dimension_names: tuple[str, ...],
-    journal: Journal,
-    side_by_side: int = 1,
-    warm_start: WarmStart | None = None,
-) -> dict[str, SearchResult]:
-    """Spend ``budget`` evaluations and return the best candidate for every goal; the earlier one on a tie.
+@dataclass(frozen=True)
+class Search:
+    """One search: a budget of evaluations that optimizers and objectives share.
 
-    The optimizers ask a generation each in turn. Whoever asked is told the losses under its own goal; the others that have had
-    their first turn are offered the same candidates with the losses under theirs, for what the model answers doesn't depend
-    on the goal.
+    Optimizers take turns, one generation each. The one whose turn it is is *told* the losses; the others are *offered* the same
+    candidates under their own objective, because the model's answers don't depend on the objective.
 
-    What the journal already holds of this search isn't evaluated again: the optimizers are asked as before and told the
-    recorded losses. A signal takes effect between two batches.
-
-    Args:
-        name: how the journal and the progress bar call this search.
-        optimizers: of the first goals, in order; fresh, whatever the journal holds. Goals without one take their best from
-            what the others ask. All have the same generation size.
-        objectives: name -> the loss it gives.
-        evaluate: scores search vectors [N, d].
-        budget: number of evaluations, of all goals together.
-        max_failed_share: the largest share of evaluations that may lack a finite loss.
-        dimension_names: names of the K dimensions, for the journal.
-        journal: gets one record per evaluation; its header says how many candidates are evaluated together.
-        side_by_side: how many such batches ``evaluate`` is given at once.
-        warm_start: what earlier runs evaluated, which is offered to all optimizers before the first generation.
-
-    Raises:
-        ValueError: in one line, if too many evaluations have no loss, or if the journal is damaged or can't be written.
+    A resumed search asks its optimizers as before and tells them the losses that the journal holds, so nothing is evaluated
+    twice. A signal takes effect between two batches.
     """
-    histories = {name: SearchHistory(objective) for name, objective in objectives.items()}
-    askers = list(zip(objectives, optimizers, strict=False))
-    if warm_start is not None:
-        known = {objective: history.add_prior(warm_start) for objective, history in histories.items()}
-        for objective, optimizer in askers:
-            optimizer.offer(
-                warm_start.z,
-                known[objective],
-                histories[objective].scores(warm_start.dimensions, warm_start.valid_mass),
+
+    name: str
+    """Name in the journal and on the progress bar."""
+    objectives: Mapping[str, ObjectiveFunction]
+    """Name -> objective."""
+    evaluate: Callable[[Candidates], Evaluation]
+    """Scores search vectors [N, d]."""
+    budget: int
+    """Number of evaluations, of all objectives together."""
+    dimension_names: tuple[str, ...]
+    """Names of the K dimension scores, for the journal."""
+    journal: Journal
+    """Gets one record per evaluation. Its header says how many candidates are evaluated together."""
+    max_failed_share: float = 0.5
+    """Largest share of evaluations that may lack a finite loss."""
+    parallel_batches: int = 1
+    """Number of batches that ``evaluate`` gets at once."""
+
+    def run(self, optimizers: Sequence[Optimizer], warm_start: WarmStart | None = None) -> dict[str, SearchResult]:
+        """Spend the budget; returns objective name -> best candidate, the earlier one on a tie.
+
+        Args:
+            optimizers: fresh optimizers of the first objectives, in order, all with one generation size. An objective without
+                an optimizer takes its best from the candidates of the others.
+            warm_start: evaluations of earlier runs, offered to all optimizers before the first generation.
+
+        Raises:
+            ValueError: if too many evaluations have no loss, or if the journal is damaged or can't be written.
+        """
+        histories = {name: SearchHistory(objective) for name, objective in self.objectives.items()}
+        turns = list(zip(self.objectives, optimizers, strict=False))
+        if warm_start is not None:
+            prior = {name: history.add_prior(warm_start) for name, history in histories.items()}
+            for name, optimizer in turns:
+                scores = histories[name].scores(warm_start.dimensions, warm_start.valid_mass)
+                optimizer.offer(warm_start.z, prior[name], scores)
+        size = optimizers[0].generation_size
+        n_recorded = self.journal.start(self.name, self.budget, size)
+        done = generation = 0
+        with progress(self.name, self.budget, n_recorded) as bar:
+            while done < self.budget:
+                name, optimizer = turns[generation % len(turns)]
+                candidates = optimizer.ask(min(size, self.budget - done))
+                n_replayed = min(max(n_recorded - done, 0), len(candidates))
+                parts = [self._replay(name, candidates[:n_replayed], histories)]
+                for batch in self._batches(candidates[n_replayed:]):
+                    parts.append(self._evaluate(name, generation, batch, histories))
+                    best = np.mean([history.best for history in histories.values()])
+                    bar.set_postfix_str(f"best loss {best:.2f}", refresh=False)
+                    bar.update(len(batch))
+                self._share(generation, turns, candidates, parts, histories)
+                done += len(candidates)
+                generation += 1
+                self._check_failures(done, histories)
+        n_failed = _most_failures(histories)
+        if n_failed:
+            print(
+                f"{self.name}: {n_failed} of {self.budget} evaluations failed: no answer or no finite loss", flush=True
             )
-    size = optimizers[0].generation_size
-    recorded = journal.start(name, budget, size)
-    step = journal.header["batch_size"] * side_by_side
-    done = generation = failed = 0
-    with progress(name, budget, recorded) as bar:
-        while done < budget:
-            objective, asker = askers[generation % len(askers)]
-            own, first = histories[objective], done
-            candidates = asker.ask(min(size, budget - done))
-            kept = journal.recorded(candidates[: max(recorded - done, 0)], objective, dimension_names)
-            done += len(kept.loss)
+        return {name: history.result() for name, history in histories.items()}
+
+    def _batches(self, candidates: Candidates) -> list[Candidates]:
+        step = self.journal.header["batch_size"] * self.parallel_batches
+        return [candidates[first : first + step] for first in range(0, len(candidates), step)]
+
+    def _replay(self, name: str, candidates: Candidates, histories: Mapping[str, SearchHistory]) -> tuple[Array, Array]:
+        """Take over recorded evaluations; returns dimension scores [N, K] and valid masses [N]."""
+        records = self.journal.recorded(candidates, name, self.dimension_names)
+        for other, history in histories.items():
+            losses = (records.loss, records.l1) if other == name else None
+            history.add(candidates, records.dimensions, records.valid_mass, losses)
+        return records.dimensions, records.valid_mass
+
+    def _evaluate(
+        self, name: str, generation: int, batch: Candidates, histories: Mapping[str, SearchHistory]
+    ) -> tuple[Array, Array]:
+        """Score a batch and write it into the journal; returns dimension scores [N, K] and valid masses [N]."""
+        with finish_first():
+            started = time.perf_counter()
+            scores = self.evaluate(batch)
+            seconds = round((time.perf_counter() - started) / len(batch), 4)
             for history in histories.values():
-                as_told = (kept.loss, kept.l1) if history is own else None
-                history.add(candidates[: len(kept.loss)], kept.dimensions, kept.valid_mass, as_told)
-            seen = [(kept.dimensions, kept.valid_mass)]
-            while done < first + len(candidates):
-                batch = candidates[done - first :][:step]
-                with finish_first():
-                    started = time.perf_counter()
-                    scored = evaluate(batch)
-                    seconds = round((time.perf_counter() - started) / len(batch), 4)
-                    for history in histories.values():
-                        history.add(batch, scored.dimensions, scored.valid_mass)
-                    seen.append((scored.dimensions, scored.valid_mass))
-                    journal.append(
-                        [
-                            {
-                                "search": name,
-                                "index": done + i,
-                                "generation": generation,
-                                "objective": objective,
-                                "loss": own.losses[done + i],
-                                "l1": own.l1[done + i],
-                                "best_loss": own.best_losses[done + i],
-                                "dimensions": dict(zip(dimension_names, scored.dimensions[i], strict=True)),
-                                "item_means": scored.item_means[i],
-                                "valid_mass": scored.valid_mass[i],
-                                "seconds": seconds,
-                                "fingerprint": fingerprint(z),
-                                **({"z": z} if z.size <= KEEP_Z_UP_TO else {}),
-                            }
-                            for i, z in enumerate(batch)
-                        ]
-                    )
-                done += len(batch)
-                bar.set_postfix_str(f"best loss {np.mean([x.best for x in histories.values()]):.2f}", refresh=False)
-                bar.update(len(batch))
-            dimensions, valid_mass = (np.concatenate(parts) for parts in zip(*seen, strict=True))
-            for place, (other, optimizer) in enumerate(askers):
-                losses, scores = (
-                    np.array(histories[other].losses[first:]),
-                    histories[other].scores(dimensions, valid_mass),
-                )
-                if optimizer is asker:
-                    optimizer.tell(losses, scores)
-                elif place <= generation:  # who hasn't asked yet begins on its own: one start for all would teach less
-                    optimizer.offer(candidates, losses, scores)
-            generation += 1
-            failed = max(history.failed for history in histories.values())
-            if failed / done > max_failed_share or failed == budget:
-                raise ValueError(
-                    f"{failed} of {done} evaluations of {name} have no loss "
-                    f"(optimizer.max_failed_share={max_failed_share}): the model's answers are missing or not finite; choose "
-                    "another readout or survey.scoring, or a smaller soft_prompt.scale"
-                )
-    if failed:
-        print(f"{name}: {failed} of {budget} evaluations failed: no answer or no finite loss", flush=True)
-    return {objective: history.result() for objective, history in histories.items()}
+                history.add(batch, scores.dimensions, scores.valid_mass)
+            place = {"search": self.name, "generation": generation, "objective": name, "seconds": seconds}
+            self.journal.append(self._records(place, batch, scores, histories[name]))
+        return scores.dimensions, scores.valid_mass
+
+    def _records(
+        self, place: Mapping[str, Any], batch: Candidates, scores: Evaluation, history: SearchHistory
+    ) -> list[dict[str, Any]]:
+        """Journal records of a batch, the last one of ``history``."""
+        first = len(history.losses) - len(batch)
+        return [
+            {
+                "search": place["search"],
+                "index": first + i,
+                "generation": place["generation"],
+                "objective": place["objective"],
+                "loss": history.losses[first + i],
+                "l1": history.l1[first + i],
+                "best_loss": history.best_losses[first + i],
+                "dimensions": dict(zip(self.dimension_names, scores.dimensions[i], strict=True)),
+                "item_means": scores.item_means[i],
+                "valid_mass": scores.valid_mass[i],
+                "seconds": place["seconds"],
+                "fingerprint": fingerprint(z),
+                **({"z": z} if z.size <= KEEP_Z_UP_TO else {}),
+            }
+            for i, z in enumerate(batch)
+        ]
+
+    def _share(
+        self,
+        generation: int,
+        turns: Sequence[tuple[str, Optimizer]],
+        candidates: Candidates,
+        parts: Sequence[tuple[Array, Array]],
+        histories: Mapping[str, SearchHistory],
+    ) -> None:
+        """Tell the optimizer that asked, and offer the generation to those that had their first turn."""
+        dimensions, valid_mass = (np.concatenate(column) for column in zip(*parts, strict=True))
+        for place, (name, optimizer) in enumerate(turns):
+            losses = np.array(histories[name].losses[-len(candidates) :])
+            scores = histories[name].scores(dimensions, valid_mass)
+            if place == generation % len(turns):
+                optimizer.tell(losses, scores)
+            elif place <= generation:  # before its first turn an optimizer starts alone: one start for all teaches less
+                optimizer.offer(candidates, losses, scores)
+
+    def _check_failures(self, done: int, histories: Mapping[str, SearchHistory]) -> None:
+        n_failed = _most_failures(histories)
+        if n_failed / done > self.max_failed_share or n_failed == self.budget:
+            raise ValueError(
+                f"{n_failed} of {done} evaluations of {self.name} have no loss "
+                f"(optimizer.max_failed_share={self.max_failed_share}): the model's answers are missing or not finite; choose "
+                "another readout or survey.scoring, or a smaller soft_prompt.scale"
+            )
+
+
+def _most_failures(histories: Mapping[str, SearchHistory]) -> int:
+    """Number of evaluations without a loss, of the objective that has most of them."""
+    return max(history.n_failed for history in histories.values())

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from cultural_sp.search.journal import JOURNAL, SCHEMA_VERSION, fingerprint, numbers_of
+from cultural_sp.search.journal import JOURNAL, SCHEMA_VERSION, numbers_of
 from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import Records
+from cultural_sp.utils.serialize import fingerprint
 
 KEY = "optimizer.warm_start"
 

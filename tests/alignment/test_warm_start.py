@@ -11,9 +11,10 @@ from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.reporting.tables import summary
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.history import SearchHistory
-from cultural_sp.search.journal import SCHEMA_VERSION, fingerprint, read_journal
+from cultural_sp.search.journal import SCHEMA_VERSION, read_journal
 from cultural_sp.search.warm_start import find_journals, read_warm_start
 from cultural_sp.utils import files
+from cultural_sp.utils.serialize import fingerprint
 
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 QUICK = ["validity=false", "region=jp"]

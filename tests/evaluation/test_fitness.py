@@ -10,7 +10,7 @@ from cultural_sp.config.groups import ObjectiveConfig, ReadoutConfig, SoftPrompt
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.runs.result import load_result
-from cultural_sp.search.goal import Objective
+from cultural_sp.search.objective import Objective
 
 
 def fitness(lm, survey, wordings=(0,), weight=0.0, kind="expected"):

@@ -23,7 +23,7 @@ from helpers.options import optimizer_config
 
 from cultural_sp.cli.command import run
 from cultural_sp.search.journal import Journal
-from cultural_sp.search.loop import Evaluation, run_search
+from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.optimizers import make_optimizer
 from cultural_sp.search.random_search import RandomSearch
 from cultural_sp.survey.instrument import load_survey
@@ -54,16 +54,9 @@ def journal(folder, evaluations=200_000, dim=64, population=200):
         kept = Journal(path, {"load": "journal"}, lambda: {"batch_size": population})
         read = time.process_time() - started
         found = [
-            run_search(
-                name,
-                [make(optimizer_config(population=population, budget=evaluations // 2), dim)],
-                {"us": judge},
-                evaluate,
-                budget=evaluations // 2,
-                max_failed_share=0.5,
-                dimension_names=names,
-                journal=kept,
-            )["us"].loss
+            Search(name, {"us": judge}, evaluate, evaluations // 2, names, kept)
+            .run([make(optimizer_config(population=population, budget=evaluations // 2), dim)])["us"]
+            .loss
             for name, make in (("random_search", RandomSearch), ("aligned", make_optimizer))
         ]
         return read, time.process_time() - started - read, found

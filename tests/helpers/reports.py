@@ -8,12 +8,12 @@ import pandas as pd
 import yaml
 
 from cultural_sp.runs.result import SUMMARY, Result, ScoreRecord, Validity
-from cultural_sp.search.journal import jsonable
 from cultural_sp.stats.factor.analysis import analyse
 from cultural_sp.stats.factor.answers import MeasurementModel
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.regions import load_region
 from cultural_sp.survey.scoring import dimension_scores
+from cultural_sp.utils.serialize import jsonable
 
 SURVEY = load_survey("vsm13")
 CODES = np.arange(1, 6)

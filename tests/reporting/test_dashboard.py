@@ -49,7 +49,7 @@ def test_workspace_and_report_name_what_runs_log(runs, whole_run, capsys):
     made = json.loads(capsys.readouterr().out)
     summary = summary_of(load_result(whole_run / "result.json"), "expected")
     record = {"search": "aligned", "index": 0, "generation": 0, "loss": 1.0, "l1": 1.0, "seconds": 1.0}
-    record |= {"valid_mass": 0.5, "dimensions": {"PDI": 1.0, "IDV": 2.0}}
+    record |= {"objective": "us", "valid_mass": 0.5, "dimensions": {"PDI": 1.0, "IDV": 2.0}}
     header = read_header(whole_run / "evaluations.jsonl")
     course = RegionHistory("us", yaml.safe_load((whole_run / "config.yaml").read_text()), header)
     _, row = Rows(course, 1, 1).row(record)

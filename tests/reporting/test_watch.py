@@ -46,17 +46,6 @@ def test_progress_is_that_of_the_search_that_goes_on(folder):
     ]
 
 
-def test_a_journal_from_before_joint_runs(folder):
-    config = {"optimizer": {"budget": 3}, "survey": {}, "objective": {"kind": "l1"}, "region": {"code": "US"}}
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    journal = folder / "evaluations.jsonl"
-    before, text = one_line(Follower(folder).progress()), journal.read_text()
-    text = text.replace('{"targets": {"us": {"PDI": 40.0, "IDV": null}}}', '{"target": {"PDI": 40.0, "IDV": null}}')
-    journal.write_text(text.replace('"objective": "us", ', ""))
-    assert '"goal' not in journal.read_text()
-    assert one_line(Follower(folder).progress()) == before
-
-
 def test_before_the_first_evaluation(folder):
     journal = folder / "evaluations.jsonl"
     journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])

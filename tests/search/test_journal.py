@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from helpers.options import optimizer_config
 
-from cultural_sp.search.journal import Journal, fingerprint, read_journal
-from cultural_sp.search.loop import Evaluation, run_search
+from cultural_sp.search.journal import Journal, read_journal
+from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.optimizers import make_optimizer
 from cultural_sp.search.random_search import RandomSearch
 from cultural_sp.utils import files
+from cultural_sp.utils.serialize import fingerprint
 
 HEADER = {"config_hash": "abc", "versions": {"numpy": "2.0", "torch": None}, "batch_size": 3}
 BUDGET = 21
@@ -42,19 +43,14 @@ def run(path, header=HEADER, only=tuple(SEARCHES), objectives=ONE):
     results = [
         result
         for name in only
-        for result in run_search(
-            name,
+        for result in Search(name, objectives, evaluate, BUDGET, ("PDI", "IDV"), journal)
+        .run(
             [
                 SEARCHES[name](optimizer_config(population=8, budget=BUDGET, seed=4 + i), 5)
                 for i in range(1 if name == "random_search" else len(objectives))
-            ],
-            objectives,
-            evaluate,
-            budget=BUDGET,
-            max_failed_share=0.5,
-            dimension_names=("PDI", "IDV"),
-            journal=journal,
-        ).values()
+            ]
+        )
+        .values()
     ]
     return results, calls
 

@@ -5,9 +5,10 @@ import pytest
 from helpers.options import OPTIMIZERS, optimizer_config
 
 from cultural_sp.search.history import SearchResult
-from cultural_sp.search.journal import Journal, jsonable, read_journal
-from cultural_sp.search.loop import Evaluation, run_search
+from cultural_sp.search.journal import Journal, read_journal
+from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.optimizers import make_optimizer
+from cultural_sp.utils.serialize import jsonable
 
 
 def evaluate(z):
@@ -21,16 +22,11 @@ def first_dimension(dimensions, valid_mass):
 
 def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, kind="de", max_failed_share=0.5):
     optimizer = make_optimizer(optimizer_config(kind, population=8, budget=budget), 3)
-    return run_search(
-        "aligned",
-        [optimizer],
-        {"us": first_dimension},
-        evaluate,
-        budget=budget,
-        max_failed_share=max_failed_share,
-        dimension_names=("PDI", "IDV"),
-        journal=Journal(tmp_path / "evaluations.jsonl", {}, lambda: {"batch_size": batch_size}),
-    )["us"]
+    journal = Journal(tmp_path / "evaluations.jsonl", {}, lambda: {"batch_size": batch_size})
+    objectives = {"us": first_dimension}
+    return Search("aligned", objectives, evaluate, budget, ("PDI", "IDV"), journal, max_failed_share).run([optimizer])[
+        "us"
+    ]
 
 
 def test_spends_exactly_the_budget_and_journals_every_evaluation(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cultural_sp.search.journal import Journal, read_journal
-from cultural_sp.search.loop import Evaluation, run_search
+from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.warm_start import WarmStart
 
 GOALS = {"low": 0.0, "high": 10.0, "far": 100.0}
@@ -39,17 +39,15 @@ def objective(target):
 
 def search(path, asking, budget, warm_start=None, evaluate=evaluate, max_failed_share=1.0):
     optimizers = [Scribe(10 * i) for i in range(asking)]
-    found = run_search(
+    found = Search(
         "aligned",
-        optimizers,
         {name: objective(target) for name, target in GOALS.items()},
         evaluate,
-        budget=budget,
-        max_failed_share=max_failed_share,
-        dimension_names=("PDI",),
-        journal=Journal(path, {}, lambda: {"batch_size": 2}),
-        warm_start=warm_start,
-    )
+        budget,
+        ("PDI",),
+        Journal(path, {}, lambda: {"batch_size": 2}),
+        max_failed_share,
+    ).run(optimizers, warm_start)
     return found, [optimizer.heard for optimizer in optimizers]
 
 

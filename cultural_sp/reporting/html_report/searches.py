@@ -13,9 +13,9 @@ import numpy as np
 
 from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.runs.result import SEARCHES, Result
-from cultural_sp.search.best import of_best
-from cultural_sp.search.goal import Objective
+from cultural_sp.search.history import value_of_best
 from cultural_sp.search.journal import JOURNAL
+from cultural_sp.search.objective import Objective
 from cultural_sp.types import Array
 from cultural_sp.utils.errors import reason_of
 
@@ -76,7 +76,7 @@ def _answers(record: Mapping[str, Any], size: int) -> list[float | None]:
 
 def _search(rows: Array, goal: Objective | None) -> Search:
     losses, l1 = rows.T if goal is None else goal(rows[:, 1:], rows[:, 0])
-    return Search(l1, of_best(losses, l1))
+    return Search(l1, value_of_best(losses, l1))
 
 
 def _goal(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Objective:

@@ -18,7 +18,7 @@ from cultural_sp.reporting.wandb_tracking.rows import AXES, Rows
 from cultural_sp.reporting.wandb_tracking.tracker import again, line, say
 from cultural_sp.reporting.wandb_tracking.wandb_start import Started, start
 from cultural_sp.runs.folder import CONFIG, RESULT
-from cultural_sp.runs.history import RegionHistory, targets
+from cultural_sp.runs.history import RegionHistory
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.search.journal import JOURNAL, read_header
 
@@ -38,7 +38,7 @@ class WandbTracker:
         with self._harmless():
             self._config = yaml.safe_load((self._folder / CONFIG).read_text(encoding="utf-8"))
             header = read_header(self._folder / JOURNAL)
-            goals = targets(self._config, header)
+            goals = header["targets"]
             shown = {
                 region: self._config | {"journal": header, "objective": {"region": region, "target": target}}
                 for region, target in goals.items()

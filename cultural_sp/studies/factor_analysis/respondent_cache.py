@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from cultural_sp.search.journal import jsonable
 from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import WAY_OUT, JsonLines
+from cultural_sp.utils.serialize import jsonable
 
 
 class RespondentCache:

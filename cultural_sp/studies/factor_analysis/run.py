@@ -17,7 +17,6 @@ from cultural_sp.reporting.factor_figures import correlations_figure, loadings_f
 from cultural_sp.reporting.factor_tables import markdown
 from cultural_sp.reporting.figures import write_figure
 from cultural_sp.runs.result import FACTORS
-from cultural_sp.search.journal import jsonable
 from cultural_sp.stats.factor.analysis import Analysis, analyse
 from cultural_sp.stats.factor.answers import MeasurementModel, complete_answers
 from cultural_sp.stats.factor.invariance import Invariance, invariance
@@ -26,6 +25,7 @@ from cultural_sp.studies.factor_analysis.simulation import ANSWERS_FILE
 from cultural_sp.studies.factor_analysis.sources import PEOPLE, AnswerSource, source_from_config
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.utils.files import disk_errors, write_text
+from cultural_sp.utils.serialize import jsonable
 
 DEFAULT_FOLDER = "outputs"
 MODEL_FILE = "measurement_model.yaml"

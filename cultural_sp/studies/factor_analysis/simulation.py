@@ -16,11 +16,11 @@ from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.runs.inputs import survey_from_config
-from cultural_sp.search.journal import fingerprint
 from cultural_sp.studies.factor_analysis.respondent_cache import RespondentCache
 from cultural_sp.studies.factor_analysis.respondents import SimulatedRespondent, survey_answers
 from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.progress import progress
+from cultural_sp.utils.serialize import fingerprint
 
 ANSWERS_FILE = "answers.jsonl"
 

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cultural_sp.reporting.figures import COLOURS, DASHES, write_figure
-from cultural_sp.runs.curves import best_so_far
+from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.result import SEARCHES
 from cultural_sp.studies.paper.artefacts import Runs
 from cultural_sp.studies.paper.table import METHODS

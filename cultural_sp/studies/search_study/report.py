@@ -18,8 +18,8 @@ from matplotlib.figure import Figure
 from cultural_sp.config.groups import JOINT, ModelConfig
 from cultural_sp.config.studies import StudyConfig
 from cultural_sp.reporting.markdown import markdown_table
-from cultural_sp.runs.curves import best_so_far
 from cultural_sp.runs.folder import RESULT, region_folders
+from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.result import METHODS as RESULT_METHODS
 from cultural_sp.runs.result import load_result
 from cultural_sp.studies.search_study.run import GRADIENT, WARM, Cell, gradient_records

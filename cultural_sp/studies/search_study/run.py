@@ -23,9 +23,9 @@ from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.runs.folder import RESULT, region_folders, run_folder
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.runs.result import ScoreRecord
-from cultural_sp.search.journal import jsonable
 from cultural_sp.studies.search_study.gradient import gradient_reference
 from cultural_sp.utils.files import disk_errors, write_text
+from cultural_sp.utils.serialize import jsonable
 
 GRADIENT, WARM = "gradient_reference", "warm"
 

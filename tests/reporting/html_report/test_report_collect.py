@@ -6,7 +6,7 @@ import pytest
 from helpers.reports import SURVEY, write_journal, write_run
 
 from cultural_sp.reporting.html_report.collect import collect
-from cultural_sp.search.best import of_best
+from cultural_sp.search.history import value_of_best
 
 
 def edited(folder, change):
@@ -158,4 +158,4 @@ def test_folders_that_overlap_count_once(tmp_path):
 
 def test_the_way_to_the_best_by_hand():
     losses, values = np.array([np.nan, 4, 5, 4, 3, np.nan]), np.array([np.nan, 40, 50, 41, 30, np.nan])
-    assert np.array_equal(of_best(losses, values), [np.nan, 40, 40, 40, 30, 30], equal_nan=True)
+    assert np.array_equal(value_of_best(losses, values), [np.nan, 40, 40, 40, 30, 30], equal_nan=True)

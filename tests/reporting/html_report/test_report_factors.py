@@ -10,8 +10,8 @@ from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.reporting.html_report.collect import collect
 from cultural_sp.reporting.html_report.groups import group
 from cultural_sp.reporting.html_report.message import comparisons, headline
-from cultural_sp.search.journal import jsonable
 from cultural_sp.stats.factor.analysis import from_json
+from cultural_sp.utils.serialize import jsonable
 
 
 @pytest.fixture(scope="module")
