@@ -50,7 +50,7 @@ def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, 
     from cultural_sp.config.compose import build, config_folder, register
     from cultural_sp.config.schema import AlignConfig
     from cultural_sp.lm.chat_prompt import tokenize
-    from cultural_sp.lm.generation import input_embeddings, write
+    from cultural_sp.lm.generation import generate_text, input_embeddings
     from cultural_sp.lm.load import load_model
     from cultural_sp.lm.soft_prompt import initial_prompt
     from cultural_sp.reporting.model_card import card
@@ -77,7 +77,7 @@ def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, 
     asked = ChatPrompt("", "How should a team make decisions?", "", ())
     tokenized = tokenize(asked, lm.tokenizer, "prefix", {})
     shown = capsys.readouterr().out
-    assert shown.strip() == write(lm, [tokenized], prompt, 60)[0].strip()
+    assert shown.strip() == generate_text(lm, [tokenized], prompt, 60)[0].strip()
     with torch.inference_mode():
         ours = lm.model(inputs_embeds=input_embeddings(lm, tokenized, prompt)[None]).logits[:, len(prompt) :]
         theirs = names["model"](input_ids=names["inputs"]["input_ids"]).logits[:, len(prompt) :]

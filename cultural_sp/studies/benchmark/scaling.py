@@ -27,7 +27,7 @@ COLUMNS = ("processes", "s per evaluation", "speed-up", "largest difference of a
 
 
 def scaling(overrides: list[str], sizes: tuple[int, ...] = (1, 2), rounds: int = 3) -> str:
-    """Measure the speed-up over one process and the largest difference of a loss.
+    """Measure the speed-up of ``cultural-sp align`` over one process and the largest difference of a loss.
 
     Args:
         overrides: of the run; they come after those of :data:`SEARCH`.
