@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from cultural_sp.config.groups import ModelConfig, RegionConfig
 from cultural_sp.config.schema import GROUPS, AlignConfig
 from cultural_sp.lm.load import load_model
-from cultural_sp.runs.folder import region_folders, run_folder
+from cultural_sp.runs.folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for folder in ("cultural_sp", "experiments") for path in (ROOT / folder).rglob("*.py"))
@@ -138,7 +138,7 @@ def test_a_run_folder_never_leaves_the_output_folder(name, code, vintage, model,
     try:
         region = RegionConfig("joint" if codes else code, codes, vintage)
         config = AlignConfig(model=ModelConfig(model), region=region, name=name, output_dir="/out")
-        folders = [run_folder(config), *region_folders(config).values()]
+        folders = [RunFolder(config).path, *RunFolder(config).regions.values()]
     except ValueError:
         return
     for folder in folders:

@@ -10,13 +10,9 @@ from cultural_sp.alignment.methods import final_knowledge, final_scores, methods
 from cultural_sp.alignment.searches import RegionSearches
 from cultural_sp.alignment.setup import Setup
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.runs.checkpoint import ResponseCache
-from cultural_sp.runs.folder import run_folder
-from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, ScoreRecord, ScoreRow
+from cultural_sp.runs.folder import RunFolder
+from cultural_sp.runs.result import Knowledge, OpenAnswer, ScoreRecord
 from cultural_sp.utils.stopwatch import Stopwatch
-
-SCORES, KNOWLEDGE = "scores.jsonl", "knowledge.jsonl"
-"""Files of the run folder with the responses so far: a resumed run asks nobody twice."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,14 @@ def answer_everything(
     Raises:
         ValueError: if the responses can't be stored.
     """
-    folder, evaluator = run_folder(config), setup.evaluator
+    folder, evaluator = RunFolder(config), setup.evaluator
     methods = {r.code: methods_of_run(inputs.survey, r, searches[r.code], setup.space) for r in inputs.regions}
     with stopwatch("scores"):
-        scores = final_scores(evaluator, inputs.regions, methods, ResponseCache(folder / SCORES, ScoreRow))
+        scores = final_scores(evaluator, inputs.regions, methods, folder.score_responses())
     answers = FinalAnswers(scores)
     if inputs.questions is not None:
         with stopwatch("knowledge"):
-            responses = ResponseCache(folder / KNOWLEDGE, KnowledgeScore)
+            responses = folder.knowledge_responses()
             answers.knowledge.update(final_knowledge(evaluator, inputs.questions, methods, scores, responses))
     if config.open_ended_questions:
         with stopwatch("open_ended_questions"):

@@ -9,7 +9,7 @@ from cultural_sp.alignment.spaces import statements_from_config
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
-from cultural_sp.runs.folder import run_folder
+from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.search.warm_start import find_journals
 from cultural_sp.survey.instrument import Survey
@@ -44,5 +44,5 @@ class RunInputs:
             regions=regions_from_config(config, survey),
             statements=statements_from_config(config),
             questions=knowledge_from_config(config),
-            journals=tuple(find_journals(config.optimizer.warm_start or [], run_folder(config))),
+            journals=tuple(find_journals(config.optimizer.warm_start or [], RunFolder(config).path)),
         )

@@ -10,7 +10,7 @@ import numpy as np
 from cultural_sp.alignment.inputs import RunInputs
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.runs.provenance import config_hash, shaping_versions
+from cultural_sp.runs.provenance import config_hash, loss_determining_versions
 from cultural_sp.runs.result import region_target
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.value_statements import statements_hash
@@ -54,7 +54,7 @@ def journal_header(
         "chat_template_hash": lm.chat_template_hash,
         "score_settings": _score_settings(config, survey),
         "device": lm.embeddings.device.type,
-        "versions": shaping_versions(),
+        "versions": loss_determining_versions(),
     }
 
 

@@ -19,7 +19,7 @@ from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.reporting.figures import save_figures
 from cultural_sp.reporting.model_card import write_card
 from cultural_sp.reporting.statements import weights_csv
-from cultural_sp.runs.folder import RESULT, region_folders
+from cultural_sp.runs.folder import RESULT, RunFolder
 from cultural_sp.runs.provenance import provenance
 from cultural_sp.runs.result import Result, Validity
 from cultural_sp.survey.instrument import Survey
@@ -48,7 +48,7 @@ def save_solutions(config: AlignConfig, setup: Setup, searches: Mapping[str, Reg
     Raises:
         ValueError: if the disk refuses a file.
     """
-    for code, folder in region_folders(config).items():
+    for code, folder in RunFolder(config).regions.items():
         _save_solution(folder, searches[code].aligned.z, setup, config)
 
 
@@ -83,7 +83,7 @@ def save_results(config: AlignConfig, inputs: RunInputs, setup: Setup, outcome: 
     Raises:
         ValueError: if the disk refuses a file.
     """
-    folders = region_folders(config)
+    folders = RunFolder(config).regions
     provenance = result_provenance(config, inputs.survey, setup.lm, setup.weights_hash)
     assert provenance["weights_hash_after"] == setup.weights_hash, "a weight of the frozen model changed"
     results = []

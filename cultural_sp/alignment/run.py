@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from cultural_sp.alignment.announcement import announcement
-from cultural_sp.alignment.final_answers import KNOWLEDGE, SCORES, answer_everything
+from cultural_sp.alignment.final_answers import answer_everything
 from cultural_sp.alignment.inputs import RunInputs
 from cultural_sp.alignment.outputs import RunOutcome, save_results, save_solutions
 from cultural_sp.alignment.searches import Searches
@@ -18,21 +18,10 @@ from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.reporting.statements import weights_summary
 from cultural_sp.reporting.tables import report
 from cultural_sp.reporting.wandb_tracking.tracker import Tracker, tracker_of
-from cultural_sp.runs.checkpoint import cached_validity
-from cultural_sp.runs.folder import (
-    clear_run_folder,
-    load_finished,
-    lock_run_folder,
-    run_folder,
-    write_config,
-)
+from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.result import Result
-from cultural_sp.search.journal import JOURNAL, Journal
-from cultural_sp.utils.files import disk_errors
 from cultural_sp.utils.signals import stop_if_asked
 from cultural_sp.utils.stopwatch import Stopwatch
-
-VALIDITY = "validity.json"
 
 
 def align(
@@ -54,31 +43,32 @@ def align(
         ValueError: for bad input, for a run folder that belongs to another run or is in use, if the disk refuses a write, and
             if too many evaluations fail.
     """
-    finished = load_finished(config)
+    folder = RunFolder(config)
+    finished = folder.load_finished()
     if finished is not None:
         print(f"already finished with this config\n{report(finished, config.readout.kind)}")
-        return finished, run_folder(config)
+        return finished, folder.path
     inputs = RunInputs.from_config(config)
     cache = ModelCache() if cache is None else cache
-    with lock_run_folder(config) as folder, tracker_of(config.tracker, folder) as tracker:
+    with folder.lock(), tracker_of(config.tracker, folder.path) as tracker:
         try:
-            return _run(config, inputs, cache, workers or WorkerGroup(), tracker), folder
+            return _run(folder, inputs, cache, workers or WorkerGroup(), tracker), folder.path
         except BaseException:  # a later run must not trust what this one left in the cache
             cache.clear()
             raise
 
 
 def _run(
-    config: AlignConfig, inputs: RunInputs, cache: ModelCache, workers: WorkerGroup, tracker: Tracker
+    folder: RunFolder, inputs: RunInputs, cache: ModelCache, workers: WorkerGroup, tracker: Tracker
 ) -> list[Result]:
-    folder, stopwatch = run_folder(config), Stopwatch()
+    config, stopwatch = folder.config, Stopwatch()
 
     # 1. The frozen model, the search space and the fitness function.
     workers.start()
     with stopwatch("load"):
         setup = Setup.build(config, inputs, cache)
     stop_if_asked()  # before anything is written
-    journal = _open_journal(config, folder, setup)
+    journal = folder.open_journal(setup.header, setup.measure)
     print(announcement(config, inputs, setup.lm, journal.evaluations), flush=True)
     tracker.begin()
     journal.listener = tracker.evaluations
@@ -87,7 +77,7 @@ def _run(
     validity = None
     if config.validity:
         with stopwatch("validity"):
-            validity = cached_validity(folder / VALIDITY, lambda: check_validity(setup.evaluator))
+            validity = folder.cached_validity(lambda: check_validity(setup.evaluator))
         print(f"validity: {validity.sentence}", flush=True)
 
     # 3. The baseline, then the search.
@@ -105,16 +95,3 @@ def _run(
     if statements and len(results) == 1:
         print(weights_summary(statements, searches[results[0].region["code"]].aligned.z))
     return results
-
-
-def _open_journal(config: AlignConfig, folder: Path, setup: Setup) -> Journal:
-    """The run's journal, new or resumed, in a run folder that holds nothing of another run."""
-    if config.overwrite:
-        clear_run_folder(folder)
-    if not (folder / JOURNAL).exists():  # an interrupted overwrite left responses of another run
-        with disk_errors(folder):
-            for name in (SCORES, VALIDITY, KNOWLEDGE):
-                (folder / name).unlink(missing_ok=True)
-    journal = Journal(folder / JOURNAL, setup.header, setup.measure)
-    write_config(config)
-    return journal

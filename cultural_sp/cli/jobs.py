@@ -28,9 +28,9 @@ def align_job(config: AlignConfig) -> JobResult:
     from hydra.types import RunMode
 
     from cultural_sp.reporting.tables import report
-    from cultural_sp.runs.folder import load_finished, run_folder
+    from cultural_sp.runs.folder import RunFolder
 
-    result = None if several_processes() else load_finished(config)
+    result = None if several_processes() else RunFolder(config).load_finished()
     finished_before = result is not None
     if result is None:
         _align(config)
@@ -38,9 +38,9 @@ def align_job(config: AlignConfig) -> JobResult:
         print(f"already finished with this config\n{report(result, config.readout.kind)}")
     if first_process():
         if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with one report on all of its runs
-            _report(run_folder(config), finished_before=finished_before)
-        print(f"run folder: {run_folder(config)}", flush=True)
-    return JobResult(run_folder(config), finished_before)
+            _report(RunFolder(config).path, finished_before=finished_before)
+        print(f"run folder: {RunFolder(config).path}", flush=True)
+    return JobResult(RunFolder(config).path, finished_before)
 
 
 def _align(config: AlignConfig) -> None:

@@ -1,11 +1,11 @@
-"""The folder of a run: derived from what the run is, never from the clock; one process at a time writes it."""
+"""The folder of a run: its path follows from the config, never from the clock, and one process at a time writes it."""
 
 from __future__ import annotations
 
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,141 +16,178 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.config.schema import AlignConfig
+from cultural_sp.runs.checkpoint import ResponseCache, cached_validity
 from cultural_sp.runs.inputs import joint_codes
-from cultural_sp.runs.provenance import config_hash, content
-from cultural_sp.runs.result import Result, load_result
+from cultural_sp.runs.provenance import config_hash, result_settings
+from cultural_sp.runs.result import KnowledgeScore, Result, ScoreRow, Validity, load_result
+from cultural_sp.search.journal import JOURNAL, Journal
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import WAY_OUT, disk_errors, write_text
 
-RESULT = "result.json"
-CONFIG = "config.yaml"
+RESULT, CONFIG = "result.json", "config.yaml"
+SCORES, VALIDITY, KNOWLEDGE = "scores.jsonl", "validity.json", "knowledge.jsonl"
+"""Responses of the final methods and the validity check: a resumed run asks nobody twice."""
 LOCK, HOLDER = ".lock", ".holder"
 
 
-def run_folder(config: AlignConfig) -> Path:
+class RunFolder:
     """``output_dir/name/region[-vintage]/model/seed-N``; the region of a joint run is ``joint``."""
-    region = config.region.code.lower() + (f"-{config.region.vintage}" if config.region.vintage else "")
-    return Path(config.output_dir) / config.name / region / config.model.slug / f"seed-{config.seed}"
 
+    def __init__(self, config: AlignConfig) -> None:
+        """Derive the path; nothing is read or written."""
+        self.config = config
+        region = config.region.code.lower() + (f"-{config.region.vintage}" if config.region.vintage else "")
+        self.path = Path(config.output_dir) / config.name / region / config.model.slug / f"seed-{config.seed}"
 
-def region_folders(config: AlignConfig) -> dict[str, Path]:
-    """Region code -> where its results go: the run folder, or in a joint run a folder of the region's own in it.
+    @property
+    def regions(self) -> dict[str, Path]:
+        """Region code -> folder of its results: the run folder, or in a joint run a subfolder per region.
 
-    Raises:
-        ValueError: in one line, if the regions of a joint run can't be found out.
-    """
-    folder = run_folder(config)
-    if config.region.codes is None:
-        return {config.region.code.lower(): folder}
-    return {code: folder / code for code in joint_codes(config)}
+        Raises:
+            ValueError: if the regions of a joint run can't be determined.
+        """
+        if self.config.region.codes is None:
+            return {self.config.region.code.lower(): self.path}
+        return {code: self.path / code for code in joint_codes(self.config)}
+
+    @property
+    def finished(self) -> bool:
+        """Whether every region has a result, of whatever config."""
+        return all((folder / RESULT).is_file() for folder in self.regions.values())
+
+    def load_finished(self) -> list[Result] | None:
+        """Return the results if the folder holds this run, finished; None if there is work to do.
+
+        Raises:
+            ValueError: if the folder holds a run with another config and ``overwrite`` is off.
+        """
+        config, folder = self.config, self.path
+        if config.overwrite:
+            return None
+        files = [region / RESULT for region in self.regions.values()]
+        try:
+            results = [load_result(file) for file in files if file.is_file()]
+        except ValueError as error:
+            raise ValueError(f"{error}; {WAY_OUT}") from error
+        differ = self._config_differences()
+        for result in results:  # config.yaml may have been edited or lost
+            saved = {"config_hash": result.provenance.get("config_hash")}
+            differ = differ or differences(saved, {"config_hash": config_hash(config)})
+        if differ:
+            raise ValueError(f"run folder {folder} holds a run with another config: {differ}; {WAY_OUT}")
+        return results if len(results) == len(files) else None
+
+    def _config_differences(self) -> str:
+        """Differences between the saved config and this one; empty if there are none or no config is saved."""
+        path = self.path / CONFIG
+        if not path.is_file():
+            return ""
+        try:
+            saved = result_settings(_container(OmegaConf.load(path)))
+        except (
+            OSError,
+            ValueError,
+            yaml.YAMLError,
+            OmegaConfBaseException,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
+            raise ValueError(f"{path} is no config of this program ({reason_of(error)}); {WAY_OUT}") from error
+        return differences(saved, result_settings(_container(OmegaConf.structured(self.config))))
+
+    @contextmanager
+    def lock(self) -> Iterator[Path]:
+        """Keep other processes from writing the folder during the block; a folder that stays empty is removed.
+
+        The operating system frees the lock when a process dies, however it dies.
+
+        Raises:
+            ValueError: if another process holds the lock or the folder can't be made.
+        """
+        folder = self.path
+        lock = FileLock(folder / LOCK, timeout=0)
+        created = [path for path in (folder, *folder.parents) if not path.exists()]
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout:
+                holder = ""
+                with suppress(OSError):
+                    holder = f" ({(folder / HOLDER).read_text(encoding='utf-8')})"
+                raise ValueError(
+                    f"run folder {folder} is being written by another process{holder}; wait for it, or choose another name="
+                ) from None
+        try:
+            write_text(folder / HOLDER, f"process {os.getpid()} on {platform.node()}")
+            yield folder
+        finally:
+            with suppress(OSError):  # the first folder with content ends it
+                (folder / HOLDER).unlink(missing_ok=True)
+                if [path.name for path in folder.iterdir()] == [LOCK]:
+                    (folder / LOCK).unlink()
+                for path in created:
+                    path.rmdir()
+            lock.release()
+
+    def clear(self) -> None:
+        """Delete everything in the folder except its lock. Call it only under :meth:`lock`.
+
+        Raises:
+            ValueError: if something can't be deleted.
+        """
+        with disk_errors(self.path):
+            for path in self.path.iterdir():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                elif path.name not in (LOCK, HOLDER):
+                    path.unlink()
+
+    def open_journal(self, header: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> Journal:
+        """Open or begin the journal and write the config. Call it only under :meth:`lock`.
+
+        Args:
+            header: see :class:`Journal`.
+            measure: see :class:`Journal`.
+
+        Raises:
+            ValueError: if the journal is damaged or belongs to another run, or if the disk refuses a write.
+        """
+        if self.config.overwrite:
+            self.clear()
+        if not (self.path / JOURNAL).exists():  # an interrupted overwrite left responses of another run
+            with disk_errors(self.path):
+                for name in (SCORES, VALIDITY, KNOWLEDGE):
+                    (self.path / name).unlink(missing_ok=True)
+        journal = Journal(self.path / JOURNAL, header, measure)
+        write_text(self.path / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(self.config)))
+        return journal
+
+    def score_responses(self) -> ResponseCache[ScoreRow]:
+        """Survey answers of the final methods so far."""
+        return ResponseCache(self.path / SCORES, ScoreRow)
+
+    def knowledge_responses(self) -> ResponseCache[KnowledgeScore]:
+        """Knowledge answers of the final methods so far."""
+        return ResponseCache(self.path / KNOWLEDGE, KnowledgeScore)
+
+    def cached_validity(self, check: Callable[[], Validity]) -> Validity:
+        """The saved validity check, or the outcome of ``check``, which is saved."""
+        return cached_validity(self.path / VALIDITY, check)
 
 
 def result_files(folder: Path) -> list[Path]:
-    """The results in a run folder: its own, or those of the regions of a joint run."""
+    """The results in any run folder: its own, or one per region of a joint run."""
     return [folder / RESULT] if (folder / RESULT).is_file() else sorted(folder.glob(f"*/{RESULT}"))
 
 
 def finished_runs(folder: Path) -> list[Path]:
-    """The run folders in ``folder`` and below that hold a result, of a joint run that of at least one region."""
-    found = {file.parent for file in folder.rglob(RESULT)}
-    return sorted({there.parent if (there.parent / CONFIG).is_file() else there for there in found})
+    """The run folders in and below ``folder`` that hold a result; for a joint run one region's result is enough."""
+    parents = {file.parent for file in folder.rglob(RESULT)}
+    return sorted({path.parent if (path.parent / CONFIG).is_file() else path for path in parents})
 
 
-def load_finished(config: AlignConfig) -> list[Result] | None:
-    """Return the results if the run folder already holds this very run, finished; None if there is work to do.
-
-    Raises:
-        ValueError: in one line, if it holds a run with another config and ``overwrite`` is off.
-    """
-    folder = run_folder(config)
-    if config.overwrite:
-        return None
-    files = [there / RESULT for there in region_folders(config).values()]
-    try:
-        results = [load_result(file) for file in files if file.is_file()]
-    except ValueError as error:
-        raise ValueError(f"{error}; {WAY_OUT}") from error
-    differ = _differences(folder / CONFIG, config)
-    for result in results:  # config.yaml may have been edited or lost
-        there = {"config_hash": result.provenance.get("config_hash")}
-        differ = differ or differences(there, {"config_hash": config_hash(config)})
-    if differ:
-        raise ValueError(f"run folder {folder} holds a run with another config: {differ}; {WAY_OUT}")
-    if len(results) < len(files):
-        return None
-    return results
-
-
-@contextmanager
-def lock_run_folder(config: AlignConfig) -> Iterator[Path]:
-    """Keep every other process from writing the run folder during the block; a folder left without content is removed.
-
-    The operating system frees the lock when a process dies, however it dies.
-
-    Raises:
-        ValueError: in one line, if another process holds the folder or it can't be made.
-    """
-    folder = run_folder(config)
-    lock = FileLock(folder / LOCK, timeout=0)
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except Timeout:
-            holder = ""
-            with suppress(OSError):
-                holder = f" ({(folder / HOLDER).read_text(encoding='utf-8')})"
-            raise ValueError(
-                f"run folder {folder} is being written by another process{holder}; wait for it, or choose another name="
-            ) from None
-    try:
-        write_text(folder / HOLDER, f"process {os.getpid()} on {platform.node()}")
-        yield folder
-    finally:
-        with suppress(OSError):  # the first folder with content ends it
-            (folder / HOLDER).unlink(missing_ok=True)
-            if [path.name for path in folder.iterdir()] == [LOCK]:
-                (folder / LOCK).unlink()
-            for path in made:
-                path.rmdir()
-        lock.release()
-
-
-def clear_run_folder(folder: Path) -> None:
-    """Delete everything in a run folder but its lock. Only under :func:`lock_run_folder`.
-
-    Raises:
-        ValueError: in one line, if something can't be deleted.
-    """
-    with disk_errors(folder):
-        for path in folder.iterdir():
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            elif path.name not in (LOCK, HOLDER):
-                path.unlink()
-
-
-def write_config(config: AlignConfig) -> None:
-    """Write the resolved config into the run folder.
-
-    Raises:
-        ValueError: in one line, if it can't be written.
-    """
-    write_text(run_folder(config) / CONFIG, OmegaConf.to_yaml(OmegaConf.structured(config)))
-
-
-def _differences(path: Path, config: AlignConfig) -> str:
-    """Where the config in a file differs from ``config``; nothing if there is no file."""
-    if not path.is_file():
-        return ""
-    try:
-        there = content(_plain(OmegaConf.load(path)))
-    except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no config of this program ({reason_of(error)}); {WAY_OUT}") from error
-    return differences(there, content(_plain(OmegaConf.structured(config))))
-
-
-def _plain(config: Any) -> Any:
+def _container(config: Any) -> Any:
     return OmegaConf.to_container(config, resolve=True)

@@ -1,4 +1,4 @@
-"""Where a result came from: versions, commit, hashes."""
+"""Provenance of a result: versions, commit, hashes."""
 
 from __future__ import annotations
 
@@ -24,59 +24,46 @@ PACKAGES = (
     "safetensors",
     "peft",
 )
-SHAPING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy")  # another version may give other losses
-WITHOUT_EFFECT = (("optimizer", "max_failed_share"), ("model", "note"))  # on any result
-LATER: dict[tuple[str, str], Any] = {  # finished runs from before these count as runs with the value here
-    ("region", "codes"): None,
-    ("optimizer", "warm_start"): None,
-    ("model", "adapter"): None,
-    ("survey", "tune_wordings"): [0],
-    ("objective", "argmax_weight"): 0.0,
-    ("knowledge", "kind"): "none",
-    ("knowledge", "source"): "",
-    ("knowledge", "revision"): None,
-    ("knowledge", "countries"): None,
-}
-CONSTANT_50 = ("vsm13", "vsm13_cat")  # instruments whose C is 50
+LOSS_DETERMINING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy")
+"""Packages of which another version may give other losses."""
+WITHOUT_EFFECT = ("output_dir", "overwrite", "tracker", "open_ended_questions")
+WITHOUT_EFFECT_IN_GROUPS = (("optimizer", "max_failed_share"), ("model", "note"))
+"""Settings that change no result: where it lies, how it is shown, when a run gives up."""
 
 
-def content(config: dict[str, Any]) -> dict[str, Any]:
-    """What can change a result in a config given as nested dictionaries: not where it lies or is shown, nor when it gives up."""
-    kept = {k: v for k, v in config.items() if k not in ("output_dir", "overwrite", "tracker", "open_ended_questions")}
-    for group, key in WITHOUT_EFFECT:
-        kept[group] = {k: v for k, v in kept[group].items() if k != key}
-    if kept["objective"]["constant"] is None and kept["survey"]["instrument"] in CONSTANT_50:
-        kept["objective"] = {**kept["objective"], "constant": 50.0}  # what earlier runs said, and the same
-    for (group, key), default in LATER.items():
-        kept[group] = {k: v for k, v in kept.get(group, {}).items() if k != key or v != default}
-    return {k: v for k, v in kept.items() if v != {}}  # a group of which nothing is left
+def result_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """The settings that can change a result, from a config as nested dictionaries."""
+    settings = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
+    for group, key in WITHOUT_EFFECT_IN_GROUPS:
+        settings[group] = {k: v for k, v in settings[group].items() if k != key}
+    return settings
 
 
 def config_hash(config: AlignConfig) -> str:
-    """SHA-256 of everything in a config that can change the result."""
-    return hashlib.sha256(json.dumps(content(asdict(config)), sort_keys=True).encode()).hexdigest()
+    """SHA-256 of all settings that can change a result."""
+    return hashlib.sha256(json.dumps(result_settings(asdict(config)), sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str | None]:
-    """Installed versions of the packages that shape a result, and of Python."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    """Installed versions of Python and of the packages that affect a result; None for a missing package."""
+    installed: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
-            found[package] = None
-    return found
+            installed[package] = None
+    return installed
 
 
-def shaping_versions() -> dict[str, str | None]:
-    """The versions between which losses may differ, so that a search can't go on from one to the other."""
+def loss_determining_versions() -> dict[str, str | None]:
+    """Versions between which losses may differ: a search can't resume under another one."""
     major, minor, _ = platform.python_version_tuple()
-    found = versions()
-    return {"python": f"{major}.{minor}"} | {package: found[package] for package in SHAPING}
+    installed = versions()
+    return {"python": f"{major}.{minor}"} | {package: installed[package] for package in LOSS_DETERMINING}
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout the package runs from, with ``-dirty`` if files differ; None outside a checkout."""
+    """Commit of the checkout that the package runs from, with ``-dirty`` if files differ; None outside a checkout."""
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -92,7 +79,7 @@ def git_commit() -> str | None:
 
 
 def provenance(config: AlignConfig, **hashes: Any) -> dict[str, Any]:
-    """The provenance entry of a result; ``hashes`` are added as they are."""
+    """Return the provenance entry of a result; ``hashes`` are added to it."""
     return {
         "packages": versions(),
         "git_commit": git_commit(),

@@ -13,7 +13,7 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.lm.survey_respondent import Respondent
 from cultural_sp.reporting.figures import save_figures
-from cultural_sp.runs.folder import HOLDER, LOCK, lock_run_folder
+from cultural_sp.runs.folder import HOLDER, LOCK, RunFolder
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.journal import read_journal
 
@@ -113,16 +113,16 @@ def test_a_second_writer_is_refused_while_the_first_lives(monkeypatch, capsys, t
 
 def test_a_folder_that_stays_empty_is_removed_with_those_made_for_it(tmp_path):
     config = AlignConfig(model=ModelConfig("m"), region=RegionConfig("us"), output_dir=str(tmp_path / "a" / "b"))
-    with lock_run_folder(config) as folder:
+    with RunFolder(config).lock() as folder:
         assert folder.is_dir()
-        with pytest.raises(ValueError, match="is being written by another process"), lock_run_folder(config):
+        with pytest.raises(ValueError, match="is being written by another process"), RunFolder(config).lock():
             pass
     assert list(tmp_path.iterdir()) == []
     folder.mkdir(parents=True)
-    with lock_run_folder(config):
+    with RunFolder(config).lock():
         pass
     assert list(folder.iterdir()) == []
-    with lock_run_folder(config):
+    with RunFolder(config).lock():
         (folder / "mine").touch()
     assert {path.name for path in folder.iterdir()} == {"mine", LOCK}
 

@@ -22,7 +22,7 @@ from cultural_sp.lm.geometry import PEAK_FLOPS, llama
 from cultural_sp.lm.load import LanguageModel, resolve
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.option_scores import tokens as tokens_of
-from cultural_sp.runs.folder import RESULT, run_folder
+from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.result import ICL
 from cultural_sp.search.journal import JOURNAL, read_journal
@@ -60,7 +60,7 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
         lm: the model; its weights aren't touched.
         lenient: count without knowledge questions that can't be loaded.
     """
-    unfinished = [config for config in configs if not (run_folder(config) / RESULT).is_file()]
+    unfinished = [config for config in configs if not RunFolder(config).finished]
     first, survey = configs[0], survey_from_config(configs[0])
     evaluator = SurveyEvaluator(lm, survey, first)
     each = sum(_tokens(evaluator, wording, first.soft_prompt.n_tokens) for wording in evaluator.tuned_wordings)
@@ -87,7 +87,7 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
 
 def _left(config: AlignConfig) -> tuple[int, int]:
     """Evaluations that are missing of random search and of the search."""
-    file = run_folder(config) / JOURNAL
+    file = RunFolder(config).path / JOURNAL
     there = [record["search"] for record in read_journal(file)] if file.is_file() else []
     return config.optimizer.budget - there.count("random_search"), config.optimizer.budget - there.count("aligned")
 

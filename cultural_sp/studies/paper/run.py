@@ -14,7 +14,7 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import PaperConfig
 from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import PROCESS_CACHE
-from cultural_sp.runs.folder import RESULT, run_folder
+from cultural_sp.runs.folder import RunFolder
 from cultural_sp.utils.files import write_text
 
 
@@ -51,13 +51,13 @@ def reproduce(config: PaperConfig, align: Callable[[AlignConfig], None], *, lead
     if config.dry_run:
         return config.folder
     for number, run in enumerate(configs, 1):
-        if leads and not (run_folder(run) / RESULT).is_file():
+        if leads and not RunFolder(run).finished:
             print(f"\nrun {number} of {len(configs)}: {run.region.code.upper()} seed {run.seed}", flush=True)
         align(run)
     if leads:
         from cultural_sp.studies.paper.artefacts import ARTEFACTS, GRID, Runs
 
-        there = [str(run_folder(run).relative_to(config.folder)) for run in configs]
+        there = [str(RunFolder(run).path.relative_to(config.folder)) for run in configs]
         write_text(config.folder / GRID, yaml.safe_dump({**asdict(config), "runs": there}, sort_keys=False))
         grid = Runs.of(config.folder)
         for write in ARTEFACTS.values():
@@ -75,7 +75,7 @@ def plan(config: PaperConfig, configs: list[AlignConfig]) -> str:
     from cultural_sp.studies.paper.plan import described, measured_rate, weightless, work_left
 
     head = f"profile {config.name} -> {config.folder}"
-    if all((run_folder(run) / RESULT).is_file() for run in configs):
+    if all(RunFolder(run).finished for run in configs):
         return f"{head}\nall {len(configs)} runs are finished"
     first = configs[0]
     try:

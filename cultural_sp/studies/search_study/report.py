@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from cultural_sp.config.groups import JOINT, ModelConfig
 from cultural_sp.config.studies import StudyConfig
 from cultural_sp.reporting.markdown import markdown_table
-from cultural_sp.runs.folder import RESULT, region_folders
+from cultural_sp.runs.folder import RESULT, RunFolder
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.result import METHODS as RESULT_METHODS
 from cultural_sp.runs.result import load_result
@@ -61,7 +61,7 @@ def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
     """A row per run, region, method and condition, orders averaged; ``held_out`` is the mean over the held-out wordings."""
     rows = []
     for cell in grid:
-        for region, folder in region_folders(cell.config).items():
+        for region, folder in RunFolder(cell.config).regions.items():
             for r in [*load_result(folder / RESULT).scores, *gradient_records(cell)]:
                 if r.option_order in ("both", "none") or r.readout == "generate":
                     wording = "held_out" if r.wording.startswith("held_out") else r.wording
@@ -75,7 +75,7 @@ def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
     rows = [
         (cell.model, cell.arm, region, cell.seed, search, n, loss)
         for cell in grid
-        for region in region_folders(cell.config)
+        for region in RunFolder(cell.config).regions
         for search, curve in best_so_far(cell.folder, region).items()
         for n, loss in curve.items()
     ]

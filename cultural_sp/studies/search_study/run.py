@@ -20,7 +20,7 @@ from cultural_sp.evaluation.evaluator import Respondent, SurveyEvaluator
 from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import PROCESS_CACHE
-from cultural_sp.runs.folder import RESULT, region_folders, run_folder
+from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.runs.result import ScoreRecord
 from cultural_sp.studies.search_study.gradient import gradient_reference
@@ -43,7 +43,7 @@ class Cell:
     @property
     def folder(self) -> Path:
         """Its run folder."""
-        return run_folder(self.config)
+        return RunFolder(self.config).path
 
     @property
     def title(self) -> str:
@@ -114,7 +114,7 @@ def study(config: StudyConfig) -> Path:
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     for number, cell in enumerate(grid, 1):
-        if not all((folder / RESULT).is_file() for folder in region_folders(cell.config).values()):
+        if not RunFolder(cell.config).finished:
             print(f"\nrun {number} of {len(grid)}: {cell.title}", flush=True)
         align(cell.config, PROCESS_CACHE)
         if cell.arm == config.chosen and cell.seed == config.seeds[0] and config.gradient_steps:
