@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from cultural_sp.alignment.inputs import RunInputs
+from cultural_sp.config.registries import GENERATE, READOUTS, SPACES
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.runs.provenance import config_hash, loss_determining_versions
@@ -68,7 +69,8 @@ def _score_settings(config: AlignConfig, survey: Survey) -> dict[str, Any]:
     }
     settings = {name: {k: v for k, v in group.items() if k not in hashed} for name, group in groups.items()}
     del settings["readout"]["report_generate"]
-    draws = config.soft_prompt.space == "projection" or config.readout.kind in ("sample", "generate")
+    readout = config.readout.kind
+    draws = SPACES[config.soft_prompt.space].draws or readout == GENERATE or READOUTS[readout].draws
     constants = survey.scoring.constants
     return {
         **settings,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from cultural_sp.config.registries import SPACES
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text, embedding_rms, initial_prompt
@@ -24,7 +25,7 @@ def statements_from_config(config: AlignConfig) -> tuple[Statement, ...]:
     """
     name = config.soft_prompt.statements
     statements = () if name is None else load_statements(name)
-    if config.soft_prompt.space == "poles":
+    if SPACES[config.soft_prompt.space].statements == 2:
         opposite_pairs(statements)
         n_pairs, n_tokens = len(statements) // 2, config.soft_prompt.n_tokens
         if n_tokens % n_pairs:
@@ -53,23 +54,27 @@ def opposite_pairs(statements: Sequence[Statement]) -> list[tuple[Statement, Sta
     return pairs
 
 
-def _full(config: AlignConfig, lm: LanguageModel) -> Space:
+def full_space(config: AlignConfig, lm: LanguageModel) -> Space:
+    """Return the space of every coordinate of every virtual token."""
     return Full(_initial(config, lm), config.soft_prompt.scale * embedding_rms(lm))
 
 
-def _projection(config: AlignConfig, lm: LanguageModel) -> Space:
+def projection_space(config: AlignConfig, lm: LanguageModel) -> Space:
+    """Return the space of ``dim`` fixed random directions."""
     start = _initial(config, lm)
     directions = random_directions(config.soft_prompt.dim, start.size, config.seed)
     return Subspace(start, config.soft_prompt.scale * embedding_rms(lm), directions)
 
 
-def _statements(config: AlignConfig, lm: LanguageModel) -> Space:
+def statements_space(config: AlignConfig, lm: LanguageModel) -> Space:
+    """Return the space of weights of statements, which share the virtual tokens."""
     start = _initial(config, lm)
     basis = np.stack([embedded_text(statement.text, len(start), lm) for statement in statements_from_config(config)])
     return Subspace(start, config.soft_prompt.scale * embedding_rms(lm), basis_directions(basis))
 
 
-def _poles(config: AlignConfig, lm: LanguageModel) -> Space:
+def poles_space(config: AlignConfig, lm: LanguageModel) -> Space:
+    """Return the space with one coordinate, and some virtual tokens, per pair of opposite statements."""
     pairs = opposite_pairs(statements_from_config(config))
     width = config.soft_prompt.n_tokens // len(pairs)  # virtual tokens of a pair
     high, low = (np.stack([embedded_text(pair[i].text, width, lm) for pair in pairs]) for i in (0, 1))
@@ -84,23 +89,16 @@ def _initial(config: AlignConfig, lm: LanguageModel) -> SoftPrompt:
     return initial_prompt(config.soft_prompt, lm, config.seed)
 
 
-SPACES: dict[str, Callable[[AlignConfig, LanguageModel], Space]] = {
-    "projection": _projection,
-    "full": _full,
-    "statements": _statements,
-    "poles": _poles,
-}
-
-
 def search_space(config: AlignConfig, lm: LanguageModel) -> Space:
     """Return the configured search space around its initial prompt [P, H]."""
-    return SPACES[config.soft_prompt.space](config, lm)
+    space: Space = SPACES[config.soft_prompt.space].make(config, lm)
+    return space
 
 
 def coordinate_labels(config: AlignConfig) -> tuple[Statement, ...]:
     """One statement, or pair of statements, per search coordinate [d]; empty if coordinates have no meaning."""
     statements = statements_from_config(config)
-    if config.soft_prompt.space != "poles":
+    if SPACES[config.soft_prompt.space].statements != 2:
         return statements
     return tuple(
         Statement(high.dimension, "pair", f"{high.text} / {low.text}") for high, low in opposite_pairs(statements)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from cultural_sp.cli.programs import PROGRAMS
 from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, choices, config_folder, register
+from cultural_sp.config.registries import REGISTRIES
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
 WIDTH = 120
@@ -112,6 +113,8 @@ def _lines(section: Section, options: Sequence[Option], config: DictConfig) -> I
         default = _default(config, section.group, section.key(option))
         yield from _indented(f"{section.key(option)}={default}  ({option.type})", 2)
         yield from _indented(option.doc, 6)
+        for name, entry in REGISTRIES.get(section.key(option), {}).items():
+            yield from _indented(f"{name}: {entry.label}", 6)
 
 
 def _default(config: DictConfig, group: str, key: str) -> str:

@@ -10,7 +10,15 @@ from typing import Any
 from omegaconf import MISSING
 
 from cultural_sp.config.checks import check_above_zero, check_in_range, one_of, plain_name
-from cultural_sp.config.registries import DE_SETTINGS, OPTIMIZERS, check_settings
+from cultural_sp.config.registries import (
+    DE_SETTINGS,
+    GENERATE,
+    INITIALISERS,
+    OPTIMIZERS,
+    READOUTS,
+    SPACES,
+    check_settings,
+)
 
 JOINT = "joint"
 
@@ -146,7 +154,7 @@ class ReadoutConfig:
     """How option probabilities become the answer that the search scores."""
 
     kind: str = MISSING
-    """expected, argmax, sample or generate."""
+    """One of the options of the group; generate lets the model write, and parses its text."""
     n_respondents: int = 20
     """Respondents drawn by sample, and by generate when its temperature is above 0."""
     temperature: float = 0.0
@@ -158,7 +166,7 @@ class ReadoutConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        one_of("readout.kind", self.kind, ("expected", "argmax", "sample", "generate"))
+        one_of("readout.kind", self.kind, (*READOUTS, GENERATE))
         check_in_range("readout.n_respondents", self.n_respondents, 1)
         check_in_range("readout.temperature", self.temperature, 0)
         check_in_range("readout.max_new_tokens", self.max_new_tokens, 1)
@@ -170,8 +178,8 @@ class SoftPromptConfig:
 
     n_tokens: int = 10
     """Number of virtual tokens P."""
-    init: str = "sampled_vocab"
-    """sampled_vocab, text, random or file; middle, between opposite statements, goes with space=poles."""
+    init: str | None = "sampled_vocab"
+    """Where the search starts; null with space=poles, which starts halfway between opposite statements."""
     init_text: str = ""
     """Text for init=text."""
     path: str | None = None
@@ -179,8 +187,7 @@ class SoftPromptConfig:
     placement: str = "prefix"
     """prefix (before everything, as PEFT does), system or user (at the start of that turn)."""
     space: str = "projection"
-    """projection: z of dim numbers times a fixed random matrix; full: every coordinate; statements: weights of texts that
-    share the virtual tokens; poles: one coordinate per pair of opposite texts, which have virtual tokens of their own."""
+    """The coordinates that the search moves in."""
     dim: int = 64
     """Number of search coordinates of projection."""
     statements: str | None = None
@@ -192,20 +199,22 @@ class SoftPromptConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
-        one_of("soft_prompt.init", self.init, ("sampled_vocab", "text", "random", "file", "middle"))
+        if self.init is not None:
+            one_of("soft_prompt.init", self.init, INITIALISERS)
         one_of("soft_prompt.placement", self.placement, PLACEMENTS)
-        one_of("soft_prompt.space", self.space, ("projection", "full", "statements", "poles"))
+        one_of("soft_prompt.space", self.space, SPACES)
         check_in_range("soft_prompt.dim", self.dim, 1)
         check_above_zero("soft_prompt.scale", self.scale)
-        if (self.space in ("statements", "poles")) != (self.statements is not None):
+        space = SPACES[self.space]
+        if (space.statements > 0) != (self.statements is not None):
             raise ValueError(
                 f"soft_prompt.statements={self.statements} does not go with soft_prompt.space={self.space}; choose "
                 "soft_prompt=statements or soft_prompt=poles, or leave both out"
             )
-        if (self.space == "poles") != (self.init == "middle"):
+        if space.initial != (self.init is not None):
             raise ValueError(
-                f"soft_prompt.init={self.init} does not go with soft_prompt.space={self.space}; middle and poles belong "
-                "together, choose soft_prompt=poles"
+                f"soft_prompt.init={self.init} does not go with soft_prompt.space={self.space}; a space that starts between "
+                "statements needs null, the others one of: " + ", ".join(INITIALISERS)
             )
 
 

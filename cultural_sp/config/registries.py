@@ -1,4 +1,7 @@
-"""What can be chosen by name: an optimizer is one file and one line here. Loads none of what it names."""
+"""Registries: what a config can choose by name. An optimizer, readout, search space or initialiser is one file and one line here.
+
+Nothing that an entry names is imported before it is used.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,51 @@ from typing import Any
 
 from cultural_sp.config.checks import check_in_range
 
+
+@dataclass(frozen=True)
+class Entry:
+    """One choice: what makes it, and its label."""
+
+    factory: str | Callable[..., Any]
+    """``module:name``, imported when needed, or the object."""
+    label: str
+    """Its name in tables and figures, its meaning in the list of options."""
+
+    def make(self, *arguments: Any) -> Any:
+        """Call the factory."""
+        return loaded(self.factory)(*arguments)
+
+
 DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}
 """Settings that only some optimizers have, each with its upper bound; the lower one is 0."""
 
 
 @dataclass(frozen=True)
-class OptimizerEntry:
-    """An optimizer that ``optimizer.kind`` can name."""
+class OptimizerEntry(Entry):
+    """An ``optimizer.kind``. The factory takes an ``OptimizerConfig`` and the number of coordinates d."""
 
-    factory: str | Callable[..., Any]
-    """``module:name``, imported when needed, or the object: takes an ``OptimizerConfig`` and the number of coordinates d."""
-    label: str
-    """What tables and figures call it."""
     settings: tuple[str, ...] = ()
-    """Those of :data:`DE_SETTINGS` that it has."""
+    """The settings among :data:`DE_SETTINGS` that it has."""
+
+
+@dataclass(frozen=True)
+class ReadoutEntry(Entry):
+    """A ``readout.kind`` on option probabilities. The factory takes the number of respondents and the seed."""
+
+    draws: bool = False
+    """Whether the seed changes its answers."""
+
+
+@dataclass(frozen=True)
+class SpaceEntry(Entry):
+    """A ``soft_prompt.space``. The factory takes the config of a run and the model."""
+
+    statements: int = 0
+    """Statements of value per coordinate: 0 if the space needs none, 1, or 2 for pairs of opposite ones."""
+    initial: bool = True
+    """Whether it starts from ``soft_prompt.init``."""
+    draws: bool = False
+    """Whether the seed changes its directions."""
 
 
 OPTIMIZERS: dict[str, OptimizerEntry] = {
@@ -35,18 +69,62 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
     "random": OptimizerEntry("cultural_sp.search.random_search:random_optimizer", "more random search"),
 }
 
+READOUTS: dict[str, ReadoutEntry] = {
+    "expected": ReadoutEntry("cultural_sp.lm.readout:expected_readout", "probability-weighted mean of the options"),
+    "argmax": ReadoutEntry("cultural_sp.lm.readout:argmax_readout", "likeliest option"),
+    "sample": ReadoutEntry("cultural_sp.lm.readout:sampler", "mean of drawn options", draws=True),
+}
+GENERATE = "generate"
+"""The readout that isn't made from option probabilities: the model writes, and its text is parsed."""
+
+SPACES: dict[str, SpaceEntry] = {
+    "projection": SpaceEntry(
+        "cultural_sp.alignment.spaces:projection_space", "dim numbers times a fixed random matrix", draws=True
+    ),
+    "full": SpaceEntry("cultural_sp.alignment.spaces:full_space", "every coordinate of every virtual token"),
+    "statements": SpaceEntry(
+        "cultural_sp.alignment.spaces:statements_space", "weights of texts that share the virtual tokens", statements=1
+    ),
+    "poles": SpaceEntry(
+        "cultural_sp.alignment.spaces:poles_space",
+        "one coordinate per pair of opposite texts, each pair with its own virtual tokens; starts halfway between them",
+        statements=2,
+        initial=False,
+    ),
+}
+
+INITIALISERS: dict[str, Entry] = {
+    "sampled_vocab": Entry("cultural_sp.lm.soft_prompt:sampled_vocab", "embeddings of random ordinary tokens"),
+    "text": Entry("cultural_sp.lm.soft_prompt:text", "embeddings of init_text, repeated or cut"),
+    "random": Entry("cultural_sp.lm.soft_prompt:random", "normal draws like the embedding matrix"),
+    "file": Entry("cultural_sp.lm.soft_prompt:from_file", "the soft prompt in the folder path"),
+}
+"""``soft_prompt.init``. The factory takes a ``SoftPromptConfig``, the model and a random generator, and returns [P, H]."""
+
+REGISTRIES: dict[str, Mapping[str, Entry]] = {
+    "optimizer.kind": OPTIMIZERS,
+    "readout.kind": READOUTS,
+    "soft_prompt.space": SPACES,
+    "soft_prompt.init": INITIALISERS,
+}
+"""Key of a config -> what it can be."""
+
 
 def loaded(factory: str | Callable[..., Any]) -> Callable[..., Any]:
-    """The object that an entry names as ``module:name``, or the entry itself if it is the object."""
+    """Return the object that ``module:name`` stands for; an object as it is."""
     if not isinstance(factory, str):
         return factory
     module, _, name = factory.partition(":")
-    found: Callable[..., Any] = getattr(import_module(module), name)
-    return found
+    function: Callable[..., Any] = getattr(import_module(module), name)
+    return function
 
 
 def check_settings(kind: str, values: Mapping[str, float | None]) -> None:
-    """Raise a ValueError in one line if a setting of the kind is missing or out of range, or one that it hasn't is given."""
+    """Check the settings of an optimizer.
+
+    Raises:
+        ValueError: if a setting is missing, out of range, or not one of this kind.
+    """
     for key, high in DE_SETTINGS.items():
         value = values[key]
         if key not in OPTIMIZERS[kind].settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from cultural_sp.config.registries import READOUTS
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.score_rows import score_rows
 from cultural_sp.lm.answer_parsing import generate_answers
@@ -19,7 +20,6 @@ from cultural_sp.survey.personas import midpoint_item_means
 from cultural_sp.survey.render import orders_of
 from cultural_sp.types import SoftPrompt
 
-READOUTS = ("expected", "argmax", "sample")
 """The readouts that are always reported; they come from the same option probabilities."""
 TUNED = "tuned"
 """Name of the first wording that the search sees."""

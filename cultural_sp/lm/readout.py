@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from cultural_sp.config.registries import READOUTS
 from cultural_sp.types import Array
 
 Readout = Callable[[Array, Array], Array]
@@ -51,7 +52,17 @@ def sampler(n_respondents: int, seed: int) -> Readout:
     return sample
 
 
+def expected_readout(n_respondents: int, seed: int) -> Readout:
+    """Return :func:`expected`, which needs neither respondents nor a seed."""
+    return expected
+
+
+def argmax_readout(n_respondents: int, seed: int) -> Readout:
+    """Return :func:`argmax`, which needs neither respondents nor a seed."""
+    return argmax
+
+
 def make_readout(kind: str, n_respondents: int, seed: int) -> Readout:
-    """Readout by name: ``expected``, ``argmax`` or ``sample``."""
-    readouts: dict[str, Readout] = {"expected": expected, "argmax": argmax, "sample": sampler(n_respondents, seed)}
-    return readouts[kind]
+    """Return the readout of this name in :data:`~cultural_sp.config.registries.READOUTS`."""
+    readout: Readout = READOUTS[kind].make(n_respondents, seed)
+    return readout

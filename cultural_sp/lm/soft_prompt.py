@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from cultural_sp.config.groups import SoftPromptConfig
+from cultural_sp.config.registries import INITIALISERS
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.types import SoftPrompt
 
@@ -78,17 +78,11 @@ def from_file(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Genera
     return configured_prompt(config, lm)
 
 
-INITIALISERS: dict[str, Callable[[SoftPromptConfig, LanguageModel, np.random.Generator], SoftPrompt]] = {
-    "sampled_vocab": sampled_vocab,
-    "text": text,
-    "random": random,
-    "file": from_file,
-}
-
-
 def initial_prompt(config: SoftPromptConfig, lm: LanguageModel, seed: int) -> SoftPrompt:
     """The search's starting point [P, H], the same for the same seed."""
-    return INITIALISERS[config.init](config, lm, np.random.default_rng(seed))
+    assert config.init is not None, config.space
+    prompt: SoftPrompt = INITIALISERS[config.init].make(config, lm, np.random.default_rng(seed))
+    return prompt
 
 
 def embedding_rms(lm: LanguageModel) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cultural_sp.config.registries import OPTIMIZERS
+from cultural_sp.config.registries import GENERATE, OPTIMIZERS, READOUTS
 from cultural_sp.runs.result import ALL, EVALUATION, VERDICTS, Result, ScoreRecord
 
 MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
@@ -33,7 +33,7 @@ def columns(result: Result, searched: str) -> list[tuple[str, str, str]]:
     chosen = [(f"tuned {searched}", "tuned", searched)]
     wordings = list(dict.fromkeys(r.wording for r in result.scores))
     chosen += [(f"{w.replace('_', ' ')} expected", w, "expected") for w in wordings if w != "tuned"]
-    rest = [r for r in ("expected", "argmax", "sample", "generate") if r != searched]
+    rest = [r for r in (*READOUTS, GENERATE) if r != searched]
     present = {r.readout for r in result.scores}
     return chosen + [(f"tuned {r}", "tuned", r) for r in rest if r in present]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cultural_sp.config.groups import OptimizerConfig
-from cultural_sp.config.registries import OPTIMIZERS, loaded
+from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.search.history import Scores
 
 
@@ -46,5 +46,5 @@ class Optimizer(Protocol):
 
 def make_optimizer(config: OptimizerConfig, dim: int) -> Optimizer:
     """The configured optimizer over R^dim."""
-    optimizer: Optimizer = loaded(OPTIMIZERS[config.kind].factory)(config, dim)
+    optimizer: Optimizer = OPTIMIZERS[config.kind].make(config, dim)
     return optimizer

@@ -17,7 +17,7 @@ def config(tmp_path):
     def make(text=TEXT, **changes):
         path = tmp_path / "statements.yaml"
         path.write_text(text)
-        given = {"space": "poles", "init": "middle", "statements": str(path), "n_tokens": 6, "scale": 1.0}
+        given = {"space": "poles", "init": None, "statements": str(path), "n_tokens": 6, "scale": 1.0}
         return SimpleNamespace(soft_prompt=SoftPromptConfig(**{**given, **changes}), seed=0)
 
     return make
@@ -63,7 +63,10 @@ def test_pairs_that_do_not_fit_are_one_line(config):
     ("changes", "message"),
     [
         ({"init": "random"}, "soft_prompt.init=random does not go with soft_prompt.space=poles"),
-        ({"space": "projection", "statements": None}, "soft_prompt.init=middle does not go with"),
+        (
+            {"space": "projection", "statements": None},
+            "soft_prompt.init=None does not go with soft_prompt.space=projection",
+        ),
         ({"statements": None}, "soft_prompt.statements=None does not go with soft_prompt.space=poles"),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 from cultural_sp.cli.options import main, options_of
 from cultural_sp.cli.programs import PROGRAMS
 from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, choices
+from cultural_sp.config.registries import REGISTRIES
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
 ALL_GROUPS = GROUPS | OTHER_GROUPS
@@ -70,3 +71,12 @@ def test_the_command_lists_what_is_asked_for(capsys):
     ]
     assert {"seed", "optimizer.seed", "optimizer.budget"} <= set(keys)
     assert "model.dtype" not in keys
+
+
+def test_the_command_explains_every_entry_of_a_registry(capsys):
+    main([])
+    out = " ".join(capsys.readouterr().out.split())
+    for key, registry in REGISTRIES.items():
+        assert f" {key}=" in out
+        for name, entry in registry.items():
+            assert f" {name}: {entry.label} " in out

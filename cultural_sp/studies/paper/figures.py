@@ -15,6 +15,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cultural_sp.config.registries import GENERATE, READOUTS
 from cultural_sp.reporting.figures import COLOURS, DASHES, write_figure
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.result import SEARCHES
@@ -102,7 +103,7 @@ def dimensions(runs: Runs) -> Figure:
 def readouts(runs: Runs) -> Figure:
     """Loss under each readout on the tuned wording, mean over seeds, whiskers from lowest to highest."""
     table = runs.losses[runs.losses.wording == "tuned"]
-    kinds = [kind for kind in ("expected", "argmax", "sample", "generate") if (table.readout == kind).any()]
+    kinds = [kind for kind in (*READOUTS, GENERATE) if (table.readout == kind).any()]
     return _bars(runs, {kind: table[table.readout == kind] for kind in kinds}, "readout on the tuned wording")
 
 
