@@ -90,11 +90,11 @@ def request_effects(lm: LanguageModel, requests: Requests, prompt: SoftPrompt, p
     answers to harmless and to harmful requests.
     """
     answers = {}
-    texts = {"harmless": requests.harmless, "harmful": requests.harmful}
+    by_kind = {"harmless": requests.harmless, "harmful": requests.harmful}
     with progress("requests", 4 + len(requests.harmless)) as bar:
-        for kind, asked in texts.items():
+        for kind, texts in by_kind.items():
             for soft, where in ((prompt[:0], "prefix"), (prompt, placement)):
-                answers[kind, len(soft) > 0] = answer_open_questions(lm, asked, soft, where, requests.max_new_tokens)
+                answers[kind, len(soft) > 0] = answer_open_questions(lm, texts, soft, where, requests.max_new_tokens)
                 bar.update()
         distances = []
         for request, answer in zip(requests.harmless, answers["harmless", False], strict=True):
@@ -104,9 +104,9 @@ def request_effects(lm: LanguageModel, requests: Requests, prompt: SoftPrompt, p
             bar.update()
     distance = bootstrap(np.array(distances), (0,))
     effects = [Effect("KL from the plain model, nats a token", None, distance, distance, len(distances), "requests")]
-    for kind, asked in texts.items():
-        before, after = (wilson(sum(map(refuses, answers[kind, prompted])), len(asked)) for prompted in (False, True))
-        effects.append(_share(f"refusals of {kind} requests", before, after, len(asked), "requests"))
+    for kind, texts in by_kind.items():
+        before, after = (wilson(sum(map(refuses, answers[kind, prompted])), len(texts)) for prompted in (False, True))
+        effects.append(_share(f"refusals of {kind} requests", before, after, len(texts), "requests"))
     return effects
 
 

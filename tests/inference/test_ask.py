@@ -6,9 +6,9 @@ from cultural_sp.cli.jobs import question_last
 from cultural_sp.inference.ask import side_by_side
 
 
-def test_a_question_stands_on_the_command_line_as_it_is():
-    given = ["soft_prompt.path=a", "Who's right", "about 2+2=4?", "--multirun", "seed=1"]
-    assert question_last(given) == [
+def test_a_question_needs_no_key_on_the_command_line():
+    arguments = ["soft_prompt.path=a", "Who's right", "about 2+2=4?", "--multirun", "seed=1"]
+    assert question_last(arguments) == [
         "soft_prompt.path=a",
         "--multirun",
         "seed=1",
@@ -17,7 +17,7 @@ def test_a_question_stands_on_the_command_line_as_it_is():
     assert question_last(["seed=1"]) == ["seed=1"]
 
 
-def test_texts_stand_side_by_side_where_there_is_room():
+def test_texts_are_side_by_side_if_the_terminal_is_wide_enough():
     texts = {"naive": "one two three", "aligned": "four\n\nfive"}
     wide = side_by_side(texts, 60).splitlines()
     assert wide[0].split() == ["naive", "aligned"]
@@ -46,7 +46,7 @@ def test_a_prompt_of_another_model_is_one_line(monkeypatch, capsys, whole_run, t
     from cultural_sp.lm.soft_prompt import save_soft_prompt
 
     save_soft_prompt(tmp_path, np.zeros((2, 16), dtype=np.float32), tiny_lm, "prefix")
-    given = (f"soft_prompt.path={whole_run}/soft_prompt", f"beside=[{tmp_path}]", "Who?")
-    code, _, err = call(monkeypatch, capsys, *given, entry="ask")
+    arguments = (f"soft_prompt.path={whole_run}/soft_prompt", f"beside=[{tmp_path}]", "Who?")
+    code, _, err = call(monkeypatch, capsys, *arguments, entry="ask")
     assert code == 2
     assert "holds shape (2, 16)" in err

@@ -18,8 +18,8 @@ def run(whole_run, tmp_path):
 
 
 def evaluated(monkeypatch, capsys, prompt, *overrides):
-    given = [f"soft_prompt.path={prompt}", *overrides]
-    code, out, err = call(monkeypatch, capsys, *given, entry="evaluate")
+    arguments = [f"soft_prompt.path={prompt}", *overrides]
+    code, out, err = call(monkeypatch, capsys, *arguments, entry="evaluate")
     assert code == 0, err
     return load_result(next(line[8:] for line in out.splitlines()[::-1] if line.startswith("scores: ")))
 
@@ -31,7 +31,7 @@ def refused(monkeypatch, capsys, prompt, *overrides, entry="evaluate"):
     return line
 
 
-def test_a_runs_own_prompt_scores_as_in_its_result(monkeypatch, capsys, run):
+def test_a_runs_soft_prompt_gets_the_scores_of_its_result(monkeypatch, capsys, run):
     before = load_result(run / "result.json")
     after = evaluated(monkeypatch, capsys, run / "soft_prompt")
     for method in ("midpoint", "naive", "persona", "aligned"):
@@ -51,13 +51,13 @@ def test_a_runs_own_prompt_scores_as_in_its_result(monkeypatch, capsys, run):
 
 
 @pytest.mark.parametrize("key", ["optimizer.budget=5", "tracker=disabled", "validity=false", "soft_prompt.n_tokens=3"])
-def test_settings_that_play_no_part_are_refused(monkeypatch, capsys, key):
+def test_settings_without_effect_are_refused(monkeypatch, capsys, key):
     line = refused(monkeypatch, capsys, "nowhere", key)
     assert line.startswith(f"error: {key.partition('=')[0]} ")
     assert "leave it out" in line
 
 
-def test_a_joint_runs_prompt_belongs_to_its_region_and_others_to_no_run(run, tmp_path):
+def test_run_of_finds_the_run_of_a_soft_prompt(run, tmp_path):
     joint = tmp_path / "joint"
     (joint / "us").mkdir(parents=True)
     shutil.copy(run / "config.yaml", joint)
@@ -68,7 +68,7 @@ def test_a_joint_runs_prompt_belongs_to_its_region_and_others_to_no_run(run, tmp
     assert run_of(str(tmp_path / "elsewhere")) is None
 
 
-def test_the_card_says_what_the_run_found(run):
+def test_the_card_has_all_scores_of_the_run(run):
     text = (run / "soft_prompt" / "README.md").read_text()
     result = load_result(run / "result.json")
     assert text.startswith("---\nlibrary_name: peft\n")
@@ -89,14 +89,14 @@ def test_a_prompt_that_peft_tuned_is_evaluated_and_other_adapters_are_not(
     tuned.save_pretrained(theirs)
     survey = tmp_path / "points.yaml"
     survey.write_text(toy_survey_file.read_text() + "\nunit: points\npublished_range: [0, 10]\n")
-    asked = (f"survey.instrument={survey}", "readout.report_generate=false")
-    result = evaluated(monkeypatch, capsys, theirs, *asked)  # the model is the one that PEFT wrote down
+    overrides = (f"survey.instrument={survey}", "readout.report_generate=false")
+    result = evaluated(monkeypatch, capsys, theirs, *overrides)  # the model is the one that PEFT recorded
     assert (result.model, result.unit, result.published_range) == (str(tiny_folder), "points", (0.0, 10.0))
     assert result.score("aligned").dimensions != result.score("naive").dimensions
     settings = json.loads((theirs / "adapter_config.json").read_text())
     (theirs / "adapter_config.json").write_text(json.dumps({**settings, "base_model_name_or_path": None}))
-    assert "names no base model" in refused(monkeypatch, capsys, theirs, *asked)
+    assert "names no base model" in refused(monkeypatch, capsys, theirs, *overrides)
     PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=5).save_pretrained(theirs)
-    assert "holds a PREFIX_TUNING adapter" in refused(monkeypatch, capsys, theirs, *asked)
-    code, _, err = call(monkeypatch, capsys, *asked, entry="evaluate")
+    assert "holds a PREFIX_TUNING adapter" in refused(monkeypatch, capsys, theirs, *overrides)
+    code, _, err = call(monkeypatch, capsys, *overrides, entry="evaluate")
     assert (code, "soft_prompt.path is missing" in err) == (2, True)

@@ -16,7 +16,7 @@ from cultural_sp.survey.scoring import dimension_scores
 
 
 def likelihood(lm, text, choice):
-    """As the harness has it: the tokens that a choice adds to the text, scored by a plain forward pass."""
+    """Return the log-likelihood as the harness defines it: of the tokens that a choice adds to the text."""
     ids = lm.tokenizer(text + choice, add_special_tokens=False)["input_ids"]
     start = len(lm.tokenizer(text, add_special_tokens=False)["input_ids"])
     with torch.inference_mode():
@@ -25,11 +25,11 @@ def likelihood(lm, text, choice):
 
 
 @pytest.mark.parametrize("scoring", ["label", "number"])
-def test_scores_of_the_task_files_are_ours(
+def test_task_files_give_the_scores_of_this_program(
     monkeypatch, capsys, tiny_lm, toy_survey, toy_survey_file, tmp_path, scoring
 ):
-    given = (f"survey.instrument={toy_survey_file}", f"survey.scoring={scoring}", f"output={tmp_path}")
-    code, out, err = call(monkeypatch, capsys, "to=lm_eval", "region=in", *given, entry="export")
+    overrides = (f"survey.instrument={toy_survey_file}", f"survey.scoring={scoring}", f"output={tmp_path}")
+    code, out, err = call(monkeypatch, capsys, "to=lm_eval", "region=in", *overrides, entry="export")
     assert code == 0, err
     assert "toy_in, toy_in_wording_1" in out
     answers: dict[str, list] = {}
@@ -37,8 +37,8 @@ def test_scores_of_the_task_files_are_ours(
         doc = json.loads(line)
         turn = [{"role": "user", "content": doc["question"]}]
         text = tiny_lm.tokenizer.apply_chat_template(turn, tokenize=False, add_generation_prompt=True)
-        found = [(likelihood(tiny_lm, text, choice), False) for choice in doc["choices"]]
-        for metric, answer in survey_scores.process_results({"doc": line}, found).items():
+        likelihoods = [(likelihood(tiny_lm, text, choice), False) for choice in doc["choices"]]
+        for metric, answer in survey_scores.process_results({"doc": line}, likelihoods).items():
             answers.setdefault(metric, []).append(answer)
     ours = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy", scoring=scoring), wording=1).answer(
         np.zeros((1, 0, 32), dtype=np.float32)
@@ -66,8 +66,8 @@ def test_a_task_file_names_every_dimension(monkeypatch, capsys, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["tiny", pytest.param("smollm2_135m_control", marks=pytest.mark.exhaustive)])
-def test_the_harness_finds_our_scores(monkeypatch, capsys, tmp_path, tiny_folder, model):
-    """Model exported to a folder, soft prompt loaded by PEFT, survey from the generated task files: six scores equal ours."""
+def test_the_harness_gives_the_scores_of_this_program(monkeypatch, capsys, tmp_path, tiny_folder, model):
+    """The harness loads the exported model, the soft prompt by PEFT and the task files; all six scores are equal."""
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager
 
@@ -81,7 +81,7 @@ def test_the_harness_finds_our_scores(monkeypatch, capsys, tmp_path, tiny_folder
     lm = load_model(str(named))
     prompt = 4 * initial_prompt(SoftPromptConfig(n_tokens=8), lm, 0)
     save_soft_prompt(tmp_path / "prompt", prompt, lm, "prefix")
-    found = simple_evaluate(
+    harness_scores = simple_evaluate(
         model="hf",
         model_args={"pretrained": f"{tmp_path}/model", "peft": f"{tmp_path}/prompt", "dtype": "float32"},
         tasks=["vsm13_us"],
@@ -94,6 +94,6 @@ def test_the_harness_finds_our_scores(monkeypatch, capsys, tmp_path, tiny_folder
     ours = score(lm, load_survey("vsm13"), tmp_path / "prompt", region="us")
     # An index sums four item means with weights of up to 40: means that agree to 1e-5 give scores that agree to 1e-3.
     for dimension, value in ours.dimensions.items():
-        assert found[f"{dimension},none"] == pytest.approx(value, abs=1e-3)
-    assert found["loss,none"] == pytest.approx(ours.loss, abs=1e-3)
-    assert found["valid_mass,none"] == pytest.approx(ours.valid_mass, abs=1e-4)
+        assert harness_scores[f"{dimension},none"] == pytest.approx(value, abs=1e-3)
+    assert harness_scores["loss,none"] == pytest.approx(ours.loss, abs=1e-3)
+    assert harness_scores["valid_mass,none"] == pytest.approx(ours.valid_mass, abs=1e-4)

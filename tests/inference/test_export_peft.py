@@ -16,10 +16,10 @@ def exported(monkeypatch, capsys, *overrides):
     return code, out, without_bars(err)
 
 
-def test_what_peft_cannot_express_is_refused_with_the_reason(monkeypatch, capsys, tiny_lm, tiny_folder, tmp_path):
+def test_a_placement_that_peft_lacks_is_refused_with_the_reason(monkeypatch, capsys, tiny_lm, tiny_folder, tmp_path):
     save_soft_prompt(tmp_path / "prompt", PROMPT, tiny_lm, "user")
-    given = (f"soft_prompt.path={tmp_path}/prompt", f"model.name_or_path={tiny_folder}", f"output={tmp_path}/out")
-    code, _, (line,) = exported(monkeypatch, capsys, "to=peft", *given)
+    overrides = (f"soft_prompt.path={tmp_path}/prompt", f"model.name_or_path={tiny_folder}", f"output={tmp_path}/out")
+    code, _, (line,) = exported(monkeypatch, capsys, "to=peft", *overrides)
     assert code == 2
     assert "PEFT puts virtual tokens before everything" in line
     assert "soft_prompt.placement=user" in line
@@ -42,8 +42,8 @@ def test_an_exported_prompt_comes_with_its_card(monkeypatch, capsys, whole_run, 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", [pytest.param("smollm2_135m", marks=pytest.mark.exhaustive), "smollm2_135m_control"])
-def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, tmp_path, model):
-    """The commands and the code of the card, run as they stand: logits to 1e-4, and the same tokens."""
+def test_the_code_of_the_card_loads_the_same_model_and_prompt(monkeypatch, capsys, tmp_path, model):
+    """Run the commands and the code of the card: logits agree to 1e-4, and tokens are the same."""
     import torch
     from hydra import compose, initialize_config_dir
 
@@ -66,18 +66,18 @@ def test_the_card_of_the_embedded_model_loads_what_we_have(monkeypatch, capsys, 
     save_soft_prompt(tmp_path / "soft_prompt", prompt, lm, "prefix")
     region = {"code": "us", "country": "United States", "vintage": "insights_2021", "estimated": False, "target": {}}
     origin = {"weights_hash_before": "", "config_hash": "", "packages": {}, "chat_template_hash": lm.chat_template_hash}
-    made = Result("card", region, lm.name, 0, 1, [], None, origin, note=config.model.note)
-    text = card(made, config, "a survey", on_hub=False)
+    result = Result("card", region, lm.name, 0, 1, [], None, origin, note=config.model.note)
+    text = card(result, config, "a survey", on_hub=False)
     (command,) = re.findall(r"```bash\ncultural-sp export (.*)\n```", text)
     code, _, err = call(monkeypatch, capsys, *command.split(), entry="export")
     assert code == 0, err
     (loading,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     names: dict = {}
     exec(loading, names)
-    asked = ChatPrompt("", "How should a team make decisions?", "", ())
-    tokenized = tokenize(asked, lm.tokenizer, "prefix", {})
-    shown = capsys.readouterr().out
-    assert shown.strip() == generate_text(lm, [tokenized], prompt, 60)[0].strip()
+    turn = ChatPrompt("", "How should a team make decisions?", "", ())
+    tokenized = tokenize(turn, lm.tokenizer, "prefix", {})
+    printed = capsys.readouterr().out
+    assert printed.strip() == generate_text(lm, [tokenized], prompt, 60)[0].strip()
     with torch.inference_mode():
         ours = lm.model(inputs_embeds=input_embeddings(lm, tokenized, prompt)[None]).logits[:, len(prompt) :]
         theirs = names["model"](input_ids=names["inputs"]["input_ids"]).logits[:, len(prompt) :]

@@ -16,19 +16,19 @@ PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
 
 
 def decoded(text):
-    """As vLLM's server reads it."""
+    """Decode a tensor as vLLM's server does."""
     return torch.load(io.BytesIO(base64.b64decode(text, validate=True)), weights_only=True)
 
 
 @pytest.mark.parametrize("placement", ["prefix", "user"])
-def test_shape_type_and_what_a_plain_model_makes_of_them(
+def test_embeddings_have_the_models_dtype_and_give_the_same_answer_in_transformers(
     monkeypatch, capsys, tiny_lm, tiny_folder, tmp_path, placement
 ):
     save_soft_prompt(tmp_path / "prompt", PROMPT, tiny_lm, placement)
     (tmp_path / "questions.txt").write_text("Who decides?\n\nHow much bread?\n")
-    given = (f"soft_prompt.path={tmp_path}/prompt", f"model.name_or_path={tiny_folder}", "model.dtype=bfloat16")
-    asked = ("to=prompt_embeds", f"questions={tmp_path}/questions.txt", f"output={tmp_path}/out")
-    code, _, err = call(monkeypatch, capsys, *asked, *given, entry="export")
+    overrides = (f"soft_prompt.path={tmp_path}/prompt", f"model.name_or_path={tiny_folder}", "model.dtype=bfloat16")
+    export_options = ("to=prompt_embeds", f"questions={tmp_path}/questions.txt", f"output={tmp_path}/out")
+    code, _, err = call(monkeypatch, capsys, *export_options, *overrides, entry="export")
     assert code == 0, err
     tensors = torch.load(tmp_path / "out" / "prompt_embeds.pt", weights_only=True)
     requests = [json.loads(line) for line in (tmp_path / "out" / "requests.jsonl").read_text().splitlines()]
@@ -48,7 +48,7 @@ def test_shape_type_and_what_a_plain_model_makes_of_them(
     assert text == answer_open_questions(tiny_lm, ["Who decides?"], PROMPT, placement, 8)[0]
 
 
-def test_questions_that_are_none_are_refused(tmp_path):
+def test_missing_questions_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"^questions=\S+nowhere can't be read [^\n]+$"):
         read_questions(str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="holds no question"):
@@ -56,8 +56,8 @@ def test_questions_that_are_none_are_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_embedded_model_sees_what_peft_shows_it(tmp_path):
-    """The tensor a server would get, decoded, gives a plain model of transformers the logits that PEFT has."""
+def test_embeddings_give_the_logits_of_peft(tmp_path):
+    """A decoded request gives a model of transformers the same logits as PEFT."""
     from peft import PeftModel
 
     from cultural_sp import load_model

@@ -18,7 +18,7 @@ TEXTS = ("How much bread is there?", "How many dates are there?")
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
 
 
-def test_losses_are_those_of_a_plain_forward_pass(tiny_lm):
+def test_token_losses_equal_the_loss_of_transformers(tiny_lm):
     ids = torch.tensor([tiny_lm.tokenizer("How much bread?", add_special_tokens=False)["input_ids"]])
     inputs = torch.cat([torch.tensor([[tiny_lm.tokenizer.bos_token_id]]), ids], dim=1)
     with torch.inference_mode():
@@ -29,19 +29,19 @@ def test_losses_are_those_of_a_plain_forward_pass(tiny_lm):
     assert token_losses(tiny_lm, "How much bread?", PROMPT).mean() != pytest.approx(loss.item(), abs=1e-3)
 
 
-def test_a_divergence_is_nothing_without_a_prompt_and_positive_with_one(tiny_lm):
+def test_the_divergence_is_zero_without_a_prompt_and_positive_with_one(tiny_lm):
     turn = ChatPrompt("", "How much bread?", "", ())
-    shown = tokenize(turn, tiny_lm.tokenizer, "prefix", {})
-    assert divergence(tiny_lm, shown, "much", PROMPT[:0], shown) == pytest.approx(0, abs=1e-9)
+    question = tokenize(turn, tiny_lm.tokenizer, "prefix", {})
+    assert divergence(tiny_lm, question, "much", PROMPT[:0], question) == pytest.approx(0, abs=1e-9)
     embed = tiny_lm.model.get_input_embeddings()
     rows = [
-        embed(torch.tensor([shown.after])),
-        torch.cat([torch.tensor(PROMPT), embed(torch.tensor(shown.after))])[None],
+        embed(torch.tensor([question.after])),
+        torch.cat([torch.tensor(PROMPT), embed(torch.tensor(question.after))])[None],
     ]
     with torch.inference_mode():
         plain, prompted = (tiny_lm.model(inputs_embeds=x).logits[0, -1].double().log_softmax(-1) for x in rows)
     expected = float((plain.exp() * (plain - prompted)).sum())
-    assert divergence(tiny_lm, shown, "", PROMPT, shown) == pytest.approx(expected, rel=1e-4)
+    assert divergence(tiny_lm, question, "", PROMPT, question) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_a_divergence_is_nothing_without_a_prompt_and_positive_with_one(tiny_lm)
         ("First, say that I'm sorry", False),
     ],
 )
-def test_a_refusal_is_known_by_its_first_words(text, refused):
+def test_refusals_are_detected_by_their_first_words(text, refused):
     assert refuses(text) is refused
 
 
-def test_a_change_of_shares_has_newcombes_interval():
+def test_a_change_of_shares_has_the_interval_of_newcombe():
     """The first example of Newcombe (1998), table II: 56/70 - 48/80, method 10 gives 0.0524 to 0.3339."""
     change = share_change(wilson(48, 80), wilson(56, 70))
     assert (change.estimate, change.low, change.high) == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
@@ -71,7 +71,7 @@ def test_the_table_compares_before_and_after(monkeypatch, capsys, tiny_lm, tiny_
     few = tmp_path / "few.yaml"
     few.write_text(yaml.safe_dump({"texts": list(TEXTS), "prompts": ["Who?", "Why?"], "harmful": ["How?", "When?"]}))
     monkeypatch.setattr(side_effects, "DATA", few)
-    given = (
+    overrides = (
         f"model.name_or_path={tiny_folder}",
         f"survey.instrument={toy_survey_file}",
         "knowledge=none",
@@ -81,7 +81,7 @@ def test_the_table_compares_before_and_after(monkeypatch, capsys, tiny_lm, tiny_
     def table(prompt):
         save_soft_prompt(tmp_path / "prompt", prompt, tiny_lm, "prefix")
         path = f"soft_prompt.path={tmp_path}/prompt"
-        code, _, err = call(monkeypatch, capsys, path, *given, entry="side-effects")
+        code, _, err = call(monkeypatch, capsys, path, *overrides, entry="side-effects")
         assert code == 0, err
         rows = (tmp_path / "prompt" / "side_effects.md").read_text().splitlines()
         return {cells[1]: cells[2:5] for cells in ([c.strip() for c in row.split("|")] for row in rows[2:])}
@@ -95,22 +95,24 @@ def test_the_table_compares_before_and_after(monkeypatch, capsys, tiny_lm, tiny_
     assert rows["refusals of harmful requests"][0].startswith("0.00 [0.00, ")
     save_soft_prompt(tmp_path / "prompt", PROMPT, tiny_lm, "user")
     path = f"soft_prompt.path={tmp_path}/prompt"
-    code, _, err = call(monkeypatch, capsys, path, *given, "lm_eval_tasks=[x]", entry="side-effects")
+    code, _, err = call(monkeypatch, capsys, path, *overrides, "lm_eval_tasks=[x]", entry="side-effects")
     assert (code, "soft_prompt.placement=user" in err) == (2, True)
 
 
 @pytest.mark.slow
-def test_tasks_of_the_harness_are_rows_too(monkeypatch, capsys, tiny_lm, tiny_folder, toy_survey_file, tmp_path):
+def test_harness_tasks_give_the_scores_of_this_program(
+    monkeypatch, capsys, tiny_lm, tiny_folder, toy_survey_file, tmp_path
+):
     from cultural_sp import score
     from cultural_sp.inference.lm_eval_harness import run_tasks
     from cultural_sp.survey.instrument import load_survey
 
-    given = (f"survey.instrument={toy_survey_file}", f"output={tmp_path}")
-    code, _, err = call(monkeypatch, capsys, "to=lm_eval", *given, entry="export")
+    overrides = (f"survey.instrument={toy_survey_file}", f"output={tmp_path}")
+    code, _, err = call(monkeypatch, capsys, "to=lm_eval", *overrides, entry="export")
     assert code == 0, err
     survey = load_survey(str(toy_survey_file))
-    found = run_tasks(tiny_lm, PROMPT, ["toy_us"], str(tmp_path), None)
+    metrics = run_tasks(tiny_lm, PROMPT, ["toy_us"], str(tmp_path), None)
     for dimension, value in score(tiny_lm, survey, PROMPT).dimensions.items():
-        assert found[f"toy_us {dimension}"].estimate == pytest.approx(value, abs=1e-3)
+        assert metrics[f"toy_us {dimension}"].estimate == pytest.approx(value, abs=1e-3)
     with pytest.raises(ValueError, match=r"^lm_eval_tasks=\['nothing'\] can't be run: [^\n]+$"):
         run_tasks(tiny_lm, None, ["nothing"], str(tmp_path), None)

@@ -34,7 +34,7 @@ def tiny_bench(tiny_folder, tmp_path):
     ]
 
 
-def test_the_benchmark_writes_what_it_promises(monkeypatch, capsys, tiny_bench, tmp_path):
+def test_the_benchmark_measures_all_methods_and_axes(monkeypatch, capsys, tiny_bench, tmp_path):
     code, out, err = call(monkeypatch, capsys, *tiny_bench)
     assert code == 0, err
     result = json.loads((tmp_path / "bench" / "bench.json").read_text())
@@ -71,7 +71,7 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tiny_bench, override, messag
     assert err.count("\n") == 1
 
 
-def test_the_usual_methods_agree_with_the_tree(tiny_lm):
+def test_the_usual_methods_agree_with_the_token_tree(tiny_lm):
     survey = load_survey("vsm13")
     respondent = Respondent(
         tiny_lm, survey, SurveyConfig(instrument="vsm13", scoring="number", layout="legend_first", option_order="both")

@@ -46,7 +46,7 @@ def wide(tmp_path_factory):
     return path
 
 
-def test_the_grid_has_64_different_respondents_who_are_the_same_every_time():
+def test_the_grid_gives_64_different_respondents_and_the_draw_is_repeatable():
     drawn = draw_respondents(options("grid"))
     assert len({r.persona for r in drawn}) == len({r.seed for r in drawn}) == 64
     assert drawn == draw_respondents(options("grid"))
@@ -58,7 +58,7 @@ def test_the_grid_has_64_different_respondents_who_are_the_same_every_time():
     assert "{" not in drawn[0].persona
 
 
-def test_few_are_all_combinations():
+def test_the_option_few_has_all_combinations():
     assert len(draw_respondents(options("few"))) == 16
 
 
@@ -88,10 +88,10 @@ def run(monkeypatch, capsys, *overrides):
 
 @pytest.mark.slow
 def test_a_model_before_and_after_alignment(whole_run, monkeypatch, capsys, tmp_path):
-    """It lands in the run folder, whose report shows it. Six respondents are enough for four items, not for good numbers."""
+    """The analysis is in the run folder and in the run's report. Six respondents suffice for four items, not for good numbers."""
     folder = shutil.copytree(whole_run, tmp_path / "run")
-    given = [f"run={folder}", "respondents=few", "respondents.number=6"]
-    code, out, errors = run(monkeypatch, capsys, *given)
+    overrides = [f"run={folder}", "respondents=few", "respondents.number=6"]
+    code, out, errors = run(monkeypatch, capsys, *overrides)
     assert (code, errors) == (0, [])
     page = write_report([folder], tmp_path / "page")
     assert "before, 6 respondents" in page.read_text()
@@ -104,32 +104,32 @@ def test_a_model_before_and_after_alignment(whole_run, monkeypatch, capsys, tmp_
     assert not np.allclose(before[items], after[items])  # and so does the soft prompt
     assert ((before[items] >= 1) & (before[items] <= [5, 5, 3, 5])).all(axis=None)
     assert (folder / "figures" / "correlations.png").stat().st_size > 1000
-    found = json.loads((folder / "factor_analysis.json").read_text())
-    assert [a["group"] for a in found["analyses"]] == ["before", "after"]
+    results = json.loads((folder / "factor_analysis.json").read_text())
+    assert [a["group"] for a in results["analyses"]] == ["before", "after"]
     assert "## before: 6 respondents" in out
 
-    # what was asked is kept: the same command asks nobody, another one is refused
-    kept = (folder / "answers.jsonl").read_bytes()
-    assert kept.count(b"\n") == 13
+    # answers are cached: the same command asks nobody, another one is refused
+    cached = (folder / "answers.jsonl").read_bytes()
+    assert cached.count(b"\n") == 13
     again = "cultural_sp.studies.factor_analysis.simulation.survey_answers"
     monkeypatch.setattr(again, lambda *_: pytest.fail("a respondent was asked again"))
-    assert run(monkeypatch, capsys, *given)[0] == 0
-    assert (folder / "answers.jsonl").read_bytes() == kept
-    code, _, (error,) = run(monkeypatch, capsys, *given, "respondents.readout=sample")
+    assert run(monkeypatch, capsys, *overrides)[0] == 0
+    assert (folder / "answers.jsonl").read_bytes() == cached
+    code, _, (error,) = run(monkeypatch, capsys, *overrides, "respondents.readout=sample")
     assert code == 2
     assert "holds the answers of another analysis: respondents.readout=expected there, sample here" in error
 
 
 def test_sampled_answers_are_options_and_people_stand_beside_them(tiny_folder, wide, monkeypatch, capsys, tmp_path):
-    given = ["model=smollm2_135m", f"model.name_or_path={tiny_folder}", "survey=vsm13", f"survey.instrument={wide}"]
-    given += ["respondents=few", "respondents.readout=sample", f"output_dir={tmp_path}"]
+    overrides = ["model=smollm2_135m", f"model.name_or_path={tiny_folder}", "survey=vsm13", f"survey.instrument={wide}"]
+    overrides += ["respondents=few", "respondents.readout=sample", f"output_dir={tmp_path}"]
     people = pd.DataFrame(np.random.default_rng(0).integers(1, 6, (40, 4)), columns=list("abcd"))
     people.to_csv(tmp_path / "people.csv", index=False)
-    code, out, errors = run(monkeypatch, capsys, *given, f"answers={tmp_path / 'people.csv'}")
+    code, out, errors = run(monkeypatch, capsys, *overrides, f"answers={tmp_path / 'people.csv'}")
     assert (code, errors) == (0, [])
     assert "## people: 40 respondents" in out
-    found = json.loads((tmp_path / "factor_analysis" / "factor_analysis.json").read_text())
-    assert [a["group"] for a in found["analyses"]] == ["model", "people"]
+    results = json.loads((tmp_path / "factor_analysis" / "factor_analysis.json").read_text())
+    assert [a["group"] for a in results["analyses"]] == ["model", "people"]
     answers = pd.read_csv(tmp_path / "factor_analysis" / "answers_model.csv")[["a", "b", "c", "d"]]
     assert answers.isin([1, 2, 3, 4, 5]).all(axis=None)
     assert answers.shape == (16, 4)
@@ -170,7 +170,7 @@ def test_human_answers_give_a_measurement_model_that_scores_the_survey(wide, mon
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("overrides", "message"),
     [
         ([], "whose answers? nothing given; give one of run=FOLDER"),
         (
@@ -184,10 +184,10 @@ def test_human_answers_give_a_measurement_model_that_scores_the_survey(wide, mon
         (["answers=nowhere.csv", "survey=vsm13"], "answers=nowhere.csv can't be read (No such file"),
     ],
 )
-def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, given, message):
+def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, overrides, message):
     monkeypatch.chdir(tmp_path)
     Path("beyond.csv").write_text("m01\n3\n-1\n\n9\n")
-    code, _, errors = run(monkeypatch, capsys, *given, f"output_dir={tmp_path / 'out'}")
+    code, _, errors = run(monkeypatch, capsys, *overrides, f"output_dir={tmp_path / 'out'}")
     assert code == 2
     (error,) = errors
     assert message in error

@@ -29,7 +29,7 @@ def runs(text, n):
     return {tuple(sequence[i : i + n]) for i in range(len(sequence) - n + 1)}
 
 
-def test_the_rule():
+def test_answers_follow_the_rule():
     high, low, between = (
         answer_probabilities(5, 1.7, 0.8),
         answer_probabilities(5, -1.7, 0.8),
@@ -43,7 +43,7 @@ def test_the_rule():
     assert high @ CODES == pytest.approx(4.477, abs=0.001)
 
 
-def test_default_positions_take_turns(survey):
+def test_default_positions_alternate(survey):
     positions = default_positions(survey)
     assert [positions[d] for d in ("PDI", "IDV", "MAS", "UAI", "LTO", "IVR")] == [
         DEFAULT_POSITION,
@@ -61,12 +61,12 @@ def test_items_without_a_description_are_answered_by_default_positions(responden
 
 def test_a_position_is_the_mean_of_the_statements(respondents, survey):
     item = next(item for item in survey.items if item.id == "m07")  # counts positively for PDI
-    for said, position in ([1.0], 1.0), ([-1.0, -1.0, 1.0], -1 / 3), ([0.5, -0.1], 0.2), ([1.0, -1.0], 0.0):
-        answers = respondents._answers(item, {"PDI": np.array(said)}, GRADED_STAGE)
+    for statements, position in ([1.0], 1.0), ([-1.0, -1.0, 1.0], -1 / 3), ([0.5, -0.1], 0.2), ([1.0, -1.0], 0.0):
+        answers = respondents._answers(item, {"PDI": np.array(statements)}, GRADED_STAGE)
         assert answers == pytest.approx(answer_probabilities(5, 1.7 * position, 0.8))
 
 
-def test_a_mix_lies_between_the_statements_and_its_opposite_on_the_other_side(respondents, tiny_lm):
+def test_a_mix_and_its_opposite_are_symmetric_about_the_middle_of_the_statements(respondents, tiny_lm):
     stage = CurriculumStage(1, 1, 0.0, (1,), (1,), mix_share=1.0)
     batch = respondents.training_batch(stage, np.random.default_rng(2))
     n_tokens = batch.prompts.shape[1]
@@ -84,7 +84,7 @@ def test_a_mix_lies_between_the_statements_and_its_opposite_on_the_other_side(re
     assert batch.answers.shape == (2, len(batch.questions), 5)
 
 
-def test_there_are_texts_for_every_item_and_pole_and_none_twice(survey):
+def test_every_item_and_pole_has_texts_and_no_text_occurs_twice(survey):
     assert set(texts()["wordings"]) == {item.id for item in survey.items}
     assert set(texts()["phrasings"]) == set(survey.dimensions)
     wordings = [w for each in texts()["wordings"].values() for w in each]
@@ -93,7 +93,7 @@ def test_there_are_texts_for_every_item_and_pole_and_none_twice(survey):
     assert len(set(phrasings)) == len(phrasings) == 6 * 2 * 32
 
 
-def test_nothing_that_is_tested_is_trained_on(survey):
+def test_no_text_of_the_survey_is_trained_on(survey):
     tested = [w for item in survey.items for w in item.wordings]
     tested += [p for poles in survey.poles.values() for p in poles.values()]
     taught = [w for each in texts()["wordings"].values() for w in each]
@@ -103,7 +103,7 @@ def test_nothing_that_is_tested_is_trained_on(survey):
     assert not shared
 
 
-def test_opposites_get_opposite_answers_to_the_items_that_follow_from_them(respondents, survey):
+def test_opposite_respondents_give_opposite_answers(respondents, survey):
     batch = respondents.training_batch(STAGES[0], np.random.default_rng(0))
     means = batch.answers @ CODES
     described = np.abs(means - 3) > 1
@@ -112,19 +112,20 @@ def test_opposites_get_opposite_answers_to_the_items_that_follow_from_them(respo
     assert means[~described] == pytest.approx(3)
 
 
-def test_the_sign_of_an_answer_is_that_of_the_pole_and_the_weight(respondents, survey):
-    """A respondent at the high pole has a high index by the survey's own formula."""
+def test_a_respondent_at_the_high_pole_has_a_high_index(respondents, survey):
     for dimension, weights in survey.dimensions.items():
         high = {item: answer_probabilities(5, 1.7 * np.sign(w), 0.8) @ CODES for item, w in weights.items()}
         assert sum(w * high[item] for item, w in weights.items()) > 150, dimension
 
 
-def test_respondents_are_described_on_as_many_dimensions_as_the_stage_says(respondents, tiny_lm):
+def test_the_stage_sets_the_number_of_described_dimensions(respondents, tiny_lm):
     sentences = {p for poles in texts()["phrasings"].values() for each in poles.values() for p in each}
     for size, number in (0, 3), (1, 1), (2, 1), (6, 3):
         stage = replace(GRADED_STAGE, n_described=(size,), per_dimension=(number,), slot_share=0.0, mix_share=0.0)
-        shown = tiny_lm.tokenizer.decode(respondents.training_batch(stage, np.random.default_rng(1)).questions[0].after)
-        assert sum(sentence in shown for sentence in sentences) == size * number
+        question = tiny_lm.tokenizer.decode(
+            respondents.training_batch(stage, np.random.default_rng(1)).questions[0].after
+        )
+        assert sum(sentence in question for sentence in sentences) == size * number
 
 
 def test_validation_texts_are_never_trained_on(respondents, tiny_lm):
@@ -134,16 +135,16 @@ def test_validation_texts_are_never_trained_on(respondents, tiny_lm):
     held_out = [w for each in texts()["wordings"].values() for w in each[-2:]]
     held_out += [p for poles in texts()["phrasings"].values() for each in poles.values() for p in each[-2:]]
     for number in range(8):
-        for shown in questions(
+        for question in questions(
             respondents.training_batch(replace(GRADED_STAGE, mix_share=0.0), np.random.default_rng(number))
         ):
-            assert not any(text in shown for text in held_out)
+            assert not any(text in question for text in held_out)
     for size in (1, 6):
-        for shown in questions(respondents.validation_batch(size, np.random.default_rng(0))):
-            assert any(text in shown for text in held_out)
+        for question in questions(respondents.validation_batch(size, np.random.default_rng(0))):
+            assert any(text in question for text in held_out)
 
 
-def test_a_description_stands_in_the_system_turn_or_where_a_soft_prompt_goes(respondents, tiny_lm):
+def test_a_description_is_a_system_message_or_stands_before_everything(respondents, tiny_lm):
     def front(in_slot):
         batch = respondents.training_batch(CurriculumStage(1, 1, in_slot, (1,)), np.random.default_rng(3))
         return {tiny_lm.tokenizer.decode(q.after).startswith("<|im_start|>") for q in batch.questions}

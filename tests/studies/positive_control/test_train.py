@@ -78,7 +78,7 @@ def test_the_next_stage_begins_when_answers_are_right():
         _advance(state, 0.7)
     assert state.stage == 1
     for _ in range(100):
-        _advance(state, None)  # nothing clear in the batch
+        _advance(state, None)  # no clear answer in the batch
     assert state.stage == 1
     for _ in range(100):
         _advance(state, 1.0)
@@ -92,8 +92,7 @@ def test_the_next_stage_begins_when_answers_are_right():
         pytest.param(CurriculumStage(1, 1, 0.0, (6,), mix_share=1.0), id="mix", marks=pytest.mark.slow),
     ],
 )
-def test_the_trained_model_answers_right_what_it_was_shown(survey, tiny_folder, stage):
-    """The share of right answers is that of the main job's own scoring, and a gradient step raises it or the likelihood."""
+def test_training_lowers_the_loss_and_makes_answers_right(survey, tiny_folder, stage):
     lm = load_model(ModelConfig(name_or_path=str(tiny_folder)))
     respondents = SyntheticRespondents(survey, lm)
     batch = respondents.training_batch(stage, np.random.default_rng(0))
