@@ -1,6 +1,6 @@
 """Cultural alignment of frozen language models by evolved soft prompts.
 
-``load_model``, ``load_survey``, ``score``, ``align`` and ``load_result`` are for notebooks; they load torch when first used.
+Use ``load_model``, ``load_survey``, ``score``, ``align`` and ``load_result`` in notebooks. The first use of one imports torch.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["Alignment", "Scores", "align", "load_model", "load_result", "load_su
 
 
 def __getattr__(name: str) -> Any:
-    """Import the named function when it is first asked for: the command line starts without torch."""
+    """Import the interface on its first use, so that the command line starts without torch."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from cultural_sp import api

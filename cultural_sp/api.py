@@ -1,22 +1,20 @@
-"""What a notebook needs: load a model and a survey, score, align, load a result. Imported as ``import cultural_sp``."""
+"""The Python interface: load a model and a survey, score, align, load a result. Use it as ``import cultural_sp``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from numpy.typing import NDArray
 
 from cultural_sp.alignment.run import align as run_alignment
-from cultural_sp.config.compose import build, choices, config_folder, register
+from cultural_sp.config.compose import choices
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
-from cultural_sp.config.schema import AlignConfig
+from cultural_sp.config.overrides import align_config
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.load import load_model as load_configured
+from cultural_sp.lm.load import load_model as load_configured_model
 from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.soft_prompt import prompt_for
@@ -26,22 +24,23 @@ from cultural_sp.search.objective import l1_loss
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.regions import load_region
 from cultural_sp.survey.scoring import dimension_scores
+from cultural_sp.types import SoftPrompt
 
 __all__ = ["Alignment", "Scores", "align", "load_model", "load_result", "load_survey", "score"]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What one respondent's answers come to."""
+    """Scores of one respondent."""
 
     dimensions: dict[str, float]
-    """Dimension -> score in the survey's unit."""
+    """Dimension -> score in the unit of the survey."""
     item_means: dict[str, float]
     """Item -> mean code, averaged over option orders."""
     valid_mass: float
-    """Mean probability given to all options together."""
+    """Mean total probability of an item's options."""
     loss: float | None
-    """Mean absolute difference to the region's scores, in index points; None without a region."""
+    """Mean absolute difference to the region's scores, in the unit of the survey; None without a region."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,16 @@ class Alignment:
     """A finished run."""
 
     results: list[Result]
-    """One, or one per region of a joint run."""
+    """One result, or one per region of a joint run."""
     folder: Path
+    """Run folder."""
 
     @property
     def result(self) -> Result:
-        """Its only result.
+        """The only result.
 
         Raises:
-            ValueError: if it is a joint run of several regions.
+            ValueError: if this is a joint run of several regions.
         """
         if len(self.results) > 1:
             codes = ", ".join(result.region["code"] for result in self.results)
@@ -66,7 +66,13 @@ class Alignment:
 
     @property
     def soft_prompt(self) -> Path:
-        """Folder of its soft prompt, for :func:`score` and for PEFT; of a joint run see the regions' folders."""
+        """Folder of the soft prompt, for :func:`score` and for PEFT.
+
+        In a joint run of several regions each soft prompt is in ``folder / CODE / "soft_prompt"``.
+
+        Raises:
+            ValueError: if this is a joint run of several regions.
+        """
         return (self.folder / self.result.region["code"] if self.result.joint else self.folder) / "soft_prompt"
 
 
@@ -74,25 +80,25 @@ def load_model(name: str, **settings: Any) -> LanguageModel:
     """Load and freeze a model.
 
     Args:
-        name: an option of ``conf/model`` such as ``smollm2_135m_control``, or a hub id, a folder or a .gguf file.
-        **settings: other settings of ``model``, such as ``dtype="bfloat16"``.
+        name: an option of ``conf/model`` such as ``smollm2_135m_control``, a hub id, a folder, or a .gguf file.
+        **settings: other settings of the group ``model``, such as ``dtype="bfloat16"``.
 
     Raises:
-        ValueError: in one line, if a setting is unknown or the model can't be loaded.
+        ValueError: if a setting is unknown or the model can't be loaded.
     """
-    known = name in choices("model")
-    given: dict[str, Any] = vars(_composed([f"model={name}"]).model) if known else {"name_or_path": name}
+    is_option = name in choices("model")
+    defaults: dict[str, Any] = vars(align_config([f"model={name}"]).model) if is_option else {"name_or_path": name}
     try:
-        config = ModelConfig(**{**given, **settings})
+        config = ModelConfig(**{**defaults, **settings})
     except TypeError as error:
         raise ValueError(f"model settings {sorted(settings)} don't fit: {error}") from error
-    return load_configured(config)
+    return load_configured_model(config)
 
 
 def score(
     lm: LanguageModel,
     survey: Survey,
-    soft_prompt: Path | str | NDArray[np.float32] | None = None,
+    soft_prompt: Path | str | SoftPrompt | None = None,
     *,
     region: str | None = None,
     vintage: str | None = None,
@@ -107,31 +113,27 @@ def score(
     Args:
         lm: the model.
         survey: the instrument.
-        soft_prompt: a soft prompt's folder or [P, H] (placement ``prefix``); None is the plain model.
-        region: ISO code of a region to compare with; None for none.
-        vintage: edition of its scores; the survey's default when None.
+        soft_prompt: folder of a soft prompt, or an array [P, H], whose placement is ``prefix``; None is the plain model.
+        region: ISO code of the region for the loss; None for no loss.
+        vintage: edition of the region's scores; None for the survey's default.
         persona: system message; empty for none.
         wording: index of the wording.
         readout: ``expected`` or ``argmax``.
-        constant: C of the index formulas; the survey's own when None.
-        **settings: other settings of ``survey``, such as ``scoring="number"``.
+        constant: C of the index formulas; None for the survey's own.
+        **settings: other settings of the group ``survey``, such as ``scoring="number"``.
 
     Raises:
-        ValueError: in one line, if something isn't known or doesn't fit.
+        ValueError: if an argument is unknown or doesn't fit.
     """
-    readouts = ("expected", "argmax")
-    if readout not in readouts or not 0 <= wording < survey.n_wordings:
+    if readout not in ("expected", "argmax") or not 0 <= wording < survey.n_wordings:
         raise ValueError(
             f"readout={readout!r}, wording={wording} is not allowed; choose readout expected or argmax and a wording from 0 to "
             f"{survey.n_wordings - 1}"
         )
     if constant is not None:
         survey = replace(survey, scoring=survey.scoring.with_constant(constant))
-    prompt, placement = _prompt(lm, soft_prompt)
-    try:
-        config = SurveyConfig(**{"instrument": survey.name, **settings})
-    except TypeError as error:
-        raise ValueError(f"survey settings {sorted(settings)} don't fit: {error}") from error
+    prompt, placement = _prompt_and_placement(lm, soft_prompt)
+    config = _survey_config(survey, settings)
     respondent = Respondent(lm, survey, config, wording=wording, placement=placement, persona=persona)
     answers = respondent.answer(prompt[None])
     read = make_readout(readout, 1, 0)
@@ -147,41 +149,28 @@ def score(
 
 
 def align(*overrides: str) -> Alignment:
-    """Run an alignment as ``experiments/align.py`` does, or read it if it is finished; an interrupted one goes on.
+    """Run an alignment as ``cultural-sp align`` does. A finished run is only read; an interrupted one resumes.
 
     Args:
-        *overrides: those of the command line, such as ``"region=sa"`` and ``"optimizer.budget=40"``.
+        *overrides: as on the command line, such as ``"region=sa"`` and ``"optimizer.budget=40"``.
 
     Raises:
-        ValueError: in one line, for bad input.
+        ValueError: if the input is bad.
     """
-    results, folder = run_alignment(_composed(list(overrides)), PROCESS_CACHE)
+    results, folder = run_alignment(align_config(overrides), PROCESS_CACHE)
     return Alignment(results, folder)
 
 
-def _prompt(lm: LanguageModel, given: Path | str | NDArray[np.float32] | None) -> tuple[NDArray[np.float32], str]:
-    if given is None:
-        return np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix"
-    if isinstance(given, np.ndarray):
-        return given.astype(np.float32), "prefix"
-    return prompt_for(lm, str(given))
-
-
-def _composed(overrides: list[str]) -> AlignConfig:
-    """The config of a run with these overrides.
-
-    Raises:
-        ValueError: in one line, for an override that doesn't fit.
-    """
-    from cultural_sp.config.error_messages import BAD_INPUT, one_line
-
-    register()
-    before = GlobalHydra.instance().hydra  # a notebook may have its own
-    GlobalHydra.instance().clear()
+def _survey_config(survey: Survey, settings: Mapping[str, Any]) -> SurveyConfig:
     try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-            return build(compose("align", overrides=overrides), AlignConfig)
-    except BAD_INPUT as error:
-        raise ValueError(one_line(error)) from error
-    finally:
-        GlobalHydra.instance().hydra = before
+        return SurveyConfig(**{"instrument": survey.name, **settings})
+    except TypeError as error:
+        raise ValueError(f"survey settings {sorted(settings)} don't fit: {error}") from error
+
+
+def _prompt_and_placement(lm: LanguageModel, source: Path | str | SoftPrompt | None) -> tuple[SoftPrompt, str]:
+    if source is None:
+        return lm.no_soft_prompt, "prefix"
+    if isinstance(source, np.ndarray):
+        return source.astype(np.float32), "prefix"
+    return prompt_for(lm, str(source))

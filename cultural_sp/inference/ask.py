@@ -8,8 +8,6 @@ import textwrap
 from collections.abc import Iterator
 from itertools import zip_longest
 
-import numpy as np
-
 from cultural_sp.config.inference import AskConfig
 from cultural_sp.inference.inherit_config import required_prompt_path, result_of
 from cultural_sp.lm.load import LanguageModel, load_model
@@ -52,7 +50,7 @@ def prompts_from_config(config: AskConfig, lm: LanguageModel) -> dict[str, tuple
     Raises:
         ValueError: if a soft prompt can't be read or is for another model.
     """
-    prompts = {"naive": (np.zeros((0, lm.hidden_size), dtype=np.float32), "prefix")}
+    prompts = {"naive": (lm.no_soft_prompt, "prefix")}
     for path in (required_prompt_path(config), *config.beside):
         prompt = prompt_for(lm, path)
         result = result_of(path)

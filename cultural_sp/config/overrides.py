@@ -1,0 +1,32 @@
+"""Config of a run from a list of overrides, for callers without a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+
+from cultural_sp.config.compose import build, config_folder, register
+from cultural_sp.config.error_messages import BAD_INPUT, one_line
+from cultural_sp.config.schema import AlignConfig
+
+
+def align_config(overrides: Sequence[str]) -> AlignConfig:
+    """Compose the config of a run, as ``cultural-sp align`` does with these overrides.
+
+    A Hydra instance of the caller is restored afterwards.
+
+    Raises:
+        ValueError: if an override doesn't fit.
+    """
+    register()
+    callers_hydra = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
+            return build(compose("align", overrides=list(overrides)), AlignConfig)
+    except BAD_INPUT as error:
+        raise ValueError(one_line(error)) from error
+    finally:
+        GlobalHydra.instance().hydra = callers_hydra
