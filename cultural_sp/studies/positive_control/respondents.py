@@ -1,25 +1,15 @@
-"""Synthetic respondents: questions with a description of values, and the answers that follow by the rule.
-
-A description is a text of statements, or a *mix*. A mix is made of pairs of a high and a low statement, both squeezed into the
-same few virtual tokens. A pair that says a, from -1 to 1, stands at the share a of the way from the middle of the two to the high
-one.
-"""
+"""Synthetic respondents: questions with a description of values, and the answers that follow by the rule."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.soft_prompt import embedded_text
 from cultural_sp.studies.positive_control.answer_rule import (
     ANSWER_SD,
     MAX_SHIFT,
@@ -28,18 +18,14 @@ from cultural_sp.studies.positive_control.answer_rule import (
     default_positions,
 )
 from cultural_sp.studies.positive_control.curriculum import CurriculumStage
-from cultural_sp.survey.instrument import POLES, Item, Survey
+from cultural_sp.studies.positive_control.descriptions import N_VALIDATION_TEXTS, mix_of, text_of, texts
+from cultural_sp.survey.instrument import Item, Survey
 from cultural_sp.survey.render import labelled
 from cultural_sp.types import Array, SoftPrompts
 
-TEXTS = Path(__file__).with_name("texts.yaml")
-N_VALIDATION_TEXTS = 2
-"""Last texts of each item and pole; never trained on."""
 EMPTY_QUESTIONS = ("N/A", "...", "None", "")
 MAX_ITEMS = 12
 """Most described items, and most items without a description, in a batch."""
-MIX_TOKENS = (4, 8)
-"""Fewest and most virtual tokens of a pair in a mix."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +45,6 @@ class _Texts:
 
     statements: slice
     wordings: slice
-
-
-@cache
-def texts() -> dict[str, Any]:
-    """Load ``wordings`` (item -> texts) and ``phrasings`` (dimension -> pole -> texts)."""
-    loaded: dict[str, Any] = yaml.safe_load(TEXTS.read_text(encoding="utf-8"))
-    return loaded
 
 
 class SyntheticRespondents:
@@ -124,7 +103,7 @@ class SyntheticRespondents:
             in_slot = rng.random() < stage.slot_share
             for sign in (1.0, -1.0):
                 signed = {d: sign * poles for d, poles in stances.items()}
-                description = self._description(signed, used.statements, rng)
+                description = text_of(signed, used.statements, rng)
                 for item in self._items(group, n_undescribed, rng):
                     wording = str(rng.choice(texts()["wordings"][item.id][used.wordings]))
                     questions.append(self._question(item, wording, description, in_slot=in_slot))
@@ -145,7 +124,7 @@ class SyntheticRespondents:
     ) -> TrainingBatch:
         """Draw a respondent and its opposite with the same questions; descriptions are mixes."""
         stances = {d: rng.uniform(-1, 1, int(rng.choice(stage.per_dimension))) for d in described}
-        middle, offset = self._mix(stances, used.statements, rng)
+        middle, offset = mix_of(stances, used.statements, self.lm, rng)
         items = self._items(described, n_undescribed, rng)
         wordings = [str(rng.choice(texts()["wordings"][item.id][used.wordings])) for item in items]
         questions = [self._question(item, wording) for item, wording in zip(items, wordings, strict=True)]
@@ -156,19 +135,6 @@ class SyntheticRespondents:
         prompts = np.stack([middle + offset, middle - offset]).astype(np.float32)
         return TrainingBatch(questions, np.array(answers), prompts)
 
-    def _mix(self, stances: Mapping[str, Array], used: slice, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Return the middle [P, H] of all pairs, and the offset [P, H] that says ``stances``."""
-        phrasings, pairs = texts()["phrasings"], []
-        width = int(rng.integers(MIX_TOKENS[0], MIX_TOKENS[1] + 1))
-        for dimension, shares in stances.items():
-            chosen = [rng.choice(phrasings[dimension][pole][used], len(shares), replace=False) for pole in POLES]
-            for high, low, share in zip(*chosen, shares, strict=True):
-                at_high, at_low = (embedded_text(str(text), width, self.lm) for text in (high, low))
-                pairs.append(((at_high + at_low) / 2, share * (at_high - at_low) / 2))
-        rng.shuffle(pairs)
-        middle, offset = (np.concatenate([pair[i] for pair in pairs]) for i in (0, 1))
-        return middle, offset
-
     def _answers(self, item: Item, stances: Mapping[str, Array], stage: CurriculumStage) -> Array:
         """Return the answer probabilities [O] of a respondent described by ``stances``: dimension -> values from -1 to 1."""
         dimension, sign = self._keys[item.id]
@@ -177,16 +143,6 @@ class SyntheticRespondents:
         described = dimension in stances
         position = float(stances[dimension].mean()) if described else self._default_positions[dimension]
         return answer_probabilities(len(item.scale.labels), MAX_SHIFT * sign * position, ANSWER_SD)
-
-    def _description(self, stances: Mapping[str, Array], used: slice, rng: np.random.Generator) -> str:
-        """Draw the statements for ``stances`` of +1 and -1, in random order."""
-        statements: list[str] = []
-        for dimension, poles in stances.items():
-            for pole, sign in zip(POLES, (1, -1), strict=True):
-                phrasings = texts()["phrasings"][dimension][pole][used]
-                statements += map(str, rng.choice(phrasings, int((poles == sign).sum()), replace=False))
-        rng.shuffle(statements)
-        return " ".join(statements)
 
     def _items(self, described: Sequence[str], n_undescribed: int, rng: np.random.Generator) -> list[Item]:
         """Draw items of the described dimensions, at most :data:`MAX_ITEMS`, and ``n_undescribed`` others."""

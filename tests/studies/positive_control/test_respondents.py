@@ -10,7 +10,8 @@ from cultural_sp.studies.positive_control.answer_rule import (
     default_positions,
 )
 from cultural_sp.studies.positive_control.curriculum import GRADED_STAGE, STAGES, CurriculumStage
-from cultural_sp.studies.positive_control.respondents import SyntheticRespondents, texts
+from cultural_sp.studies.positive_control.descriptions import texts
+from cultural_sp.studies.positive_control.respondents import SyntheticRespondents
 
 CODES = np.arange(1, 6)
 
