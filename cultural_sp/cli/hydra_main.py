@@ -11,8 +11,8 @@ import hydra
 from hydra._internal.utils import get_args_parser
 
 from cultural_sp.cli.programs import Program
-from cultural_sp.cli.sweep import Sweep, SweepCallback
-from cultural_sp.cli.sweep_summary import print_summary_on_exit
+from cultural_sp.cli.sweep import JobError
+from cultural_sp.cli.sweep_callback import record_stop, summary_after_failure, sweep_title
 from cultural_sp.config.compose import SCHEMAS, build, config_folder, register
 from cultural_sp.config.error_messages import BAD_INPUT, one_line
 from cultural_sp.config.registries import loaded
@@ -52,25 +52,25 @@ def run_program(program: Program) -> None:
             print(f"error: {errors[-1]}", file=sys.stderr, flush=True)
         return errors[-1]
 
-    sweep = Sweep(program.name)
-    SweepCallback.sweep = sweep if first else None  # the sweep of another process never starts, so it writes nothing
     prepare = loaded(program.prepare) if program.prepare else _unchanged
     job = loaded(program.job)
 
-    def run(config: Any) -> None:  # launchers send a copy of it to other processes
-        with sweep.job(config) as outcome:
-            try:
-                built: Any = build(prepare(config), schema)
-                if isinstance(built, AlignConfig) and built.tracker.group is None:
-                    built.tracker.group = sweep.title
-                outcome.done(job(built))
-            except BAD_INPUT as error:  # not left to Hydra, which would add a line
-                outcome.failed(note(error))
+    def run(config: Any) -> Any:  # launchers send a copy of it to other processes
+        try:
+            built: Any = build(prepare(config), schema)
+            if isinstance(built, AlignConfig) and built.tracker.group is None:
+                built.tracker.group = sweep_title()
+            return job(built)
+        except BAD_INPUT as error:
+            return JobError(note(error))
+        except Stopped:
+            record_stop()
+            raise
 
     entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=program.config)(run)
     try:
         _check_flags()
-        with stop_on_signals(), print_summary_on_exit(sweep, errors):
+        with stop_on_signals(), summary_after_failure(errors):
             entry()
     except BAD_INPUT as error:
         note(error)

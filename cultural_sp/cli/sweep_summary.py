@@ -5,22 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import BrokenExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cultural_sp.cli.sweep import FAILED, Outcome, Sweep
 from cultural_sp.runs.folder import result_files
 from cultural_sp.runs.result import Result, load_result
-from cultural_sp.utils.errors import reason_of
-from cultural_sp.utils.files import disk_errors, write_text
+from cultural_sp.utils.files import write_text
 
 METHODS = ("aligned", "naive", "persona", "icl", "random_search", "midpoint")
 """The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
-NAMED = 5  # failed jobs with their reasons in the last line; the table has all
-OWN_COLUMN = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
+MAX_ERRORS_IN_LINE = 5  # the table has all
+COLUMN_KEYS = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Row:
     @property
     def others(self) -> dict[str, str]:
         """What varies beside the columns that every table has."""
-        return {key: value for key, value in self.varying.items() if key not in OWN_COLUMN}
+        return {key: value for key, value in self.varying.items() if key not in COLUMN_KEYS}
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
@@ -138,32 +136,13 @@ def _padded(head: str, values: Sequence[str], value: str) -> str:
     return value.rjust(max(len(head), *map(len, values)))
 
 
-@contextmanager
-def print_summary_on_exit(sweep: Sweep, failed: list[str]) -> Iterator[None]:
-    """Print what became of the sweep in the block when that ends, however it does; errors of jobs join ``failed``."""
-    whole = True
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, OSError) and sweep.summary is not None and str(error.filename) in _above(sweep.summary):
-            with disk_errors(sweep.summary.parent):  # Hydra makes that folder itself
-                raise
-        if not _of_launcher(error):
-            raise
-        whole = False
-        failed.append(f"the launcher gave up: {reason_of(error, 300)}")
-        print(f"error: {failed[-1]}", file=sys.stderr)
-    except BaseException:
-        whole = False
-        raise
-    finally:
-        failed += report(sweep, whole=whole)
-
-
 def report(sweep: Sweep, *, whole: bool) -> list[str]:
-    """Print the table of a sweep, write it as CSV, and return the errors, which are printed too; ``whole`` if all have ended."""
-    if sweep.summary is None:
-        return []
+    """Print the table of a sweep, write its CSV file and its report, and return the errors, which are printed too.
+
+    Args:
+        sweep: the sweep; its job files are deleted.
+        whole: whether all jobs have ended.
+    """
     outcomes = sweep.outcomes(whole=whole)
     sweep.delete_job_files()
     if not outcomes:
@@ -172,28 +151,28 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
     errors = [f"{row.title}: {row.outcome.error}" for row in rows if row.outcome.state == FAILED]
     print(f"\n{printed(rows)}\n", flush=True)
     if errors:
-        named = "; ".join(errors[:NAMED]) + ("; ..." if len(errors) > NAMED else "")
-        print(f"error: {len(errors)} of {len(outcomes)} jobs failed: {named}", file=sys.stderr, flush=True)
-    said = []
+        listed = "; ".join(errors[:MAX_ERRORS_IN_LINE]) + ("; ..." if len(errors) > MAX_ERRORS_IN_LINE else "")
+        print(f"error: {len(errors)} of {len(outcomes)} jobs failed: {listed}", file=sys.stderr, flush=True)
+    places = []
     for write in (_write_summary, _write_report):
         try:
-            said += write(sweep.summary, rows)
+            places += write(sweep.summary, rows)
         except ValueError as error:
             errors.append(str(error))
             print(f"error: {error}", file=sys.stderr, flush=True)
-    if said:
-        print(*reversed(said), sep="\n", flush=True)
+    if places:
+        print(*reversed(places), sep="\n", flush=True)
     return errors
 
 
 def _write_summary(summary: Path, rows: Sequence[Row]) -> list[str]:
-    """Write the CSV file; returns what to print of it."""
+    """Write the CSV file; return the line that names it."""
     write_csv(summary, rows)
     return [f"sweep summary: {summary}"]
 
 
 def _write_report(summary: Path, rows: Sequence[Row]) -> list[str]:
-    """Write the report on all jobs beside the CSV file, if one has a result; returns what to print of it."""
+    """Write the report beside the CSV file if a job has a result; return the line that names it."""
     from cultural_sp.reporting.html_report.build import write_report
     from cultural_sp.reporting.html_report.collect import LeftOut
 
@@ -201,12 +180,3 @@ def _write_report(summary: Path, rows: Sequence[Row]) -> list[str]:
     reasons = {row.title: row.outcome.error or row.outcome.state for row in rows if row.folder is None}
     left_out = [LeftOut(title, reason) for title, reason in reasons.items()]
     return [f"report: {write_report(folders, summary.with_suffix(''), left_out)}"] if folders else []
-
-
-def _above(path: Path) -> list[str]:
-    return [str(path.parent / "multirun.yaml"), *map(str, path.parents)]
-
-
-def _of_launcher(error: Exception) -> bool:
-    """Whether a launcher says that a job's process is lost, rather than a job that something is wrong with it."""
-    return isinstance(error, BrokenExecutor) or type(error).__module__.startswith("submitit.")

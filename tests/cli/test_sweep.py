@@ -19,8 +19,8 @@ from omegaconf import OmegaConf
 import cultural_sp.alignment.run
 import cultural_sp.evaluation.evaluator
 from cultural_sp.cli.command import run
-from cultural_sp.cli.sweep import RUNNING, Sweep
-from cultural_sp.cli.sweep_summary import print_summary_on_exit
+from cultural_sp.cli.sweep import RUNNING
+from cultural_sp.cli.sweep_callback import SweepCallback, summary_after_failure
 from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.runs.result import ICL
 from cultural_sp.search.journal import read_journal
@@ -224,20 +224,30 @@ def test_a_job_that_fails_leaves_nothing_to_the_next(monkeypatch, capsys, tmp_pa
 
 @pytest.fixture
 def started(tmp_path):
-    """A sweep that Hydra has announced."""
-    sweep = Sweep("align")
-    hydra = {"sweep": {"dir": str(tmp_path / "sweeps")}, "overrides": {"task": ["region=us,jp"]}}
-    sweep.start(OmegaConf.create({"name": "align", "hydra": hydra}))
+    """The files of a sweep that Hydra has announced."""
+    return lambda: _start(tmp_path)
+
+
+def _start(tmp_path):
+    hydra = {
+        "job": {"name": "align"},
+        "sweep": {"dir": str(tmp_path / "sweeps")},
+        "overrides": {"task": ["region=us,jp"]},
+    }
+    callback = SweepCallback()
+    callback.on_multirun_start(OmegaConf.create({"name": "align", "hydra": hydra}))
+    sweep = callback.sweep
     for job, state in ((0, "finished now"), (1, RUNNING)):
         record = {"job": job, "overrides": [f"seed={job}"], "region": "us", "seed": job, "model": "m", "readout": None}
-        (sweep._jobs / f"{job}.json").write_text(json.dumps({**record, "state": state}))
+        (sweep.jobs / f"{job}.json").write_text(json.dumps({**record, "state": state}))
     return sweep
 
 
 def test_a_job_whose_process_died_has_failed(capsys, tmp_path, started):
     failed = []
-    with print_summary_on_exit(started, failed):
-        pass
+    with summary_after_failure(failed):
+        started()
+        SweepCallback.current.on_multirun_end(None)
     assert len(failed) == 1
     assert "1 of 2 jobs failed: job 1 seed=1: its process ended before the job did" in capsys.readouterr().err
     assert [row["state"] for row in summary_in(tmp_path)] == ["finished now", "failed"]
@@ -245,7 +255,8 @@ def test_a_job_whose_process_died_has_failed(capsys, tmp_path, started):
 
 def test_a_launcher_that_gives_up_is_one_line(capsys, tmp_path, started):
     failed = []
-    with print_summary_on_exit(started, failed):
+    with summary_after_failure(failed):
+        started()
         raise BrokenProcessPool("a worker was killed\n\nby somebody")
     assert failed == ["the launcher gave up: a worker was killed by somebody"]
     assert capsys.readouterr().err == f"error: {failed[0]}\n"
@@ -261,12 +272,13 @@ def test_a_sweep_into_a_folder_that_cant_be_made_is_one_line(monkeypatch, capsys
 
 
 def test_a_summary_that_cant_be_written_is_one_line_and_the_table_is_there(capsys, started):
-    started.summary.mkdir()
     failed = []
-    with pytest.raises(KeyboardInterrupt), print_summary_on_exit(started, failed):
+    with pytest.raises(KeyboardInterrupt), summary_after_failure(failed):
+        sweep = started()
+        sweep.summary.mkdir()
         raise KeyboardInterrupt
     (error,) = failed
-    assert error.startswith(f"can't write {started.summary} (Is a directory)")
+    assert error.startswith(f"can't write {sweep.summary} (Is a directory)")
     out, err = capsys.readouterr()
     assert out.splitlines()[-2].endswith("  not finished")
     assert err == f"error: {error}\n"
