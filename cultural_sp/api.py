@@ -60,7 +60,7 @@ class Alignment:
             ValueError: if this is a joint run of several regions.
         """
         if len(self.results) > 1:
-            codes = ", ".join(result.region["code"] for result in self.results)
+            codes = ", ".join(result.region.code for result in self.results)
             raise ValueError(f"a joint run has a result per region ({codes}); use results")
         return self.results[0]
 
@@ -73,7 +73,7 @@ class Alignment:
         Raises:
             ValueError: if this is a joint run of several regions.
         """
-        return (self.folder / self.result.region["code"] if self.result.joint else self.folder) / "soft_prompt"
+        return (self.folder / self.result.region.code if self.result.joint else self.folder) / "soft_prompt"
 
 
 def load_model(name: str, **settings: Any) -> LanguageModel:

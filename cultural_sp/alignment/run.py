@@ -93,5 +93,5 @@ def _run(
     print(report(results, config.readout.kind))
     statements = coordinate_labels(config)
     if statements and len(results) == 1:
-        print(weights_summary(statements, searches[results[0].region["code"]].aligned.z))
+        print(weights_summary(statements, searches[results[0].region.code].aligned.z))
     return results

@@ -74,7 +74,7 @@ def _rows(outcome: Outcome, varying: dict[str, str]) -> list[Row]:
 
 
 def _region(outcome: Outcome, result: Result) -> str | None:
-    return f"{outcome.region}: {result.region['code']}" if result.joint else outcome.region
+    return f"{outcome.region}: {result.region.code}" if result.joint else outcome.region
 
 
 def _losses(result: Result, readout: str) -> dict[str, float | None]:

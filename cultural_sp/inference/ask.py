@@ -54,7 +54,7 @@ def prompts_from_config(config: AskConfig, lm: LanguageModel) -> dict[str, tuple
     for path in (required_prompt_path(config), *config.beside):
         prompt = prompt_for(lm, path)
         result = result_of(path)
-        name = path if result is None else f"{result.region['country']} (seed {result.seed})"
+        name = path if result is None else f"{result.region.country} (seed {result.seed})"
         prompts[name if name not in prompts else path] = prompt
     return prompts
 

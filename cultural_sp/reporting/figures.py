@@ -82,7 +82,7 @@ def convergence(result: Result, random_search: SearchResult, search: SearchResul
 def _title(result: Result, shown: str) -> str:
     return "\n".join(
         [
-            f"{result.region['country']} ({result.region['vintage']}): {shown}",
+            f"{result.region.country} ({result.region.vintage}): {shown}",
             *(fill(line, 90) for line in origin(result)),
         ]
     )
@@ -110,7 +110,7 @@ def _label_ends(axes: Axes, ends: list[tuple[float, str]], names: dict[str, str]
 
 def dimensions(result: Result, readout: str) -> Figure:
     """Scores before and after beside the target, tuned wording and held-out wordings."""
-    names = list(result.region["target"])
+    names = list(result.region.target)
     rows = np.arange(len(names))[::-1]
     figure, axes = plt.subplots(figsize=(7.5, 0.62 * len(names) + 1.5))
     axes.axvspan(*result.published_range, color="#f2f2f2", zorder=0)
@@ -129,7 +129,7 @@ def dimensions(result: Result, readout: str) -> Figure:
         for wording in held_out:
             other = _scores(result, method, wording, "expected", names)
             axes.plot(other, rows + offset, "o", color=COLOURS[method], markersize=5, markerfacecolor="none", zorder=2)
-    target = np.array([np.nan if result.region["target"][d] is None else result.region["target"][d] for d in names])
+    target = np.array([np.nan if result.region.target[d] is None else result.region.target[d] for d in names])
     axes.plot(target, rows, "|", color="#0072B2", markersize=26, markeredgewidth=3, zorder=4)
     axes.plot([], [], "|", color="#0072B2", markersize=10, markeredgewidth=3, label="target")
     axes.plot([], [], "o", color="#666666", markerfacecolor="none", markersize=5, label="held-out wordings")

@@ -51,7 +51,7 @@ def joint_summary(results: Sequence[Result], searched: str) -> str:
     for result in results:
         chosen = (result.icl(searched) if method == "icl" else method for method in methods)
         losses = [_loss(result.score(method, "tuned", searched), result.digits) for method in chosen]
-        rows.append([f"{result.region['code']} {result.region['country']}", *losses])
+        rows.append([f"{result.region.code} {result.region.country}", *losses])
     return "\n" + "\n\n".join([aligned_text(rows), *origin(results[0]), _validity(results[0])]) + "\n"
 
 
@@ -76,16 +76,14 @@ def summary(result: Result, searched: str = "expected") -> str:
     heads, names = columns(result, searched), labels(result, searched)
     losses = [[f"loss ({result.unit})", *(title for title, _, _ in heads)]]
     losses += [[names[m], *(_loss(result.score(m, w, r), result.digits) for _, w, r in heads)] for m in result.methods]
-    dimensions = list(result.region["target"])
+    dimensions = list(result.region.target)
     scores = [[f"scores, {heads[0][0]}", *dimensions, "valid mass"]]
     for method in result.methods:
         record = result.score(method, "tuned", searched)
         mass = "" if record.valid_mass is None else f"{record.valid_mass:.3f}"
         scores.append([names[method], *(_number(record.dimensions[d], result.digits) for d in dimensions), mass])
-    target = result.region["target"]
-    scores.append(
-        [f"target ({result.region['vintage']})", *(_number(target[d], result.digits) for d in dimensions), ""]
-    )
+    target = result.region.target
+    scores.append([f"target ({result.region.vintage})", *(_number(target[d], result.digits) for d in dimensions), ""])
 
     parts = [
         aligned_text(losses),
@@ -101,7 +99,7 @@ def knowledge_table(result: Result, names: dict[str, str]) -> list[str]:
     """Share of questions answered right, orders averaged, with 95 % intervals: about all countries, then about the region's."""
     if result.knowledge is None:
         return []
-    shown = (ALL, result.region["country"])
+    shown = (ALL, result.region.country)
     averaged = [s for s in result.knowledge.scores if s.order == "averaged" and s.country in shown]
     columns = {(s.task, s.country): s.chance for country in shown for s in averaged if s.country == country}
     rows = [[result.knowledge.title, *(f"{task}, {country}" for task, country in columns)]]

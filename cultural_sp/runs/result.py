@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.survey.instrument import Survey, decimals
@@ -29,6 +29,16 @@ ALL = "all"  # countries together
 FACTORS = "factor_analysis.json"
 
 
+Record = TypeVar("Record")
+
+
+def _strict(schema: type[Record]) -> type[Record]:
+    """Make pydantic refuse unknown fields and numbers that are not finite."""
+    schema.__pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # type: ignore[attr-defined]
+    return schema
+
+
+@_strict
 @dataclass(frozen=True)
 class ScoreRow:
     """What one respondent answered under one wording, option order and readout; the fields are those of a score record."""
@@ -43,6 +53,7 @@ class ScoreRow:
     option_probabilities: dict[str, list[float]] | None = None
 
 
+@_strict
 @dataclass(frozen=True)
 class ScoreRecord:
     """One row of the tidy table ``scores``: a method under one wording, option order and readout."""
@@ -69,6 +80,7 @@ class ScoreRecord:
     """Item -> probability of each option in the order of the codes, over the options alone; only with readout expected."""
 
 
+@_strict
 @dataclass(frozen=True)
 class Validity:
     """Whether the model can take the survey at all; see ``analysis/validity.py`` for each statistic."""
@@ -95,6 +107,7 @@ class Validity:
     """Mean probability on valid options over the personas."""
 
 
+@_strict
 @dataclass(frozen=True)
 class KnowledgeScore:
     """How many questions, about one country or all, a method answered right, in one form and order."""
@@ -121,6 +134,7 @@ class KnowledgeScore:
     """Question -> whether it was answered right, so that methods can be compared question by question."""
 
 
+@_strict
 @dataclass(frozen=True)
 class Knowledge:
     """What a run found about cultural knowledge."""
@@ -134,6 +148,7 @@ class Knowledge:
     scores: list[KnowledgeScore]
 
 
+@_strict
 @dataclass(frozen=True)
 class OpenAnswer:
     """What methods wrote to one open question, greedily."""
@@ -143,13 +158,34 @@ class OpenAnswer:
     """naive and aligned -> text."""
 
 
+@_strict
+@dataclass(frozen=True)
+class RegionTarget:
+    """The region that a run aligned to, with the published scores that it aimed at."""
+
+    code: str
+    """ISO 3166 alpha-2 code in lower case."""
+    country: str
+    vintage: str
+    """Edition of the table that the scores are from."""
+    estimated: bool
+    """Whether the source marks the scores as estimates."""
+    target: dict[str, float | None]
+    """Dimension -> score in the unit of the survey; None where the region has none."""
+
+    @classmethod
+    def of(cls, survey: Survey, region: Region) -> RegionTarget:
+        """The target of a region under a survey."""
+        return cls(region.code, region.country, region.vintage, region.estimated, region_target(survey, region))
+
+
+@_strict
 @dataclass(frozen=True)
 class Result:
     """Everything a run reports."""
 
     name: str
-    region: dict[str, Any]
-    """code, country, vintage, estimated, target (dimension -> score or None)."""
+    region: RegionTarget
     model: str
     seed: int
     evaluations: int
@@ -183,13 +219,7 @@ class Result:
         """The result for one region of a run; ``fields`` are those that neither config, survey nor region determine."""
         shared: dict[str, Any] = {
             "name": config.name,
-            "region": {
-                "code": region.code,
-                "country": region.country,
-                "vintage": region.vintage,
-                "estimated": region.estimated,
-                "target": region_target(survey, region),
-            },
+            "region": RegionTarget.of(survey, region),
             "model": config.model.name_or_path,
             "seed": config.seed,
             "note": config.model.note,
@@ -266,32 +296,34 @@ def as_json(entry: Result | Validity) -> str:
     return json.dumps(jsonable(asdict(entry)), indent=1, allow_nan=False) + "\n"
 
 
-def read_validity(raw: dict[str, Any]) -> Validity:
-    """The validity that JSON holds as an object."""
-    return Validity(**{**raw, "share_interval": tuple(raw["share_interval"])})
+def read_record(schema: type[Record], text: str | bytes) -> Record:
+    """Read a record of this module from JSON: all fields there, none unknown, each of its type, every number finite.
+
+    Raises:
+        ValueError: naming the first field that is wrong.
+    """
+    from pydantic import TypeAdapter, ValidationError  # here, as it takes a while to import
+
+    try:
+        return TypeAdapter(schema).validate_json(text, strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
 
 
 def load_result(path: Path | str) -> Result:
     """Read a ``result.json``, or the one in a run folder.
 
     Raises:
-        ValueError: in one line, if the file isn't a result of this schema version.
+        ValueError: if the file isn't a result of this schema version.
     """
     path = Path(path).expanduser()
     path = path / "result.json" if path.is_dir() else path
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        if raw["schema_version"] != SCHEMA_VERSION:
-            raise ValueError(f"schema_version is {raw['schema_version']}, this program reads {SCHEMA_VERSION}")
-        validity = None if raw["validity"] is None else read_validity(raw["validity"])
-        raw["published_range"] = tuple(raw.get("published_range", Result.published_range))
-        knowledge = raw.get("knowledge")
-        if knowledge is not None:
-            knowledge = Knowledge(**{**knowledge, "scores": [KnowledgeScore(**s) for s in knowledge["scores"]]})
-        parts = {
-            "scores": [ScoreRecord(**r) for r in raw["scores"]],
-            "open_answers": [OpenAnswer(**answer) for answer in raw.get("open_answers", [])],
-        }
-        return Result(**{**raw, **parts, "validity": validity, "knowledge": knowledge})
-    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        result = read_record(Result, path.read_bytes())
+        if result.schema_version != SCHEMA_VERSION:
+            raise ValueError(f"schema_version is {result.schema_version}, this program reads {SCHEMA_VERSION}")
+    except (OSError, ValueError) as error:
         raise ValueError(f"{path} is no result.json of this program ({error})") from error
+    return result

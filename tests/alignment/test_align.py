@@ -75,7 +75,7 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
     } <= names
 
     result = load_result(folder / "result.json")
-    assert result.region["country"] == "Japan"
+    assert result.region.country == "Japan"
     assert [set(answer.answers) for answer in result.open_answers] == [{"naive", "aligned"}] * 4
     page = (folder / "report" / "report.html").read_text()
     assert all(answer.question in page for answer in result.open_answers)
@@ -211,7 +211,7 @@ def test_the_journal_holds_what_is_searched_and_what_is_reported(monkeypatch, ca
     assert any(r["valid_mass"] < 0.9 * start for r in journal)
     assert any(r["valid_mass"] > start for r in journal)
     for r in journal:
-        apart = np.array([r["dimensions"][d] - t for d, t in result.region["target"].items()])
+        apart = np.array([r["dimensions"][d] - t for d, t in result.region.target.items()])
         assert r["l1"] == pytest.approx(np.abs(apart).mean())
         penalty = 100 * max(0.0, np.log10(start / r["valid_mass"]))
         assert r["loss"] == pytest.approx(np.square(apart).mean() + penalty, rel=1e-5)
@@ -235,7 +235,7 @@ def test_missing_targets_are_left_out_and_said(monkeypatch, capsys, tiny_run, tm
     assert code == 0
     assert "no target for PDI, IDV, MAS, UAI in matrix_2015: left out of the loss of every method" in out
     result = load_result(next((tmp_path / "outputs").rglob("result.json")))
-    assert result.region["target"] == {"PDI": None, "IDV": None, "MAS": None, "UAI": None, "LTO": 36.0, "IVR": 52.0}
+    assert result.region.target == {"PDI": None, "IDV": None, "MAS": None, "UAI": None, "LTO": 36.0, "IVR": 52.0}
     assert result.score("midpoint").loss == pytest.approx((14 + 2) / 2)
 
 

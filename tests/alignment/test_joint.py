@@ -62,9 +62,9 @@ def test_every_region_gets_the_best_of_all_evaluations(whole_joint):
     assert not (folder / "result.json").exists()
     for code in CODES:
         result = load_result(folder / code / "result.json")
-        assert (result.region["code"], result.evaluations, result.joint) == (code, 28, list(CODES))
+        assert (result.region.code, result.evaluations, result.joint) == (code, 28, list(CODES))
         assert {r.method for r in result.scores} == set(METHODS) - {"persona_demonstrations", *NO_NATIVE.get(code, ())}
-        target = np.array(list(result.region["target"].values()), dtype=float)
+        target = np.array(list(result.region.target.values()), dtype=float)
         for method, stream in streams.items():
             losses = [np.abs(np.array(list(r["dimensions"].values())) - target).mean() for r in stream]
             assert result.score(method).loss == pytest.approx(min(losses), abs=1e-3)
@@ -114,7 +114,7 @@ def test_every_table_says_that_it_is_of_a_joint_run(whole_joint):
     order = ["naive", "ICL", "random search", "aligned (DE)", "midpoint respondent"]
     assert [h.strip() for h in head.split("  ") if h.strip()][1:] == order
     for row, result in zip(rows, results, strict=True):
-        assert row.startswith(f"{result.region['code']} {result.region['country']}  ")
+        assert row.startswith(f"{result.region.code} {result.region.country}  ")
         methods = ("naive", result.icl(), "random_search", "aligned", "midpoint")
         assert row.split()[-5:] == [f"{result.score(m).loss:.1f}" for m in methods]
 
@@ -194,7 +194,7 @@ def test_all_takes_every_complete_region_even_if_they_get_no_turn(monkeypatch, c
     assert code == 0, err
     assert sum(sizes) == 20  # not 80
     for region in ("de", "fr", "jp", "us"):
-        assert load_result(folder_of(tmp_path) / region / "result.json").region["code"] == region
+        assert load_result(folder_of(tmp_path) / region / "result.json").region.code == region
     objectives = [r["objective"] for r in read_journal(folder_of(tmp_path) / "evaluations.jsonl")]
     assert objectives[10:] == ["de"] * 5 + ["fr"] * 5
 

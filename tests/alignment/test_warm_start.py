@@ -25,7 +25,7 @@ def new_folder(output, region="jp"):
 
 
 def losses(records, result):
-    target = np.array(list(result.region["target"].values()), dtype=float)
+    target = np.array(list(result.region.target.values()), dtype=float)
     return [np.abs(np.array(list(r["dimensions"].values())) - target).mean() for r in records]
 
 
@@ -262,7 +262,7 @@ def test_settings_that_shape_only_the_loss_may_differ(monkeypatch, capsys, tmp_p
     header = json.loads((new_folder(tmp_path) / "evaluations.jsonl").read_bytes().splitlines()[0])
     new = read_journal(new_folder(tmp_path) / "evaluations.jsonl")[5:]
     known = [*read_journal(whole_run / "evaluations.jsonl"), *new]
-    target = np.array(list(result.region["target"].values()), dtype=float)
+    target = np.array(list(result.region.target.values()), dtype=float)
     squared = [((np.array(list(r["dimensions"].values())) - target) ** 2).mean() for r in known]
     lost = [max(0.0, np.log10(header["start_mass"] / r["valid_mass"])) for r in known]
     totals = np.array(squared) + 10 * np.array(lost)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from cultural_sp.runs.result import SUMMARY, Result, ScoreRecord, Validity
+from cultural_sp.runs.result import SUMMARY, RegionTarget, Result, ScoreRecord, Validity
 from cultural_sp.stats.factor.analysis import analyse
 from cultural_sp.stats.factor.answers import MeasurementModel
 from cultural_sp.survey.instrument import load_survey
@@ -55,13 +55,7 @@ def write_run(
     ]
     fields = {
         "name": "align",
-        "region": {
-            "code": region,
-            "country": target.country,
-            "vintage": target.vintage,
-            "estimated": target.estimated,
-            "target": dict(zip(SURVEY.dimensions, target.target.tolist(), strict=True)),
-        },
+        "region": RegionTarget.of(SURVEY, target),
         "model": model,
         "seed": seed,
         "evaluations": budget,

@@ -1,6 +1,6 @@
 """A small result to change and to save."""
 
-from cultural_sp.runs.result import Result, ScoreRecord, Validity
+from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord, Validity
 
 RECORD = ScoreRecord("naive", "tuned", "none", "expected", 12.5, {"PDI": 40.0, "IDV": None}, {"m01": 3.0}, 0.2, 0.0)
 VALIDITY = Validity(
@@ -18,7 +18,7 @@ def result(**changes):
     }
     fields = {
         "name": "align",
-        "region": region,
+        "region": RegionTarget(**region),
         "model": "m",
         "seed": 0,
         "evaluations": 4,

@@ -41,7 +41,7 @@ def test_a_runs_soft_prompt_gets_the_scores_of_its_result(monkeypatch, capsys, r
             assert new.loss == pytest.approx(old.loss, abs=1e-6)
     elsewhere = evaluated(monkeypatch, capsys, run / "soft_prompt", "region=cn", "objective.constant=0")
     old, new = before.score("aligned"), elsewhere.score("aligned")
-    assert elsewhere.region["code"] == "cn"
+    assert elsewhere.region.code == "cn"
     assert new.dimensions == pytest.approx({d: score - 50 for d, score in old.dimensions.items()}, abs=1e-6)
     numbered = evaluated(
         monkeypatch, capsys, run / "soft_prompt", "survey.scoring=number", "survey.option_order=descending"

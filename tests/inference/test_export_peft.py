@@ -54,7 +54,7 @@ def test_the_code_of_the_card_loads_the_same_model_and_prompt(monkeypatch, capsy
     from cultural_sp.lm.load import load_model
     from cultural_sp.lm.soft_prompt import initial_prompt
     from cultural_sp.reporting.model_card import card
-    from cultural_sp.runs.result import Result
+    from cultural_sp.runs.result import RegionTarget, Result
     from cultural_sp.survey.render import ChatPrompt
 
     register()
@@ -66,7 +66,7 @@ def test_the_code_of_the_card_loads_the_same_model_and_prompt(monkeypatch, capsy
     save_soft_prompt(tmp_path / "soft_prompt", prompt, lm, "prefix")
     region = {"code": "us", "country": "United States", "vintage": "insights_2021", "estimated": False, "target": {}}
     origin = {"weights_hash_before": "", "config_hash": "", "packages": {}, "chat_template_hash": lm.chat_template_hash}
-    result = Result("card", region, lm.name, 0, 1, [], None, origin, note=config.model.note)
+    result = Result("card", RegionTarget(**region), lm.name, 0, 1, [], None, origin, note=config.model.note)
     text = card(result, config, "a survey", on_hub=False)
     (command,) = re.findall(r"```bash\ncultural-sp export (.*)\n```", text)
     code, _, err = call(monkeypatch, capsys, *command.split(), entry="export")

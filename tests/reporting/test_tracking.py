@@ -197,7 +197,7 @@ def test_a_joint_run_is_a_wandb_run_per_region(tracked, short_run, tmp_path):
     journal = read_journal(folder / "evaluations.jsonl")
     for code in ("us", "jp"):
         log, result = logs[f"{code} tiny seed 0 joint"], load_result(folder / code / "result.json")
-        target = result.region["target"]
+        target = result.region.target
         assert (log.run["job_type"], log.run["run_group"], log.exit_code) == ("joint", "align", 0)
         assert log.config["objective"] == {"region": code, "target": target}
         assert f"region:{code}" in log.run["tags"]
@@ -227,7 +227,7 @@ def test_a_joint_run_is_a_wandb_run_per_region(tracked, short_run, tmp_path):
         }
         assert files["adapter_model.safetensors"] == folder / code / "soft_prompt" / "adapter_model.safetensors"
         assert "statements.csv" in files
-        assert f"towards {result.region['country']}" in files["README.md"].read_text()
+        assert f"towards {result.region.country}" in files["README.md"].read_text()
 
 
 @pytest.mark.slow

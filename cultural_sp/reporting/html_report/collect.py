@@ -102,7 +102,7 @@ def _identity(run: Run) -> tuple[str, ...]:
     """Equal for a run and a copy of it."""
     origin = run.result.provenance
     hashes = (origin.get("config_hash", run.where), origin.get("weights_hash_before"))
-    return (run.result.region["code"], *map(str, hashes))
+    return (run.result.region.code, *map(str, hashes))
 
 
 def _folders(top: Path, root: Path, left_out: list[LeftOut]) -> Iterator[tuple[Path, set[str]]]:
@@ -149,31 +149,14 @@ def _read(folder: Path, where: str) -> Run:
 def _check(result: Result, readout: str) -> None:
     """Refuse a result that parses but doesn't hold what every figure relies on."""
     try:
-        target = result.region["target"]
-        _numbers(target, "the target")
-        for key in ("code", "country", "vintage"):
-            _require(isinstance(result.region[key], str), f"region.{key} is no text")
-        _require(isinstance(result.model, str) and bool(result.model), "model is no text")
-        _require(
-            isinstance(result.seed, int) and isinstance(result.evaluations, int), "seed or evaluations is no number"
-        )
-        _require(isinstance(result.provenance, dict), "provenance is no table")
-        _require(isinstance(result.note, str) and isinstance(result.unit, str), "note or unit is no text")
+        target = result.region.target
+        _require(bool(result.model), "model is empty")
         low, high = result.published_range
-        _require(_number(low) and _number(high) and low < high, "published_range isn't two rising numbers")
-        _require(isinstance(result.joint, list), "joint is no list")
+        _require(low < high, "published_range isn't two rising numbers")
         origin(result)
         _require(result.optimizer in OPTIMIZERS, f"optimizer={result.optimizer!r} is unknown")
         for answer in result.open_answers:
-            texts = (answer.question, answer.answers["naive"], answer.answers["aligned"])
-            _require(all(isinstance(text, str) for text in texts), "an open answer is no text")
-        for record in result.scores:
-            about = f"{record.method}, {record.wording}, {record.readout}"
-            _numbers({"loss": record.loss, "valid_mass": record.valid_mass, "missing": record.missing}, about)
-            _numbers(record.dimensions, about)
-            _numbers(record.item_means, about)
-            for chances in (record.option_probabilities or {}).values():
-                _numbers(dict(enumerate(chances)), about)
+            _require({"naive", "aligned"} <= answer.answers.keys(), "an open answer lacks a method")
         for method in SUMMARY:
             records = [result.score(method, w, readout) for w in tuned(result, readout) or ["tuned"]]
             records += [result.score(method, w, "expected") for w in held_out(result)]
@@ -181,7 +164,6 @@ def _check(result: Result, readout: str) -> None:
                 about = f"{method}, {record.wording}"
                 _require(record.dimensions.keys() == target.keys(), f"{about} has other dimensions")
         if result.validity is not None:
-            _require(isinstance(result.validity.sentence, str), "the validity sentence is no text")
             _require(
                 result.validity.verdict in VERDICTS, f"the validity verdict {result.validity.verdict!r} is unknown"
             )

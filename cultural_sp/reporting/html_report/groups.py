@@ -100,17 +100,17 @@ class Group:
     @property
     def region(self) -> str:
         """Code in capitals."""
-        return str(self.first.result.region["code"]).upper()
+        return str(self.first.result.region.code).upper()
 
     @property
     def country(self) -> str:
         """Name with the vintage's warning where scores are estimates."""
-        return str(self.first.result.region["country"])
+        return str(self.first.result.region.country)
 
     @property
     def vintage(self) -> str:
         """Edition of the target."""
-        return str(self.first.result.region["vintage"])
+        return str(self.first.result.region.vintage)
 
     @property
     def title(self) -> str:
@@ -135,7 +135,7 @@ class Group:
     @property
     def target(self) -> dict[str, float | None]:
         """Dimension -> score."""
-        target: dict[str, float | None] = self.first.result.region["target"]
+        target: dict[str, float | None] = self.first.result.region.target
         return target
 
     @cached_property
@@ -206,14 +206,14 @@ def group(runs: Sequence[Run]) -> list[Group]:
         setting = [f"{k}={run.config.get(k, 'unknown')}" for k in keys]
         if not keys and len({r.result.optimizer for r in runs}) > 1:  # no config tells them apart
             setting = [OPTIMIZERS[run.result.optimizer].label]
-        if len({r.result.region["vintage"] for r in runs}) > 1:
-            setting.insert(0, region["vintage"])
+        if len({r.result.region.vintage for r in runs}) > 1:
+            setting.insert(0, region.vintage)
         if run.result.joint:
             setting.append("joint run")
         # Targets and readouts may differ where a config is lost; numbers of such runs must not be averaged.
         wordings = str([tuned(run.result, run.readout), held_out(run.result)])
-        apart = (region["vintage"], str(region["target"]), run.readout, wordings)
-        key = (region["country"], models[run.model], " ".join(setting), region["code"], *apart)
+        apart = (region.vintage, str(region.target), run.readout, wordings)
+        key = (region.country, models[run.model], " ".join(setting), region.code, *apart)
         grouped.setdefault(key, []).append(run)
     surveys = {name: _survey(name) for name in {run.config.get(SURVEY) for run in runs}}
     return [

@@ -91,5 +91,5 @@ def _goal(result: Result, objective: object, header: Mapping[str, Any], n_tuned:
     mass = header.get("start_mass")
     if given.valid_mass_weight and mass is None:
         raise ValueError("its header lacks start_mass")
-    target = np.array([math.nan if t is None else t for t in result.region["target"].values()], dtype=float)
+    target = np.array([math.nan if t is None else t for t in result.region.target.values()], dtype=float)
     return Objective(target, given, mass, n_tuned)

@@ -82,7 +82,7 @@ def _numbers(e: Estimate | None, seeds: int) -> tuple[Cell, ...]:
 
 
 def _scores(runs: Sequence[Run]) -> Table:
-    dimensions = list(dict.fromkeys(d for run in runs for d in run.result.region["target"]))
+    dimensions = list(dict.fromkeys(d for run in runs for d in run.result.region.target))
     heads = (
         "run",
         "region",
@@ -99,8 +99,8 @@ def _scores(runs: Sequence[Run]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for run in runs:
         note = run.result.note
-        about = (run.where, run.result.region["code"], run.result.model, run.result.seed)
-        target = run.result.region["target"]
+        about = (run.where, run.result.region.code, run.result.model, run.result.seed)
+        target = run.result.region.target
         rows.append((*about, "target", *(None,) * 6, *(target.get(d) for d in dimensions), note))
         for r in run.result.scores:
             asked = (r.method, r.wording, r.option_order, r.readout, r.loss, r.valid_mass, r.missing)

@@ -57,7 +57,7 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
         places.add((entity or tracker.get("entity"), tracker.get("project", "cultural-sp")))
         for file in result_files(run):
             result = load_result(file)
-            dimensions |= dict.fromkeys(result.region["target"])
+            dimensions |= dict.fromkeys(result.region.target)
             wordings |= dict.fromkeys(record.wording for record in result.scores)
             remarks |= dict.fromkeys(origin(result))
             units[result.unit] = None

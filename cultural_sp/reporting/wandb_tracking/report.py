@@ -32,7 +32,7 @@ def summary_of(result: Result, searched: str) -> dict[str, Any]:
     for method in result.methods:
         dimensions = result.score(method, "tuned", searched).dimensions
         found |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}
-    found |= {f"target/{dimension}": score for dimension, score in result.region["target"].items()}
+    found |= {f"target/{dimension}": score for dimension, score in result.region.target.items()}
     found |= {f"seconds/{part}": seconds for part, seconds in result.seconds.items()}
     if result.warm_start is not None:
         found["warm_start/offered"] = result.warm_start["offered"]
@@ -60,7 +60,7 @@ def answers(result: Result) -> Table:
 
 def scores(result: Result) -> Table:
     """The records of the result as they are, item means aside."""
-    dimensions = list(result.region["target"])
+    dimensions = list(result.region.target)
     heads = ["method", "wording", "option_order", "readout", "loss", "valid_mass", "missing"]
     rows: list[Iterable[Any]] = [
         [*(getattr(record, head) for head in heads), *(record.dimensions[d] for d in dimensions)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class WandbTracker:
         _log(started, 2 * result.evaluations, end)
         run.summary.update(report.summary_of(result, self._config["readout"]["kind"]))
         run.notes = "\n".join(origin(result))
-        about = {"region": result.region, "model": result.model, "note": result.note}
+        about = {"region": asdict(result.region), "model": result.model, "note": result.note}
         prompt = wandb.Artifact(f"soft-prompt-{run.id}", "soft-prompt", metadata=about)
         # Immutable: read from where they are when they are uploaded, rather than copied into the user's cache.
         for file in [*sorted((folder / "soft_prompt").iterdir()), *sorted(folder.glob("*.csv"))]:

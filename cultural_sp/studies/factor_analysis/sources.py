@@ -50,7 +50,7 @@ def source_from_config(config: FactorConfig, cache: ModelCache) -> AnswerSource:
     simulate = partial(simulated_answers, config, run_config, draw_respondents(config.respondents), cache)
     title = f"{run_config.model.slug} on {survey.title}"
     if config.run is not None:
-        title += f", aligned to {load_result(Path(config.run).expanduser() / RESULT).region['country']}"
+        title += f", aligned to {load_result(Path(config.run).expanduser() / RESULT).region.country}"
     if people:
         title += f", beside {config.answers}"
     return AnswerSource(title, survey, run_config.model.note, lambda folder: simulate(folder) | people)

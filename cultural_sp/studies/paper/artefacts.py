@@ -83,7 +83,7 @@ class Runs:
                     model=result.model + (f" with {adapter}" if adapter else ""),
                     instrument=given["survey"]["instrument"],
                     constant=_constant(given),
-                    vintage=result.region["vintage"],
+                    vintage=result.region.vintage,
                     readout=given["readout"]["kind"],
                     budget=result.evaluations,
                     optimizer=result.optimizer,
@@ -114,7 +114,7 @@ class Runs:
     @property
     def codes(self) -> list[str]:
         """Regions in the order of the runs."""
-        return list(dict.fromkeys(r.region["code"] for r in self.results))
+        return list(dict.fromkeys(r.region.code for r in self.results))
 
     @property
     def notes(self) -> list[str]:

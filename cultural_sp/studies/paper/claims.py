@@ -50,7 +50,7 @@ def judge(results: Sequence[Result], tuned: Setting, readout: str = "expected") 
         tuned: what their searches were tuned for.
         readout: the searched one.
     """
-    codes = list(dict.fromkeys(r.region["code"] for r in results))
+    codes = list(dict.fromkeys(r.region.code for r in results))
     verdicts = [
         Verdict(claim, setting, setting == tuned, *found)
         for setting in dict.fromkeys([tuned, *settings(codes)])
@@ -178,9 +178,9 @@ def _knowledge(
     """Compare naive and aligned on the easy questions about each region's country, orders averaged; questions are the units."""
     falls: dict[str, PairedTest] = {}
     rises = []
-    wanted = regions or list(dict.fromkeys(r.region["code"] for r in results))
+    wanted = regions or list(dict.fromkeys(r.region.code for r in results))
     for code in wanted:
-        own = [r for r in results if r.region["code"] == code]
+        own = [r for r in results if r.region.code == code]
         naive, aligned = (_answers(own, method) for method in ("naive", "aligned"))
         if naive is None or aligned is None:
             return OPEN, None, test, f"no knowledge questions about {code.upper()} were asked"
@@ -201,7 +201,7 @@ def _answers(results: Sequence[Result], method: str) -> np.ndarray | None:
     rows = []
     for result in results:
         scores: list[KnowledgeScore] = [] if result.knowledge is None else result.knowledge.scores
-        wanted = (method, "easy", "averaged", result.region["country"])
+        wanted = (method, "easy", "averaged", result.region.country)
         rows += [s.answers for s in scores if (s.method, s.task, s.order, s.country) == wanted]
     if not rows or len(rows) < len(results):
         return None

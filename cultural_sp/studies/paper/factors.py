@@ -20,7 +20,7 @@ def write_factors(runs: Runs, folder: Path) -> None:
     for path, result in zip(runs.folders, runs.results, strict=True):
         notes: list[str] = []
         found = read_factors(path, notes)
-        name = f"{result.region['code'].upper()} seed {result.seed}"
+        name = f"{result.region.code.upper()} seed {result.seed}"
         said += [f"{name}: {note}" for note in notes]
         if found is None:
             continue

@@ -41,7 +41,7 @@ def _panels(runs: Runs, width: float, height: float) -> tuple[Figure, list[Axes]
     figure, axes = plt.subplots(
         1, len(runs.codes), figsize=(width * len(runs.codes), height), squeeze=False, sharey=True, layout="constrained"
     )
-    countries = {r.region["code"]: r.region["country"] for r in runs.results}
+    countries = {r.region.code: r.region.country for r in runs.results}
     for panel, code in zip(axes[0], runs.codes, strict=True):
         panel.set_title(countries[code], loc="left", fontsize=11)
         panel.spines[["top", "right"]].set_visible(False)
@@ -56,7 +56,7 @@ def convergence(runs: Runs) -> Figure:
         own = [
             best_so_far(folder, code)
             for folder, result in zip(runs.folders, runs.results, strict=True)
-            if result.region["code"] == code
+            if result.region.code == code
         ]
         for search in SEARCHES:
             curves = pd.DataFrame([curve[search] for curve in own])
@@ -80,8 +80,8 @@ def dimensions(runs: Runs) -> Figure:
     """Dimension scores: target, naive, in-context and aligned; dots are seeds."""
     figure, panels = _panels(runs, 3.4, 4.0)
     for panel, code in zip(panels, runs.codes, strict=True):
-        own = [r for r in runs.results if r.region["code"] == code]
-        names = list(own[0].region["target"])
+        own = [r for r in runs.results if r.region.code == code]
+        names = list(own[0].region.target)
         rows = np.arange(len(names))[::-1]
         panel.axvspan(0, 100, color="#f2f2f2", zorder=0)
         for method, offset in (("naive", 0.22), ("icl", 0.0), ("aligned", -0.22)):
@@ -91,7 +91,7 @@ def dimensions(runs: Runs) -> Figure:
                 x = np.array([scores[d] for d in names], dtype=float)
                 label = METHODS[method] if i == 0 else None
                 panel.plot(x, rows + offset, "o", color=COLOUR[method], markersize=4, alpha=0.7, label=label, zorder=3)
-        wanted = np.array([own[0].region["target"][d] for d in names], dtype=float)
+        wanted = np.array([own[0].region.target[d] for d in names], dtype=float)
         panel.plot(wanted, rows, "|", color="#0072B2", markersize=26, markeredgewidth=3, zorder=2)
         panel.set_yticks(rows, names)
     panels[-1].plot([], [], "|", color="#0072B2", markersize=10, markeredgewidth=3, label="target")

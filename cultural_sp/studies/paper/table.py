@@ -103,7 +103,7 @@ def _knowledge(runs: Runs) -> list[Row]:
     for form in ("easy", "hard"):
         for method in KNOWN:
             for code in runs.codes:
-                own = [r for r in runs.results if r.region["code"] == code]
+                own = [r for r in runs.results if r.region.code == code]
                 answers = [_right(r, runs.readout if method == "icl" else "", method, form) for r in own]
                 if all(a is not None for a in answers):
                     share = _share(np.array(answers, dtype=float))
@@ -115,7 +115,7 @@ def _right(result: Result, readout: str, method: str, form: str) -> list[bool] |
     """Which questions about its own country a run's method answered right, orders averaged; None if it wasn't asked."""
     name = result.icl(readout) if method == "icl" else method
     for s in [] if result.knowledge is None else result.knowledge.scores:
-        if (s.method, s.task, s.order, s.country) == (name, form, "averaged", result.region["country"]):
+        if (s.method, s.task, s.order, s.country) == (name, form, "averaged", result.region.country):
             return list(s.answers.values())
     return None
 
@@ -152,7 +152,7 @@ def _asked(runs: Runs) -> str:
 def kendall(runs: Runs) -> str:
     """Rank agreement of the tuned wording's scores with the targets over regions, as a table of methods x dimensions."""
     first = runs.results[0]
-    dimensions = list(first.region["target"])
+    dimensions = list(first.region.target)
     rows = {}
     for method in KNOWN:
         taus = []
@@ -161,7 +161,7 @@ def kendall(runs: Runs) -> str:
             names = [r.icl(runs.readout) if method == "icl" else method for r in own]
             scores = [r.score(m, "tuned", runs.readout).dimensions for r, m in zip(own, names, strict=True)]
             given = np.array([[x[d] for d in dimensions] for x in scores], dtype=float)
-            wanted = np.array([[r.region["target"][d] for d in dimensions] for r in own], dtype=float)
+            wanted = np.array([[r.region.target[d] for d in dimensions] for r in own], dtype=float)
             taus.append([np.nan if a.tau_b is None else a.tau_b for a in rank_agreement(given, wanted)])
         means = pd.DataFrame(taus, columns=dimensions).mean()
         # The plain model is the same everywhere: no ranks, a dash.

@@ -79,7 +79,7 @@ def test_a_broken_file_beside_a_result_costs_only_what_it_holds(tmp_path, name, 
     assert run.notes or text == ""
     (folder / name).unlink()
     (run,), _ = collect([tmp_path], tmp_path)
-    assert run.result.region["code"] == "us"
+    assert run.result.region.code == "us"
 
 
 def write_joint(above, codes=("us", "jp"), **run):
@@ -103,7 +103,7 @@ def test_regions_of_a_joint_run_share_the_journal_above(tmp_path):
     for run in runs:
         assert run.notes == ()
         assert run.config["optimizer.kind"] == "de"
-        target = run.result.region["target"]
+        target = run.result.region.target
         for name, first in (("random_search", 0), ("aligned", 4)):
             scores = [record["dimensions"] for record in records_of(above)[first : first + 4]]
             own = [np.mean([abs(s[d] - t) for d, t in target.items()]) for s in scores]
@@ -119,7 +119,7 @@ def test_a_joint_run_is_judged_as_it_was_searched(tmp_path):
     write_journal(above, np.random.default_rng(0), 4, [f"{d} {i}" for i in range(4) for d in SURVEY.dimensions])
     for run in collect([tmp_path], tmp_path)[0]:
         assert run.notes == ()
-        target = np.array(list(run.result.region["target"].values()))
+        target = np.array(list(run.result.region.target.values()))
         views = np.array([list(r["dimensions"].values()) for r in records_of(above)[4:]]).reshape(4, 4, 6)
         l1 = np.abs(views[:, :2] - target).mean(axis=(1, 2))
         squared = ((views - target) ** 2).mean(axis=2)

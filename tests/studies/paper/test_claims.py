@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cultural_sp.runs.result import ALL, Knowledge, KnowledgeScore, Result, ScoreRecord
+from cultural_sp.runs.result import ALL, Knowledge, KnowledgeScore, RegionTarget, Result, ScoreRecord
 from cultural_sp.studies.paper.claims import (
     FAILS,
     HOLDS,
@@ -52,8 +52,8 @@ def run(code, seed, **losses):
         means = dict.fromkeys([i.id for i in SURVEY.items]) if loss is None else means_with(region.target + loss)
         rows.append(ScoreRecord(method, wording, "none", readout, None, {}, means, None, 0.0))
     hashes = {"weights_hash_before": "a", "weights_hash_after": "a"}
-    entry = {"code": code, "country": region.country, "vintage": TUNED.vintage, "target": {}}
-    return Result("paper", entry, "m", seed, 4, rows, None, hashes)
+    entry = {"code": code, "country": region.country, "vintage": TUNED.vintage, "estimated": False, "target": {}}
+    return Result("paper", RegionTarget(**entry), "m", seed, 4, rows, None, hashes)
 
 
 def runs(seeds=6, **changes):
@@ -141,18 +141,18 @@ def test_the_largest_drop():
     assert (
         largest_drop(tuned(runs(naive=large | {"cn": 50.0}, aligned=dict.fromkeys(CODES, 10.0), seeds=8)))[0] == FAILS
     )
-    assert largest_drop(tuned([r for r in runs(naive=large) if r.region["code"] != "in"]))[0] == OPEN
+    assert largest_drop(tuned([r for r in runs(naive=large) if r.region.code != "in"]))[0] == OPEN
 
 
 def knowing(results, naive, aligned):
     """Give every run the same answers about its country: so many of 40 right before and after, with as few changes as can be."""
     found = []
     for result in results:
-        code = result.region["code"]
+        code = result.region.code
         rows = []
         for method, right in (("naive", naive[code]), ("aligned", aligned[code])):
             answers = {f"{i:02d}": i < right for i in range(40)}
-            country = result.region["country"]
+            country = result.region.country
             for name in (ALL, country):
                 rows.append(
                     KnowledgeScore(
