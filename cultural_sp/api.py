@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cultural_sp.alignment.run import align as run_alignment
-from cultural_sp.config.compose import choices
+from cultural_sp.config.compose import group_options
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.config.overrides import align_config
 from cultural_sp.lm.load import LanguageModel
@@ -86,7 +86,7 @@ def load_model(name: str, **settings: Any) -> LanguageModel:
     Raises:
         ValueError: if a setting is unknown or the model can't be loaded.
     """
-    is_option = name in choices("model")
+    is_option = name in group_options("model")
     defaults: dict[str, Any] = vars(align_config([f"model={name}"]).model) if is_option else {"name_or_path": name}
     try:
         config = ModelConfig(**{**defaults, **settings})

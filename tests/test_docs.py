@@ -9,7 +9,7 @@ from typing import get_args, get_type_hints
 import pytest
 
 from cultural_sp.cli.programs import PROGRAMS
-from cultural_sp.config.compose import SCHEMAS, choices
+from cultural_sp.config.compose import SCHEMAS, group_options
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "cultural_sp").rglob("*.md")])
@@ -81,12 +81,12 @@ def _wrong(override, keys):
     """What is wrong with an override; None if nothing is."""
     key, _, value = override.lstrip("+").partition("=")
     if key.startswith("hydra/"):
-        known = [*choices(key), *FOREIGN]
+        known = [*group_options(key), *FOREIGN]
         return None if value in known else f"{override}: no such launcher"
     if key.startswith("hydra."):
         return None
     if key in GROUPS and re.fullmatch(r"[a-z0-9_.,]+", value):
-        unknown = sorted(set(value.split(",")) - {*choices(key), "null"})
+        unknown = sorted(set(value.split(",")) - {*group_options(key), "null"})
         return f"{override}: {', '.join(unknown)} not in conf/{key}" if unknown else None
     return None if key in keys | GROUPS else f"{override}: no such key"
 

@@ -20,7 +20,7 @@ from cultural_sp.reporting.tables import report
 from cultural_sp.reporting.wandb_tracking.tracker import Tracker, tracker_of
 from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.result import Result
-from cultural_sp.utils.signals import stop_if_asked
+from cultural_sp.utils.signals import raise_if_stopped
 from cultural_sp.utils.stopwatch import Stopwatch
 
 
@@ -67,7 +67,7 @@ def _run(
     workers.start()
     with stopwatch("load"):
         setup = Setup.build(config, inputs, cache)
-    stop_if_asked()  # before anything is written
+    raise_if_stopped()  # before anything is written
     journal = folder.open_journal(setup.header, setup.measure)
     print(announcement(config, inputs, setup.lm, journal.evaluations), flush=True)
     tracker.begin()

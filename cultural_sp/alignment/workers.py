@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from cultural_sp.config.groups import ModelConfig
 from cultural_sp.utils.errors import reason_of
-from cultural_sp.utils.files import RESUME
+from cultural_sp.utils.files import RESUME_HINT
 from cultural_sp.utils.signals import PeerLostError
 
 T = TypeVar("T")
@@ -124,7 +124,9 @@ def _peers_alive() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:  # gloo: connection closed by peer
-        raise PeerLostError(f"another process of this run has ended; {RESUME}, on any number of processes") from error
+        raise PeerLostError(
+            f"another process of this run has ended; {RESUME_HINT}, on any number of processes"
+        ) from error
 
 
 def join(config: ModelConfig) -> WorkerGroup:

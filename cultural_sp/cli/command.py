@@ -8,7 +8,7 @@ import re
 import sys
 
 from cultural_sp.cli.programs import PROGRAMS, Program
-from cultural_sp.config.registries import loaded
+from cultural_sp.config.registries import load_object
 
 COMMAND = "cultural-sp"
 
@@ -40,11 +40,11 @@ def run(name: str) -> None:
 
         run_program(program)
         return
-    from cultural_sp.config.error_messages import bad_input_ends
+    from cultural_sp.config.error_messages import exit_on_bad_input
 
     sys.argv[0] = f"{COMMAND} {name}"  # argparse prints it as the usage
-    with bad_input_ends():
-        loaded(program.job)()
+    with exit_on_bad_input():
+        load_object(program.job)()
 
 
 def contents() -> str:

@@ -13,12 +13,12 @@ from hydra._internal.utils import get_args_parser
 from cultural_sp.cli.programs import Program
 from cultural_sp.cli.sweep import JobError
 from cultural_sp.cli.sweep_callback import record_stop, summary_after_failure, sweep_title
-from cultural_sp.config.compose import SCHEMAS, build, config_folder, register
-from cultural_sp.config.error_messages import BAD_INPUT, one_line
-from cultural_sp.config.registries import loaded
+from cultural_sp.config.compose import SCHEMAS, build_config, config_folder, register_configs
+from cultural_sp.config.error_messages import BAD_INPUT, error_line
+from cultural_sp.config.registries import load_object
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.model_cache import PROCESS_CACHE
-from cultural_sp.utils.files import RESUME
+from cultural_sp.utils.files import RESUME_HINT
 from cultural_sp.utils.processes import first_process, several_processes
 from cultural_sp.utils.signals import PeerLostError, Stopped, stop_on_signals
 
@@ -32,7 +32,7 @@ def run_program(program: Program) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise; otherwise it prints a report and exits with code 1
     # Threads that spin while they wait double the time on shared cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    register()
+    register_configs()
     first = first_process()
     if several_processes() and not program.together:
         if first:
@@ -42,22 +42,22 @@ def run_program(program: Program) -> None:
             )
         sys.exit(2)
     if program.rewrite:
-        sys.argv[1:] = loaded(program.rewrite)(sys.argv[1:])
+        sys.argv[1:] = load_object(program.rewrite)(sys.argv[1:])
     schema = SCHEMAS[program.config]
     errors: list[str] = []
 
     def note(error: BaseException) -> str:
-        errors.append(one_line(error, schema))
+        errors.append(error_line(error, schema))
         if first or isinstance(error, PeerLostError):  # all processes have the same command line to complain about
             print(f"error: {errors[-1]}", file=sys.stderr, flush=True)
         return errors[-1]
 
-    prepare = loaded(program.prepare) if program.prepare else _unchanged
-    job = loaded(program.job)
+    prepare = load_object(program.prepare) if program.prepare else _unchanged
+    job = load_object(program.job)
 
     def run(config: Any) -> Any:  # launchers send a copy of it to other processes
         try:
-            built: Any = build(prepare(config), schema)
+            built: Any = build_config(prepare(config), schema)
             if isinstance(built, AlignConfig) and built.tracker.group is None:
                 built.tracker.group = sweep_title()
             return job(built)
@@ -75,7 +75,7 @@ def run_program(program: Program) -> None:
     except BAD_INPUT as error:
         note(error)
     except Stopped as stop:
-        way_on = RESUME if program.resumes else "nothing was kept, so the same command starts anew"
+        way_on = RESUME_HINT if program.resumes else "nothing was kept, so the same command starts anew"
         print(f"{stop}; {way_on}", file=sys.stderr)
         sys.exit(stop.exit_code)
     finally:

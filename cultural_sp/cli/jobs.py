@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cultural_sp.cli.sweep import JobResult
-from cultural_sp.config.error_messages import bad_input_ends
+from cultural_sp.config.error_messages import exit_on_bad_input
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.utils.processes import first_process, several_processes
 
@@ -160,7 +160,7 @@ def write_artefact(name: str) -> None:
     about = "the folder of `cultural-sp reproduce`, such as outputs/paper/embedded"
     parser.add_argument("folder", type=Path, help=about)
     folder = parser.parse_args().folder
-    with bad_input_ends():
+    with exit_on_bad_input():
         ARTEFACTS[name](Runs.of(folder), folder)
     print(f"{name}: {folder}")
 

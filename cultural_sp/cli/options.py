@@ -14,7 +14,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from cultural_sp.cli.programs import PROGRAMS
-from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, choices, config_folder, register
+from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, config_folder, group_options, register_configs
 from cultural_sp.config.registries import REGISTRIES
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
@@ -94,7 +94,7 @@ def adds_to_a_run(schema: type) -> bool:
 
 def listing(words: Sequence[str] = ()) -> Iterator[str]:
     """Yield lines about every option, or about the options whose key contains one of the words."""
-    register()
+    register_configs()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
         for section in sections():
             matches = [o for o in section.options if not words or any(word in section.key(o) for word in words)]
@@ -108,7 +108,7 @@ def _lines(section: Section, options: Sequence[Option], config: DictConfig) -> I
     head = f"{section.group}=...: {doc}" if section.group else f"cultural-sp {section.program}{besides}: {doc}"
     yield from ("", *textwrap.wrap(head, WIDTH))
     if section.group:
-        yield from _indented(f"one of: {', '.join(choices(section.group))}", 2)
+        yield from _indented(f"one of: {', '.join(group_options(section.group))}", 2)
     for option in options:
         default = _default(config, section.group, section.key(option))
         yield from _indented(f"{section.key(option)}={default}  ({option.type})", 2)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 
 
-def one_of(key: str, value: str, allowed: Collection[str]) -> None:
+def check_one_of(key: str, value: str, allowed: Collection[str]) -> None:
     """Raise a ValueError that names ``key``, ``value`` and the choices if the value is none of them."""
     if value not in allowed:
         raise ValueError(f"{key}={value!r} is not allowed; choose one of: {', '.join(allowed)}")
@@ -26,7 +26,7 @@ def check_above_zero(key: str, value: float) -> None:
         raise ValueError(f"{key}={value} is out of range; give a number above 0")
 
 
-def plain_name(key: str, *values: str | None) -> None:
+def check_plain_name(key: str, *values: str | None) -> None:
     """Raise a ValueError that names ``key`` and the value if one of the values can't be the name of one folder."""
     for value in values:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):

@@ -45,7 +45,7 @@ OTHER_GROUPS: dict[str, type] = {"geometry": GeometryConfig, "respondents": Resp
 """Groups that a run doesn't have."""
 
 
-def register() -> None:
+def register_configs() -> None:
     """Put into Hydra's ConfigStore the schema of every program, and an option of the group ``region`` for every country.
 
     A file ``region/CODE.yaml`` of the user comes before the stored option of that name.
@@ -66,7 +66,7 @@ def config_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "conf"
 
 
-def choices(group: str) -> list[str]:
+def group_options(group: str) -> list[str]:
     """Names of a group's options, as in ``optimizer=cma``."""
     stored = region_options() if group == "region" else ()
     return sorted({*stored, *(path.stem for path in (config_folder() / group).glob("*.yaml"))})
@@ -78,7 +78,7 @@ def command_line_keys() -> list[str]:
     return [str(override.key_or_group) for override in overrides]
 
 
-def build(config: Any, schema: type[Schema]) -> Schema:
+def build_config(config: Any, schema: type[Schema]) -> Schema:
     """Typed, checked object of a composed Hydra config, such as :class:`AlignConfig`.
 
     Raises:

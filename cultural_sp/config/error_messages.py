@@ -33,7 +33,7 @@ WORDS = {
 
 
 @contextmanager
-def bad_input_ends() -> Iterator[None]:
+def exit_on_bad_input() -> Iterator[None]:
     """End the program with one line and exit code 2 if the block raises a ValueError; for programs that need no Hydra."""
     try:
         yield
@@ -42,7 +42,7 @@ def bad_input_ends() -> Iterator[None]:
         sys.exit(2)
 
 
-def one_line(error: BaseException, root: type = AlignConfig) -> str:
+def error_line(error: BaseException, root: type = AlignConfig) -> str:
     """The message of an error in :data:`BAD_INPUT`, at most :data:`LONGEST` characters long.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from cultural_sp.config.checks import check_above_zero, check_in_range, one_of, plain_name
+from cultural_sp.config.checks import check_above_zero, check_in_range, check_one_of, check_plain_name
 from cultural_sp.config.registries import (
     DE_SETTINGS,
     GENERATE,
@@ -62,12 +62,12 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        one_of("model.dtype", self.dtype, DTYPES)
-        one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
+        check_one_of("model.dtype", self.dtype, DTYPES)
+        check_one_of("model.attn_implementation", self.attn_implementation, ("sdpa", "eager"))
         if self.batch_size is not None:
             check_in_range("model.batch_size", self.batch_size, 1)
         if self.device_map is not None:
-            one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
+            check_one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
         if self.memory_gib is not None:
             check_above_zero("model.memory_gib", self.memory_gib)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
@@ -95,8 +95,8 @@ class RegionConfig:
 
     def __post_init__(self) -> None:
         """Check that one region or several are given, not both; codes and vintage become names of folders."""
-        plain_name("region.code", self.code)
-        plain_name("region.vintage", self.vintage)
+        check_plain_name("region.code", self.code)
+        check_plain_name("region.vintage", self.vintage)
         if (self.code == JOINT) != (self.codes is not None):
             raise ValueError(
                 f"region.codes={self.codes} does not go with region.code={self.code}; choose region=joint for several regions "
@@ -108,7 +108,7 @@ class RegionConfig:
             raise ValueError(
                 f"region.codes={self.codes} is not allowed; give a list of ISO codes such as [sa,us], or all"
             )
-        plain_name("region.codes", *self.codes)
+        check_plain_name("region.codes", *self.codes)
         lower = [code.lower() for code in self.codes]
         twice = sorted({code for code in lower if lower.count(code) > 1})
         if twice:
@@ -136,9 +136,9 @@ class SurveyConfig:
 
     def __post_init__(self) -> None:
         """Check choices."""
-        one_of("survey.scoring", self.scoring, ("number", "label"))
-        one_of("survey.layout", self.layout, ("legend_first", "question_first"))
-        one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
+        check_one_of("survey.scoring", self.scoring, ("number", "label"))
+        check_one_of("survey.layout", self.layout, ("legend_first", "question_first"))
+        check_one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
         if (
             not self.tune_wordings
             or len(set(self.tune_wordings)) < len(self.tune_wordings)
@@ -166,7 +166,7 @@ class ReadoutConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        one_of("readout.kind", self.kind, (*READOUTS, GENERATE))
+        check_one_of("readout.kind", self.kind, (*READOUTS, GENERATE))
         check_in_range("readout.n_respondents", self.n_respondents, 1)
         check_in_range("readout.temperature", self.temperature, 0)
         check_in_range("readout.max_new_tokens", self.max_new_tokens, 1)
@@ -200,9 +200,9 @@ class SoftPromptConfig:
         """Check ranges."""
         check_in_range("soft_prompt.n_tokens", self.n_tokens, 1, 1000)
         if self.init is not None:
-            one_of("soft_prompt.init", self.init, INITIALISERS)
-        one_of("soft_prompt.placement", self.placement, PLACEMENTS)
-        one_of("soft_prompt.space", self.space, SPACES)
+            check_one_of("soft_prompt.init", self.init, INITIALISERS)
+        check_one_of("soft_prompt.placement", self.placement, PLACEMENTS)
+        check_one_of("soft_prompt.space", self.space, SPACES)
         check_in_range("soft_prompt.dim", self.dim, 1)
         check_above_zero("soft_prompt.scale", self.scale)
         space = SPACES[self.space]
@@ -243,7 +243,7 @@ class OptimizerConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        one_of("optimizer.kind", self.kind, OPTIMIZERS)
+        check_one_of("optimizer.kind", self.kind, OPTIMIZERS)
         check_in_range("optimizer.population", self.population, 4)
         check_in_range("optimizer.budget", self.budget, 1)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
@@ -270,7 +270,7 @@ class ObjectiveConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        one_of("objective.kind", self.kind, ("l1", "squared"))
+        check_one_of("objective.kind", self.kind, ("l1", "squared"))
         check_in_range("objective.valid_mass_weight", self.valid_mass_weight, 0)
         check_in_range("objective.argmax_weight", self.argmax_weight, 0)
         if self.constant is not None:
@@ -292,7 +292,7 @@ class KnowledgeConfig:
 
     def __post_init__(self) -> None:
         """Check choices."""
-        one_of("knowledge.kind", self.kind, ("none", "own", "culturalbench"))
+        check_one_of("knowledge.kind", self.kind, ("none", "own", "culturalbench"))
         if self.kind == "culturalbench" and not self.source:
             raise ValueError("knowledge.source is empty; give a hub id or a folder, or choose knowledge=culturalbench")
         if self.countries == []:
@@ -320,7 +320,7 @@ class TrackerConfig:
 
     def __post_init__(self) -> None:
         """Check choices."""
-        one_of("tracker.mode", self.mode, ("offline", "online", "disabled"))
+        check_one_of("tracker.mode", self.mode, ("offline", "online", "disabled"))
         if not re.fullmatch(r"[^/\\#?%:]{1,128}", self.project):
             raise ValueError(
                 f"tracker.project={self.project!r} is not allowed; use 1 to 128 characters without / \\ # ? % and :"

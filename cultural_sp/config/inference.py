@@ -7,10 +7,10 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from cultural_sp.config.checks import check_in_range, one_of
+from cultural_sp.config.checks import check_in_range, check_one_of
 from cultural_sp.config.schema import AlignConfig
 
-FORMS = ("model", "peft", "lm_eval", "prompt_embeds")
+EXPORT_FORMATS = ("model", "peft", "lm_eval", "prompt_embeds")
 
 
 @dataclass
@@ -66,7 +66,7 @@ class ExportConfig(AlignConfig):
     def __post_init__(self) -> None:
         """Check choices."""
         super().__post_init__()
-        one_of("to", self.to, FORMS)
+        check_one_of("to", self.to, EXPORT_FORMATS)
         given = self.questions
         if not (given is None or isinstance(given, str) or (given and all(isinstance(q, str) for q in given))):
             raise ValueError(f"questions={given} is not allowed; give a list of texts or the path of a text file")

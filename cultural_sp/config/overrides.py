@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
-from cultural_sp.config.compose import build, config_folder, register
-from cultural_sp.config.error_messages import BAD_INPUT, one_line
+from cultural_sp.config.compose import build_config, config_folder, register_configs
+from cultural_sp.config.error_messages import BAD_INPUT, error_line
 from cultural_sp.config.schema import AlignConfig
 
 
@@ -20,13 +20,13 @@ def align_config(overrides: Sequence[str]) -> AlignConfig:
     Raises:
         ValueError: if an override doesn't fit.
     """
-    register()
+    register_configs()
     callers_hydra = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-            return build(compose("align", overrides=list(overrides)), AlignConfig)
+            return build_config(compose("align", overrides=list(overrides)), AlignConfig)
     except BAD_INPUT as error:
-        raise ValueError(one_line(error)) from error
+        raise ValueError(error_line(error)) from error
     finally:
         GlobalHydra.instance().hydra = callers_hydra

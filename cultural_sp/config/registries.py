@@ -24,7 +24,7 @@ class Entry:
 
     def make(self, *arguments: Any) -> Any:
         """Call the factory."""
-        return loaded(self.factory)(*arguments)
+        return load_object(self.factory)(*arguments)
 
 
 DE_SETTINGS = {"f1": 2.0, "f2": 2.0, "crossover": 1.0}
@@ -110,7 +110,7 @@ REGISTRIES: dict[str, Mapping[str, Entry]] = {
 """Key of a config -> what it can be."""
 
 
-def loaded(factory: str | Callable[..., Any]) -> Callable[..., Any]:
+def load_object(factory: str | Callable[..., Any]) -> Callable[..., Any]:
     """Return the object that ``module:name`` stands for; an object as it is."""
     if not isinstance(factory, str):
         return factory

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from omegaconf import MISSING
 
-from cultural_sp.config.checks import check_in_range, plain_name
+from cultural_sp.config.checks import check_in_range, check_plain_name
 from cultural_sp.config.groups import (
     KnowledgeConfig,
     ModelConfig,
@@ -49,7 +49,7 @@ class AlignConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         check_in_range("seed", self.seed, 0, 2**32 - 1)
-        plain_name("name", self.name)
+        check_plain_name("name", self.name)
 
 
 GROUPS: dict[str, type] = {

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import MISSING
 
-from cultural_sp.config.checks import check_above_zero, check_in_range, one_of, plain_name
+from cultural_sp.config.checks import check_above_zero, check_in_range, check_one_of, check_plain_name
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 
 
@@ -65,7 +65,7 @@ class BenchmarkConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        plain_name("name", self.name)
+        check_plain_name("name", self.name)
         for key in ("n_tokens", "max_new_tokens", "rounds"):
             check_in_range(key, getattr(self, key), 1)
         if self.survey.scoring != "number":
@@ -92,7 +92,7 @@ class RespondentsConfig:
 
     def __post_init__(self) -> None:
         """Check that prompt and traits go together."""
-        one_of("respondents.readout", self.readout, ("expected", "sample"))
+        check_one_of("respondents.readout", self.readout, ("expected", "sample"))
         check_in_range("respondents.seed", self.seed, 0, 2**32 - 1)
         if self.number is not None:
             check_in_range("respondents.number", self.number, 1)
@@ -213,7 +213,7 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        plain_name("name", self.name)
+        check_plain_name("name", self.name)
         for key in ("models", "regions", "seeds", "arms"):
             if not getattr(self, key):
                 raise ValueError(f"{key} is empty; give at least one")
@@ -250,7 +250,7 @@ class ControlConfig:
 
     def __post_init__(self) -> None:
         """Check ranges."""
-        plain_name("name", self.name)
+        check_plain_name("name", self.name)
         check_in_range("rank", self.rank, 1)
         check_in_range("first_layer", self.first_layer, 0)
         check_in_range("steps", self.steps, 1)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-from cultural_sp.config.error_messages import bad_input_ends
+from cultural_sp.config.error_messages import exit_on_bad_input
 from cultural_sp.reporting.follow import Follower, Progress
 from cultural_sp.runs.folder import HOLDER, RESULT, result_files
 from cultural_sp.runs.history import RegionHistory
@@ -124,7 +124,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the run folder")
     folder = parser.parse_args(arguments).folder
     try:
-        with bad_input_ends():
+        with exit_on_bad_input():
             watch(folder, redraw=sys.stdout.isatty())
     except KeyboardInterrupt:
         sys.exit(130)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cultural_sp.runs.result import KnowledgeScore, ScoreRow, Validity, as_json, read_record
-from cultural_sp.utils.files import WAY_OUT, JsonLines, disk_errors, write_text
+from cultural_sp.utils.files import REPLACE_HINT, JsonLines, disk_errors, write_text
 from cultural_sp.utils.serialize import jsonable
 
 
@@ -25,7 +25,7 @@ def cached_validity(path: Path, check: Callable[[], Validity]) -> Validity:
             return read_record(Validity, text)
         except ValueError as error:
             raise ValueError(
-                f"{path} is no validity check of this program ({error}); delete it, or {WAY_OUT}"
+                f"{path} is no validity check of this program ({error}); delete it, or {REPLACE_HINT}"
             ) from error
     validity = check()
     write_text(path, as_json(validity))

@@ -23,7 +23,7 @@ from cultural_sp.runs.result import KnowledgeScore, Result, ScoreRow, Validity, 
 from cultural_sp.search.journal import JOURNAL, Journal
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.errors import reason_of
-from cultural_sp.utils.files import WAY_OUT, disk_errors, write_text
+from cultural_sp.utils.files import REPLACE_HINT, disk_errors, write_text
 
 RESULT, CONFIG = "result.json", "config.yaml"
 SCORES, VALIDITY, KNOWLEDGE = "scores.jsonl", "validity.json", "knowledge.jsonl"
@@ -69,13 +69,13 @@ class RunFolder:
         try:
             results = [load_result(file) for file in files if file.is_file()]
         except ValueError as error:
-            raise ValueError(f"{error}; {WAY_OUT}") from error
+            raise ValueError(f"{error}; {REPLACE_HINT}") from error
         differ = self._config_differences()
         for result in results:  # config.yaml may have been edited or lost
             saved = {"config_hash": result.provenance.get("config_hash")}
             differ = differ or differences(saved, {"config_hash": config_hash(config)})
         if differ:
-            raise ValueError(f"run folder {folder} holds a run with another config: {differ}; {WAY_OUT}")
+            raise ValueError(f"run folder {folder} holds a run with another config: {differ}; {REPLACE_HINT}")
         return results if len(results) == len(files) else None
 
     def _config_differences(self) -> str:
@@ -94,7 +94,7 @@ class RunFolder:
             TypeError,
             AttributeError,
         ) as error:
-            raise ValueError(f"{path} is no config of this program ({reason_of(error)}); {WAY_OUT}") from error
+            raise ValueError(f"{path} is no config of this program ({reason_of(error)}); {REPLACE_HINT}") from error
         return differences(saved, result_settings(_container(OmegaConf.structured(self.config))))
 
     @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 
 from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
-from cultural_sp.utils.files import CHECKSUM, WAY_OUT, JsonLines
+from cultural_sp.utils.files import CHECKSUM, REPLACE_HINT, JsonLines
 from cultural_sp.utils.serialize import fingerprint, jsonable
 
 JOURNAL = "evaluations.jsonl"
@@ -65,7 +65,7 @@ class Journal:
         if "schema_version" not in self.header:
             differ = "it has no header: another version of this program wrote it"
         if differ:
-            raise ValueError(f"{path} belongs to another run: {differ}; {WAY_OUT}")
+            raise ValueError(f"{path} belongs to another run: {differ}; {REPLACE_HINT}")
         size = self.header.get("batch_size")
         if not (isinstance(size, int) and size > 0):
             raise self._lines.damaged(1, f"its batch_size is {size!r}")

@@ -16,7 +16,7 @@ from cultural_sp.search.warm_start import WarmStart
 from cultural_sp.types import Array, Candidates
 from cultural_sp.utils.progress import progress
 from cultural_sp.utils.serialize import fingerprint
-from cultural_sp.utils.signals import finish_first
+from cultural_sp.utils.signals import delay_signals
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Search:
         self, name: str, generation: int, batch: Candidates, histories: Mapping[str, SearchHistory]
     ) -> tuple[Array, Array]:
         """Score a batch and write it into the journal; returns dimension scores [N, K] and valid masses [N]."""
-        with finish_first():
+        with delay_signals():
             started = time.perf_counter()
             scores = self.evaluate(batch)
             seconds = round((time.perf_counter() - started) / len(batch), 4)

@@ -10,17 +10,17 @@ ABSENT = "absent"
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """``key=value there, value here`` for every key that differs, keys of nested dictionaries with dots; empty if none does."""
-    old, new = flat(there), flat(here)
+    old, new = flatten(there), flatten(here)
     keys = [k for k in (new | old) if old.get(k, ABSENT) != new.get(k, ABSENT)]
     return "; ".join(f"{k}={_short(old.get(k, ABSENT))} there, {_short(new.get(k, ABSENT))} here" for k in keys)
 
 
-def flat(nested: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+def flatten(nested: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
     """The values of nested dictionaries under keys with dots."""
     found: dict[str, Any] = {}
     for key, value in nested.items():
         if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{key}.")
+            found |= flatten(value, f"{prefix}{key}.")
         else:
             found[f"{prefix}{key}"] = value
     return found

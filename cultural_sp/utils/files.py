@@ -13,10 +13,10 @@ from zlib import crc32
 
 from safetensors import SafetensorError
 
-WAY_OUT = "choose another name=, or replace it with overwrite=true"
+REPLACE_HINT = "choose another name=, or replace it with overwrite=true"
 CHECKSUM = "crc32"
 _TAIL = f'"{CHECKSUM}": "%08x"}}\n'.encode()  # of a line
-RESUME = "the same command, without overwrite=true, goes on from what is saved"
+RESUME_HINT = "the same command, without overwrite=true, goes on from what is saved"
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     except (OSError, SafetensorError) as error:  # safetensors has an error of its own for a full disk
         reason = getattr(error, "strerror", None) or error
         raise ValueError(
-            f"can't write {path} ({reason}); make room or give access there, then {RESUME}, or choose another output_dir="
+            f"can't write {path} ({reason}); make room or give access there, then {RESUME_HINT}, or choose another output_dir="
         ) from error
 
 
@@ -157,7 +157,7 @@ class JsonLines:
     def damaged(self, number: int, reason: str) -> ValueError:
         """The error for a line, counted from 1, that can't be what was written."""
         return ValueError(
-            f"{self.path}, line {number} is damaged ({reason}), so the run can't go on; restore the file, or {WAY_OUT}"
+            f"{self.path}, line {number} is damaged ({reason}), so the run can't go on; restore the file, or {REPLACE_HINT}"
         )
 
 

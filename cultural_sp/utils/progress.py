@@ -27,7 +27,7 @@ def progress(name: str, total: int, done: int = 0) -> tqdm[Any]:
     )
 
 
-def counted(name: str, items: Sequence[Item]) -> Iterator[Item]:
+def with_progress(name: str, items: Sequence[Item]) -> Iterator[Item]:
     """The items in order, with a bar if they are many."""
     if len(items) < MIN_STEPS_FOR_BAR:
         yield from items

@@ -33,7 +33,7 @@ _asked: list[int] = []
 
 @contextmanager
 def stop_on_signals() -> Iterator[None]:
-    """Raise :class:`Stopped` in the block when a signal arrives, at the latest at the next :func:`stop_if_asked`."""
+    """Raise :class:`Stopped` in the block when a signal arrives, at the latest at the next :func:`raise_if_stopped`."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         _asked.append(number)
@@ -46,16 +46,16 @@ def stop_on_signals() -> Iterator[None]:
         _asked.clear()
 
 
-def stop_if_asked() -> None:
+def raise_if_stopped() -> None:
     """Raise :class:`Stopped` if a signal arrived and nobody heard of it."""
     if _asked:
         raise Stopped(_asked[0])
 
 
 @contextmanager
-def finish_first() -> Iterator[None]:
+def delay_signals() -> Iterator[None]:
     """Let the block end before a signal takes effect; a second signal takes effect at once."""
-    stop_if_asked()
+    raise_if_stopped()
     pending: list[int] = []
 
     def wait(number: int, frame: FrameType | None) -> None:

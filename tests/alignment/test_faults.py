@@ -17,7 +17,7 @@ from cultural_sp.runs.folder import HOLDER, LOCK, RunFolder
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.journal import read_journal
 
-RESUME = "the same command, without overwrite=true, goes on from what is saved"
+RESUME_HINT = "the same command, without overwrite=true, goes on from what is saved"
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 FINISHING = "stopping after the current batch; a second signal stops at once"
 
@@ -40,7 +40,7 @@ def test_a_full_disk_stops_the_run_with_one_line(monkeypatch, capsys, tmp_path, 
     assert code == 2
     (line,) = without_bars(err)
     assert line.startswith(f"error: can't write {folder_of(tmp_path)}")
-    assert f"(File too large); make room or give access there, then {RESUME}" in line
+    assert f"(File too large); make room or give access there, then {RESUME_HINT}" in line
     journal = folder_of(tmp_path) / "evaluations.jsonl"
     if journal.exists() and journal.stat().st_size:
         assert journal.read_bytes().endswith(b"\n")
@@ -140,7 +140,7 @@ def test_a_signal_stops_after_the_batch_and_the_run_goes_on(monkeypatch, capsys,
     left, out, errors = run.end()
     assert left == code, errors
     assert ("  stopped\n\nsweep summary: " in out) == sweep
-    assert errors[-1] == f"stopped by {number.name}; {RESUME}"
+    assert errors[-1] == f"stopped by {number.name}; {RESUME_HINT}"
     assert errors[:-1] in ([], [FINISHING])
     written = len(read_journal(journal))
     assert 11 <= written < 600
@@ -158,7 +158,7 @@ def test_a_signal_while_the_model_loads_stops_at_once(tmp_path, mine):
     assert run.wait_for((folder_of(tmp_path) / HOLDER).exists)
     os.kill(run.process.pid, signal.SIGTERM)
     code, _, errors = run.end()
-    assert (code, errors[-1]) == (143, f"stopped by SIGTERM; {RESUME}")  # Python may tell of a destructor before
+    assert (code, errors[-1]) == (143, f"stopped by SIGTERM; {RESUME_HINT}")  # Python may tell of a destructor before
     assert not (folder_of(tmp_path) / "evaluations.jsonl").exists()
 
 

@@ -12,7 +12,7 @@ from helpers.runs import call
 from cultural_sp.cli.command import main
 from cultural_sp.cli.programs import PROGRAMS
 from cultural_sp.config.compose import SCHEMAS, config_folder
-from cultural_sp.config.registries import loaded
+from cultural_sp.config.registries import load_object
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
@@ -58,7 +58,7 @@ def test_an_unknown_program_is_one_line_with_the_nearest_name(monkeypatch, capsy
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=lambda program: program.name)
 def test_what_a_program_names_is_there(program):
     for function in (program.job, program.prepare, program.rewrite):
-        assert not function or callable(loaded(function))
+        assert not function or callable(load_object(function))
     assert program.hydra == (program.config in SCHEMAS) == (config_folder() / f"{program.config}.yaml").is_file()
 
 

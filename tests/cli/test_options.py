@@ -7,7 +7,7 @@ import pytest
 
 from cultural_sp.cli.options import main, options_of
 from cultural_sp.cli.programs import PROGRAMS
-from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, choices
+from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, group_options
 from cultural_sp.config.registries import REGISTRIES
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
@@ -32,7 +32,7 @@ def test_the_command_lists_every_option_with_its_default(capsys):
     out = capsys.readouterr().out
     for group, schema in GROUPS.items():
         assert f"{group}=...: {schema.__doc__}"[:60] in out
-        assert ", ".join(choices(group)[:3]) in out
+        assert ", ".join(group_options(group)[:3]) in out
         for option in options_of(schema):
             assert f"  {group}.{option.name}=" in out
     assert "  optimizer.budget=80  (int)\n      Evaluations of the search" in out

@@ -5,7 +5,14 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, build, choices, config_folder, register
+from cultural_sp.config.compose import (
+    OTHER_GROUPS,
+    SCHEMAS,
+    build_config,
+    config_folder,
+    group_options,
+    register_configs,
+)
 from cultural_sp.config.regions import DEFAULT_VINTAGE, region_options
 from cultural_sp.config.schema import GROUPS, AlignConfig
 from cultural_sp.runs.inputs import survey_from_config
@@ -19,7 +26,7 @@ EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 
 
 def hydra_at(folder):
-    register()
+    register_configs()
     GlobalHydra.instance().clear()
     return initialize_config_dir(version_base="1.3", config_dir=str(folder))
 
@@ -27,7 +34,7 @@ def hydra_at(folder):
 def composed(*overrides, program="align"):
     with hydra_at(config_folder()):
         config = compose(program, overrides=list(overrides))
-        return build(config, SCHEMAS[program])
+        return build_config(config, SCHEMAS[program])
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o[0] != "region"], ids="=".join)
@@ -38,7 +45,7 @@ def test_every_option_composes_and_is_typed(option):
 
 @pytest.mark.parametrize(("group", "program"), [("geometry", "bench"), ("respondents", "factor_analysis")])
 def test_every_option_of_other_programs_composes_and_is_typed(group, program):
-    for option in choices(group):
+    for option in group_options(group):
         overrides = [f"{group}={option}", *(["survey=vsm13", "answers=x.csv"] if group == "respondents" else [])]
         assert isinstance(getattr(composed(*overrides, program=program), group), OTHER_GROUPS[group])
 
@@ -69,7 +76,7 @@ def test_hydra_lists_and_globs_the_regions_and_nothing_else():
         loader = GlobalHydra.instance().config_loader()
         (sweep,) = OverridesParser.create(loader).parse_overrides(["region=glob(*)"])
         regions = list(sweep.sweep_string_iterator())
-        assert loader.get_group_options("region") == choices("region") == regions
+        assert loader.get_group_options("region") == group_options("region") == regions
     assert regions == sorted([*region_options(), "joint"])
 
 

@@ -16,7 +16,7 @@ from cultural_sp.config.registries import (
     OptimizerEntry,
     ReadoutEntry,
     SpaceEntry,
-    loaded,
+    load_object,
 )
 from cultural_sp.search.journal import read_journal
 from cultural_sp.search.space import Full
@@ -25,7 +25,7 @@ from cultural_sp.search.space import Full
 @pytest.mark.parametrize("key", REGISTRIES)
 def test_every_factory_is_there(key):
     for name, entry in REGISTRIES[key].items():
-        assert callable(loaded(entry.factory)), name
+        assert callable(load_object(entry.factory)), name
         assert entry.label
 
 

@@ -47,7 +47,7 @@ def test_the_code_of_the_card_loads_the_same_model_and_prompt(monkeypatch, capsy
     import torch
     from hydra import compose, initialize_config_dir
 
-    from cultural_sp.config.compose import build, config_folder, register
+    from cultural_sp.config.compose import build_config, config_folder, register_configs
     from cultural_sp.config.schema import AlignConfig
     from cultural_sp.lm.chat_prompt import tokenize
     from cultural_sp.lm.generation import generate_text, input_embeddings
@@ -57,9 +57,9 @@ def test_the_code_of_the_card_loads_the_same_model_and_prompt(monkeypatch, capsy
     from cultural_sp.runs.result import RegionTarget, Result
     from cultural_sp.survey.render import ChatPrompt
 
-    register()
+    register_configs()
     with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
-        config = build(compose("align", overrides=[f"model={model}", "soft_prompt.n_tokens=8"]), AlignConfig)
+        config = build_config(compose("align", overrides=[f"model={model}", "soft_prompt.n_tokens=8"]), AlignConfig)
     lm = load_model(config.model)
     prompt = 4 * initial_prompt(config.soft_prompt, lm, 0)
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-from cultural_sp.utils.progress import counted, progress
+from cultural_sp.utils.progress import progress, with_progress
 
 
 def test_where_there_is_no_terminal_every_count_is_one_line(capsys, monkeypatch):
@@ -14,7 +14,7 @@ def test_where_there_is_no_terminal_every_count_is_one_line(capsys, monkeypatch)
 
 
 def test_only_many_things_get_a_bar(capsys):
-    assert list(counted("items", range(3))) == [0, 1, 2]
+    assert list(with_progress("items", range(3))) == [0, 1, 2]
     assert capsys.readouterr().err == ""
-    assert list(counted("items", range(100))) == list(range(100))
+    assert list(with_progress("items", range(100))) == list(range(100))
     assert "items: 100/100" in capsys.readouterr().err

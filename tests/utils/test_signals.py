@@ -5,7 +5,7 @@ import pytest
 
 from cultural_sp.cli.hydra_main import run_program
 from cultural_sp.cli.programs import Program
-from cultural_sp.utils.signals import SIGNALS, Stopped, finish_first, stop_on_signals
+from cultural_sp.utils.signals import SIGNALS, Stopped, delay_signals, stop_on_signals
 
 
 def handlers():
@@ -16,7 +16,7 @@ def handlers():
 def test_the_block_ends_before_the_signal_takes_effect(number):
     before, done = handlers(), []
     with pytest.raises(Stopped, match=f"stopped by {number.name}") as caught, stop_on_signals():
-        with finish_first():
+        with delay_signals():
             signal.raise_signal(number)
             done.append("block")
         done.append("next block")
@@ -28,7 +28,7 @@ def test_the_block_ends_before_the_signal_takes_effect(number):
 @pytest.mark.parametrize("second", SIGNALS)
 def test_a_second_signal_takes_effect_at_once(second):
     before, done = handlers(), []
-    with pytest.raises(Stopped, match=second.name), stop_on_signals(), finish_first():
+    with pytest.raises(Stopped, match=second.name), stop_on_signals(), delay_signals():
         signal.raise_signal(signal.SIGINT)
         done.append("after the first")
         signal.raise_signal(second)
@@ -47,14 +47,14 @@ def test_a_signal_that_a_destructor_swallows_is_heard_at_the_next_batch():
     with pytest.raises(Stopped, match="SIGTERM"), stop_on_signals():
         Unlucky()
         done.append("swallowed")
-        with finish_first():
+        with delay_signals():
             done.append("batch")
     assert done == ["swallowed"]
 
 
 def test_without_a_handler_of_the_program_a_signal_means_what_it_meant():
     done = []
-    with pytest.raises(KeyboardInterrupt), finish_first():
+    with pytest.raises(KeyboardInterrupt), delay_signals():
         signal.raise_signal(signal.SIGINT)
         done.append("block")
     assert done == ["block"]
@@ -63,7 +63,7 @@ def test_without_a_handler_of_the_program_a_signal_means_what_it_meant():
 def test_an_ignored_signal_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with stop_on_signals(), finish_first():
+        with stop_on_signals(), delay_signals():
             signal.raise_signal(signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     finally:
@@ -71,7 +71,7 @@ def test_an_ignored_signal_stays_ignored():
 
 
 def test_an_error_in_the_block_comes_before_the_signal():
-    with pytest.raises(ValueError, match="mine"), stop_on_signals(), finish_first():
+    with pytest.raises(ValueError, match="mine"), stop_on_signals(), delay_signals():
         signal.raise_signal(signal.SIGINT)
         raise ValueError("mine")
 
@@ -81,7 +81,7 @@ def test_other_threads_set_no_handlers():
 
     def work():
         try:
-            with stop_on_signals(), finish_first():
+            with stop_on_signals(), delay_signals():
                 pass
         except ValueError as error:
             errors.append(error)

@@ -19,9 +19,9 @@ from cultural_sp.reporting.tables import origin
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.result import SUMMARY, VERDICTS, Result, load_result, summarised
 from cultural_sp.search.journal import JOURNAL
-from cultural_sp.utils.diff import flat
+from cultural_sp.utils.diff import flatten
 from cultural_sp.utils.errors import reason_of
-from cultural_sp.utils.progress import counted
+from cultural_sp.utils.progress import with_progress
 
 TOKENS, STATEMENTS = "nearest_tokens.csv", "statements.csv"
 TABLES = {  # file -> the columns that a report shows, and which of them hold numbers
@@ -83,7 +83,7 @@ def collect(folders: Sequence[Path], root: Path) -> tuple[list[Run], list[LeftOu
     left_out: list[LeftOut] = []
     found = {path.resolve(): (path, names) for folder in folders for path, names in _folders(folder, root, left_out)}
     finished = [path for path, (_, names) in found.items() if RESULT in names]
-    for resolved, (path, names) in counted("reading", sorted(found.items())):
+    for resolved, (path, names) in with_progress("reading", sorted(found.items())):
         where = _shown(path, root)
         try:
             if RESULT in names:
@@ -134,7 +134,7 @@ def _read(folder: Path, where: str) -> Run:
     notes: list[str] = []
     above = folder.parent if result.joint else folder  # what the regions of a joint run share lies above them
     raw = _config(above / CONFIG, notes)
-    config = {key: "null" if value is None else str(value) for key, value in flat(raw).items()}
+    config = {key: "null" if value is None else str(value) for key, value in flatten(raw).items()}
     readout = config.get("readout.kind", "expected")
     result = summarised(result, readout)
     _check(result, readout)

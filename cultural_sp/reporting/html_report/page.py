@@ -31,7 +31,7 @@ from cultural_sp.reporting.html_report.svg import MARKS, nice_ticks
 from cultural_sp.reporting.html_report.tables import in_markdown, masses, provenance_of
 from cultural_sp.reporting.tables import MEANS_NOTHING, origin
 from cultural_sp.runs.result import SUMMARY
-from cultural_sp.utils.progress import counted
+from cultural_sp.utils.progress import with_progress
 
 HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, where they don't cover marks
 OPEN = 6  # with more groups than this, only the first one is unfolded
@@ -52,7 +52,9 @@ def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOu
     return environment.get_template("report.html").render(
         **_context(groups, runs, left_out),
         files=files,
-        cards=[_card(g, opened=len(groups) <= OPEN or i == 0) for i, g in counted("drawing", list(enumerate(groups)))],
+        cards=[
+            _card(g, opened=len(groups) <= OPEN or i == 0) for i, g in with_progress("drawing", list(enumerate(groups)))
+        ],
         maps=maps(groups),
         options=options(groups),
         marks=MARKS,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from cultural_sp.config.error_messages import bad_input_ends
+from cultural_sp.config.error_messages import exit_on_bad_input
 from cultural_sp.config.groups import TrackerConfig
 from cultural_sp.reporting.wandb_tracking.tracker import mode_of, tracker_of
 from cultural_sp.runs.folder import CONFIG, RESULT, finished_runs
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     changes = {key: getattr(given, key) for key in ("project", "entity", "group") if getattr(given, key) is not None}
     failed = False
-    with bad_input_ends():
+    with exit_on_bad_input():
         mode = "offline" if given.offline else mode_of(TrackerConfig("online"))
         if mode == "disabled":
             raise ValueError("WANDB_MODE=disabled switches wandb off; unset it")

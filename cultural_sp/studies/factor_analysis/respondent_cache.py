@@ -10,7 +10,7 @@ import numpy as np
 
 from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
-from cultural_sp.utils.files import WAY_OUT, JsonLines
+from cultural_sp.utils.files import REPLACE_HINT, JsonLines
 from cultural_sp.utils.serialize import jsonable
 
 
@@ -29,7 +29,7 @@ class RespondentCache:
         else:
             differing = differences(self._lines.records[0], header)
             if differing:
-                raise ValueError(f"{path} holds the answers of another analysis: {differing}; {WAY_OUT}")
+                raise ValueError(f"{path} holds the answers of another analysis: {differing}; {REPLACE_HINT}")
         self._answers: dict[tuple[str, int], list[float | None]] = {}
         for number, line in enumerate(self._lines.records[1:], 2):
             try:

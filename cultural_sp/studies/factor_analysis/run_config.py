@@ -8,7 +8,7 @@ from typing import Any
 from hydra import compose
 from omegaconf import OmegaConf
 
-from cultural_sp.config.compose import build
+from cultural_sp.config.compose import build_config
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import FactorConfig
@@ -31,7 +31,7 @@ def _default_config(config: FactorConfig) -> AlignConfig:
         run_config.model = OmegaConf.structured(config.model)
     assert isinstance(config.survey, SurveyConfig)
     run_config.survey = OmegaConf.structured(config.survey)
-    return build(run_config, AlignConfig)
+    return build_config(run_config, AlignConfig)
 
 
 def _stored_config(folder: Path) -> AlignConfig:
@@ -43,4 +43,4 @@ def _stored_config(folder: Path) -> AlignConfig:
     file = next((path for path in (folder / CONFIG, folder.parent / CONFIG) if path.is_file()), folder / CONFIG)
     with read_errors(f"run={folder}: {file.name}"):
         stored: Any = OmegaConf.merge(OmegaConf.structured(AlignConfig), OmegaConf.load(file))
-        return build(stored, AlignConfig)
+        return build_config(stored, AlignConfig)

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from hydra import compose
 
-from cultural_sp.config.compose import build
+from cultural_sp.config.compose import build_config
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import PaperConfig
 from cultural_sp.lm.load import load_model
@@ -30,7 +30,7 @@ def runs(config: PaperConfig) -> list[AlignConfig]:
             own = [f"region={region}", f"seed={seed}", f"name={config.name}"]
             run = compose("align", overrides=[*config.settings, *config.overrides, *own])
             run.output_dir = config.output_dir
-            found.append(build(run, AlignConfig))
+            found.append(build_config(run, AlignConfig))
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hydra import compose
 
-from cultural_sp.config.compose import build
+from cultural_sp.config.compose import build_config
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import ControlConfig
 from cultural_sp.evaluation.validity_check import run_validity_check
@@ -31,5 +31,5 @@ def positive_control(config: ControlConfig) -> Path:
     adapter = train(config, lm, respondents, folder)
     align_config = compose("align")
     align_config.model.adapter = str(adapter.resolve())
-    run_validity_check(build(align_config, AlignConfig))
+    run_validity_check(build_config(align_config, AlignConfig))
     return adapter

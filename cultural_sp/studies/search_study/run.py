@@ -12,7 +12,7 @@ from hydra import compose
 from cultural_sp.alignment.methods import score_records
 from cultural_sp.alignment.run import align
 from cultural_sp.alignment.spaces import search_space
-from cultural_sp.config.compose import build
+from cultural_sp.config.compose import build_config
 from cultural_sp.config.groups import JOINT
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import StudyConfig
@@ -98,7 +98,7 @@ def _cell(
     run = compose("align", overrides=[*config.common, *own, *fixed])
     run.output_dir = config.output_dir
     run.optimizer.warm_start = warm_start
-    return Cell(model, arm, region, seed, build(run, AlignConfig))
+    return Cell(model, arm, region, seed, build_config(run, AlignConfig))
 
 
 def study(config: StudyConfig) -> Path:

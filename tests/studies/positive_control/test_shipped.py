@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import cultural_sp
-from cultural_sp.config.compose import build, config_folder, register
+from cultural_sp.config.compose import build_config, config_folder, register_configs
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.validity_check import run_validity_check
 
@@ -23,9 +23,11 @@ def test_the_adapter_is_small_and_names_its_base_model():
 @pytest.mark.slow
 @pytest.mark.exhaustive
 def test_the_model_can_take_the_survey_that_it_was_never_trained_on():
-    register()
+    register_configs()
     with initialize_config_dir(str(config_folder()), version_base="1.3"):
-        validity = run_validity_check(build(compose("align", overrides=["model=smollm2_135m_control"]), AlignConfig))
+        validity = run_validity_check(
+            build_config(compose("align", overrides=["model=smollm2_135m_control"]), AlignConfig)
+        )
     assert validity.verdict == "measurable"
     assert validity.items_right >= 22
     assert min(validity.items_right_by_wording.values()) >= 20
