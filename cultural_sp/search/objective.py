@@ -1,4 +1,4 @@
-"""Losses: distances between dimension scores and a region's targets, and penalties on top of them."""
+"""Objectives of a search: distances between dimension scores and a region's targets, plus penalties."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from cultural_sp.types import Array, Losses
 
 
 def l1_loss(scores: Array, target: Array) -> Array:
-    """Mean absolute difference [...] of scores [..., K] to a target [K], in the survey's unit (arXiv 2503.16094, L1 distance).
+    """Return the mean absolute difference [...] between scores [..., K] and a target [K] (L1 distance, arXiv 2503.16094).
 
-    Dimensions without a target (NaN) are left out for every method alike. A missing score in a dimension that has a
-    target makes the loss NaN: methods are never compared on different dimensions.
+    It is in the unit of the survey. Dimensions without a target (NaN) are left out for every method. A missing score in a
+    dimension with a target makes the loss NaN, so methods are never compared on different dimensions.
 
     Raises:
-        ValueError: if no dimension has a target or the last axes differ.
+        ValueError: if no dimension has a target, or if the last axes differ.
     """
     loss: Array = np.abs(_differences(scores, target)).mean(axis=-1)
     return loss
 
 
 def squared_loss(scores: Array, target: Array) -> Array:
-    """Mean squared difference [...], in the squared unit; missing values as in :func:`l1_loss`."""
+    """Return the mean squared difference [...], in the squared unit; missing values as in :func:`l1_loss`."""
     loss: Array = np.square(_differences(scores, target)).mean(axis=-1)
     return loss
 
@@ -34,7 +34,7 @@ LOSSES: dict[str, Callable[[Array, Array], Array]] = {"l1": l1_loss, "squared": 
 
 
 def mass_penalty(valid_mass: Array, reference: float) -> Array:
-    """Orders of magnitude [N] by which valid masses [N] lie below ``reference``; 0 for masses above it."""
+    """Return by how many orders of magnitude [N] valid masses [N] lie below ``reference``; 0 for masses above it."""
     with np.errstate(divide="ignore"):
         penalty: Array = np.maximum(np.log10(reference) - np.log10(valid_mass), 0.0)
     return penalty
@@ -42,23 +42,23 @@ def mass_penalty(valid_mass: Array, reference: float) -> Array:
 
 @dataclass(frozen=True)
 class Objective:
-    """What a search lowers for one region. Losses follow from dimension scores, without asking the model again."""
+    """The loss of one region, which a search minimizes. It depends on the dimension scores and the valid mass only."""
 
     target: Array
-    """[K], in the unit of the survey; NaN where the region has no score."""
+    """Target scores [K] in the unit of the survey; NaN where the region has none."""
     config: ObjectiveConfig
     start_mass: float | None = None
-    """Mean valid mass of the initial prompt; needed if the config weighs valid mass."""
+    """Mean valid mass of the initial prompt; required if ``config.valid_mass_weight`` is positive."""
     n_tuned: int = 1
     """Number of tuned wordings; losses are averaged over them."""
 
     def __call__(self, dimensions: Array, valid_mass: Array) -> tuple[Losses, Losses]:
-        """Loss [N] and mean absolute difference [N]; NaN where a score is missing.
+        """Return losses [N] and mean absolute differences [N]; NaN if a score is missing.
 
         Args:
-            dimensions: scores [N, V K] in V views: every tuned wording under the configured readout, then, if the config weighs
-                argmax answers, every tuned wording under argmax.
-            valid_mass: [N].
+            dimensions: scores [N, V K] in V views: every tuned wording under the configured readout, then, if
+                ``config.argmax_weight`` is positive, every tuned wording under argmax.
+            valid_mass: mean probability on valid options [N].
         """
         target, config = self.target, self.config
         views = dimensions.reshape(len(dimensions), dimensions.shape[1] // len(target), len(target))
@@ -73,11 +73,11 @@ class Objective:
 
 
 def _differences(scores: Array, target: Array) -> Array:
-    """Scores [..., K] minus the target [K], in the dimensions that have a target."""
+    """Return scores [..., K] minus the target [K], in the dimensions that have a target."""
     if scores.shape[-1] != target.shape[-1]:
         raise ValueError(f"scores {scores.shape} and target {target.shape} differ in the number of dimensions")
-    known = ~np.isnan(target)
-    if not known.any():
+    has_target = ~np.isnan(target)
+    if not has_target.any():
         raise ValueError("the target has no known dimension, so there is nothing to align to")
-    differences: Array = scores[..., known] - target[known]
+    differences: Array = scores[..., has_target] - target[has_target]
     return differences

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cultural_sp.config.groups import OptimizerConfig
 from cultural_sp.search.history import Scores
+from cultural_sp.types import Candidates, Losses
 
 
 class RandomSearch:
-    """Independent standard normal candidates after z = 0: what a search must beat."""
+    """Independent standard normal candidates after z = 0. Every other optimizer must beat it."""
 
     def __init__(self, config: OptimizerConfig, dim: int, stream: int = 1) -> None:
-        """Random search over R^dim with the generation size of the search it is compared to.
+        """Random search over R^dim.
 
         Args:
-            config: seed and generation size.
+            config: seed, and the generation size of the search that is compared with this one.
             dim: number of search coordinates.
             stream: another number gives other draws from the same seed.
         """
@@ -25,21 +25,21 @@ class RandomSearch:
         self._rng = np.random.default_rng([config.seed, stream])
         self._first = True
 
-    def ask(self, n: int) -> NDArray[np.float64]:
-        """The next ``n`` candidates [n, d]."""
+    def ask(self, n: int) -> Candidates:
+        """Return the next ``n`` candidates [n, d]."""
         candidates = self._rng.standard_normal((n, self._dim))
         if self._first:
             candidates[0] = 0.0
         self._first = False
         return candidates
 
-    def tell(self, losses: NDArray[np.float64], scores: Scores | None = None) -> None:
-        """Nothing to learn."""
+    def tell(self, losses: Losses, scores: Scores | None = None) -> None:
+        """Do nothing: random search doesn't learn."""
 
-    def offer(self, z: NDArray[np.float64], losses: NDArray[np.float64], scores: Scores | None = None) -> None:
-        """Nothing to learn from others either."""
+    def offer(self, z: Candidates, losses: Losses, scores: Scores | None = None) -> None:
+        """Do nothing: random search doesn't learn."""
 
 
 def random_optimizer(config: OptimizerConfig, dim: int) -> RandomSearch:
-    """Random search as an optimizer: not the draws of the baseline, which it would tie with."""
+    """Return random search as an optimizer. Its draws differ from those of the baseline, or both would tie."""
     return RandomSearch(config, dim, stream=2)

@@ -1,4 +1,4 @@
-"""Search spaces: from a search vector z to soft prompt coordinates. Numpy only."""
+"""Search spaces: maps from search vectors z to soft prompts. Numpy only."""
 
 from __future__ import annotations
 
@@ -7,40 +7,41 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.types import SoftPrompt
+from cultural_sp.types import Candidates, SoftPrompt, SoftPrompts
 
 
 class Space(Protocol):
-    """A map from z [N, d] to soft prompts [N, P, H] in which z = 0 is the initial prompt."""
+    """A map from search vectors z [N, d] to soft prompts [N, P, H]; z = 0 gives the initial prompt."""
 
     dim: int
+    """Number of search coordinates d."""
     initial: SoftPrompt
     """[P, H]"""
 
-    def decode(self, z: NDArray[np.float64]) -> SoftPrompt:
-        """Soft prompts [N, P, H] of search vectors [N, d]."""
+    def decode(self, z: Candidates) -> SoftPrompts:
+        """Return the soft prompts [N, P, H] of search vectors [N, d]."""
         ...
 
 
 class Full:
-    """Every coordinate of every virtual token: prompt = initial + step * z."""
+    """All coordinates of all virtual tokens: prompt = initial + step * z."""
 
     def __init__(self, initial: SoftPrompt, step: float) -> None:
-        """Space around ``initial`` [P, H] in which one unit of z moves a coordinate by ``step``."""
+        """Space around ``initial`` [P, H]; one unit of z moves a coordinate by ``step``."""
         self.initial, self.step = initial, step
         self.dim = initial.size
 
-    def decode(self, z: NDArray[np.float64]) -> SoftPrompt:
-        """Soft prompts [N, P, H] of search vectors [N, P*H]."""
-        moved = self.initial + self.step * z.reshape(-1, *self.initial.shape)
-        return moved.astype(np.float32)
+    def decode(self, z: Candidates) -> SoftPrompts:
+        """Return the soft prompts [N, P, H] of search vectors [N, P*H]."""
+        prompts = self.initial + self.step * z.reshape(-1, *self.initial.shape)
+        return prompts.astype(np.float32)
 
 
 class Subspace:
-    """The space that some directions span: prompt = initial + step * (z A).
+    """The span of d directions A [d, P*H]: prompt = initial + step * (z A).
 
-    Where the directions A [d, P*H] have a mean square of 1/d, as those of the functions below, a standard normal z moves
-    coordinates by ``step`` (root mean square), whatever d is.
+    If the mean square of A is 1/d, a standard normal z moves the coordinates by ``step`` (root mean square) for every d.
+    :func:`random_directions` and :func:`basis_directions` return such directions.
     """
 
     def __init__(self, initial: SoftPrompt, step: float, directions: NDArray[np.float32]) -> None:
@@ -48,37 +49,37 @@ class Subspace:
         self.initial, self.step, self.directions = initial, step, directions
         self.dim = len(directions)
 
-    def decode(self, z: NDArray[np.float64]) -> SoftPrompt:
-        """Soft prompts [N, P, H] of search vectors [N, d]; each is the same to the last digit whatever it is decoded with.
+    def decode(self, z: Candidates) -> SoftPrompts:
+        """Return the soft prompts [N, P, H] of search vectors [N, d]. Each row depends on its own z alone, to the last digit.
 
-        A matrix product rounds differently for other N and other numbers of threads, and half precision can make several
-        points of loss of that.
+        A matrix product would round differently for other N and other numbers of threads. In half precision such a difference
+        can change the loss by several points.
         """
         rows = [np.einsum("d,dk->k", row, self.directions) for row in z.astype(np.float32)]
         moves = np.array(rows, dtype=np.float32).reshape(-1, *self.initial.shape)
-        prompts: SoftPrompt = (self.initial + np.float32(self.step) * moves).astype(np.float32)
+        prompts: SoftPrompts = (self.initial + np.float32(self.step) * moves).astype(np.float32)
         return prompts
 
 
 def random_directions(dim: int, size: int, seed: int) -> NDArray[np.float32]:
-    """Directions [d, size] with normal entries of variance 1/d (random embeddings as in Sun et al. 2022, Black-Box Tuning)."""
+    """Return directions [d, size] with normal entries of variance 1/d (Black-Box Tuning, Sun et al. 2022, arXiv 2201.03514)."""
     directions = np.random.default_rng(seed).standard_normal((dim, size))
     scaled: NDArray[np.float32] = (directions / np.sqrt(dim)).astype(np.float32)
     return scaled
 
 
-def basis_directions(basis: SoftPrompt) -> NDArray[np.float32]:
-    """Directions [d, P*H] from the mean of basis prompts [d, P, H] to each of them.
+def basis_directions(basis: SoftPrompts) -> NDArray[np.float32]:
+    """Return directions [d, P*H] from the mean of basis prompts [d, P, H] to each of them.
 
-    All get the same length, so that equal weights mean equal moves; with d of them their mean square is 1/d each.
+    All directions have the same length, with a mean square of 1/d, so equal weights mean equal moves.
 
     Raises:
         ValueError: if there are fewer than two basis prompts, or if one of them is the mean of all.
     """
     rows = basis.reshape(len(basis), -1).astype(np.float64)
-    away = rows - rows.mean(axis=0)
-    lengths = np.sqrt(np.square(away).mean(axis=1, keepdims=True))
+    centred = rows - rows.mean(axis=0)
+    lengths = np.sqrt(np.square(centred).mean(axis=1, keepdims=True))
     if len(basis) < 2 or not (lengths > 1e-6 * np.sqrt(np.square(rows).mean())).all():
         raise ValueError("basis prompts must be at least two and differ from their mean")
-    directions: NDArray[np.float32] = (away / lengths / np.sqrt(len(basis))).astype(np.float32)
+    directions: NDArray[np.float32] = (centred / lengths / np.sqrt(len(basis))).astype(np.float32)
     return directions
