@@ -1,1 +1,1 @@
-"""The command line: which programs there are and how they run."""
+"""The command line: the table of programs, their jobs, and how Hydra runs them."""

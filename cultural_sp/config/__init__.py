@@ -1,1 +1,1 @@
-"""Typed, checked config of every program, composed by Hydra; with cli/ the only room that knows Hydra."""
+"""Typed and checked configs of all programs. Only this room and ``cli`` know Hydra."""

@@ -1,4 +1,4 @@
-"""Checks of config values: one line that names the key, the value and what is allowed."""
+"""Checks of config values. Their errors name the key, the value and what is allowed."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from collections.abc import Collection
 
 
 def check_one_of(key: str, value: str, allowed: Collection[str]) -> None:
-    """Raise a ValueError that names ``key``, ``value`` and the choices if the value is none of them."""
+    """Raise a ValueError if ``value`` isn't one of the ``allowed`` values."""
     if value not in allowed:
         raise ValueError(f"{key}={value!r} is not allowed; choose one of: {', '.join(allowed)}")
 
 
 def check_in_range(key: str, value: float, low: float, high: float = float("inf")) -> None:
-    """Raise a ValueError that names ``key``, ``value`` and the legal range if the value lies outside it."""
+    """Raise a ValueError if ``value`` isn't a finite number from ``low`` to ``high``."""
     if not (low <= value <= high and math.isfinite(value)):
         bound = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
         raise ValueError(f"{key}={value} is out of range; give a number {bound}")
 
 
 def check_above_zero(key: str, value: float) -> None:
-    """Raise a ValueError that names ``key`` and ``value`` if the value isn't a finite number above 0."""
+    """Raise a ValueError if ``value`` isn't a finite number above 0."""
     if not 0 < value < math.inf:
         raise ValueError(f"{key}={value} is out of range; give a number above 0")
 
 
 def check_plain_name(key: str, *values: str | None) -> None:
-    """Raise a ValueError that names ``key`` and the value if one of the values can't be the name of one folder."""
+    """Raise a ValueError if one of the values can't be the name of a single folder; None is allowed."""
     for value in values:
         if value is not None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", value):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""From config files and overrides to typed, checked objects."""
+"""Composition: from config files and overrides to typed, checked objects."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SCHEMAS: dict[str, type] = {
     "study": StudyConfig,
     "positive_control": ControlConfig,
 }
-"""Config of a program -> its schema."""
+"""Name of a program's config -> its schema."""
 OTHER_GROUPS: dict[str, type] = {"geometry": GeometryConfig, "respondents": RespondentsConfig}
 """Groups that a run doesn't have."""
 
@@ -48,9 +48,9 @@ OTHER_GROUPS: dict[str, type] = {"geometry": GeometryConfig, "respondents": Resp
 def register_configs() -> None:
     """Put into Hydra's ConfigStore the schema of every program, and an option of the group ``region`` for every country.
 
-    A file ``region/CODE.yaml`` of the user comes before the stored option of that name.
+    A user's file ``region/CODE.yaml`` takes precedence over the stored option.
     """
-    # Hydra merges a user's file into the stored option of the same name, and warns of that.
+    # Hydra merges such a file into the stored option, and warns about it.
     warnings.filterwarnings("ignore", r"\s*'region/\w+' is validated against ConfigStore schema", UserWarning)
     store = ConfigStore.instance()
     for name, schema in SCHEMAS.items():
@@ -60,14 +60,14 @@ def register_configs() -> None:
 
 
 def config_folder() -> Path:
-    """The conf folder: inside the installed package, or beside it in a checkout."""
+    """Return the folder ``conf``: inside the installed package, or beside it in a checkout."""
     package = Path(__file__).parent.parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 
 
 def group_options(group: str) -> list[str]:
-    """Names of a group's options, as in ``optimizer=cma``."""
+    """Return the names of a group's options, such as ``cma`` in ``optimizer=cma``."""
     stored = region_options() if group == "region" else ()
     return sorted({*stored, *(path.stem for path in (config_folder() / group).glob("*.yaml"))})
 
@@ -79,22 +79,27 @@ def command_line_keys() -> list[str]:
 
 
 def build_config(config: Any, schema: type[Schema]) -> Schema:
-    """Typed, checked object of a composed Hydra config, such as :class:`AlignConfig`.
+    """Build the typed, checked object of a composed config.
+
+    Args:
+        config: a config that Hydra composed.
+        schema: its dataclass, such as :class:`AlignConfig`.
 
     Raises:
-        ValueError: if a key is unknown or a value out of range; OmegaConf's own errors for types and missing values.
+        ValueError: if a key is unknown or a value out of range.
+        OmegaConfBaseException: if a value is missing or has the wrong type.
     """
-    _no_unknown_keys(config, schema)
-    built = OmegaConf.to_object(config)
-    assert isinstance(built, schema)
-    return built
+    _refuse_unknown_keys(config, schema)
+    instance = OmegaConf.to_object(config)
+    assert isinstance(instance, schema)
+    return instance
 
 
-def _no_unknown_keys(config: Any, schema: Any, prefix: str = "") -> None:
-    """Refuse keys that ``+key=value`` added: nothing would read them."""
+def _refuse_unknown_keys(config: Any, schema: Any, prefix: str = "") -> None:
+    """Refuse keys that ``+key=value`` added: nothing reads them."""
     allowed = [f.name for f in fields(schema)]
     for key in config:
         if key not in allowed:
             raise ValueError(f"unknown key {prefix}{key}; allowed: {', '.join(allowed)}")
         if not prefix and key in GROUPS and config[key] is not None:
-            _no_unknown_keys(config[key], GROUPS[key], f"{key}.")
+            _refuse_unknown_keys(config[key], GROUPS[key], f"{key}.")

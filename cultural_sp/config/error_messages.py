@@ -1,4 +1,4 @@
-"""An error that a user can mend as one line: what is wrong and the way out, without the internals of the libraries below."""
+"""Messages for users: one line that names the key, the value and the way out, without the internals of Hydra and OmegaConf."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
 BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException, yaml.YAMLError, OSError)
-"""What a user can mend."""
-LONGEST = 900  # characters; what a file or an override holds may be quoted in the middle
-HELP = "--help shows every option and its default"
-LAUNCHERS = {"joblib": "joblib", "submitit": "slurm"}  # plugin -> the extra that brings it
-WORDS = {
+"""Errors that a user can fix."""
+MAX_LENGTH = 900  # characters; a message may quote a whole file or override
+HELP_HINT = "--help shows every option and its default"
+LAUNCHER_EXTRAS = {"joblib": "joblib", "submitit": "slurm"}  # plugin -> extra of this package
+TYPE_WORDS = {
     int: "a whole number",
     float: "a number",
     bool: "true or false",
@@ -34,7 +34,7 @@ WORDS = {
 
 @contextmanager
 def exit_on_bad_input() -> Iterator[None]:
-    """End the program with one line and exit code 2 if the block raises a ValueError; for programs that need no Hydra."""
+    """End the program with one line and exit code 2 if the block raises a ValueError. For programs without Hydra."""
     try:
         yield
     except ValueError as error:
@@ -43,16 +43,16 @@ def exit_on_bad_input() -> Iterator[None]:
 
 
 def error_line(error: BaseException, root: type = AlignConfig) -> str:
-    """The message of an error in :data:`BAD_INPUT`, at most :data:`LONGEST` characters long.
+    """Return the message of an error as one line of at most :data:`MAX_LENGTH` characters.
 
     Args:
-        error: what was raised.
-        root: schema of the config whose keys the user may have got wrong.
+        error: one of :data:`BAD_INPUT`.
+        root: schema of the program's config, for the keys that the message suggests.
     """
     text = " ".join(_message(error, root).split())
-    if len(text) <= LONGEST:
+    if len(text) <= MAX_LENGTH:
         return text
-    return f"{text[: LONGEST // 2]} [...] {text[-LONGEST // 2 :]}"  # the key stands in front, the way out at the end
+    return f"{text[: MAX_LENGTH // 2]} [...] {text[-MAX_LENGTH // 2 :]}"  # the key comes first, the way out last
 
 
 def _message(error: BaseException, root: type) -> str:
@@ -70,7 +70,7 @@ def _message(error: BaseException, root: type) -> str:
         return f"a config file is not UTF-8 text ({error}); save it as UTF-8"
     if isinstance(error, InterpolationResolutionError):
         key = error.full_key or "a value"
-        return f"{key} can't be resolved ({_bare(error)}); refer to another key, as in ${{seed}}, or give a value"
+        return f"{key} can't be resolved ({_without_internals(error)}); refer to another key, as in ${{seed}}, or give a value"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return _of_hydra(error, root)
     if isinstance(error, OSError):
@@ -82,64 +82,65 @@ def _message(error: BaseException, root: type) -> str:
 
 
 def _of_hydra(error: BaseException, root: type) -> str:
-    """What Hydra or OmegaConf refuse: the known cases in our words, others in theirs."""
-    text = _bare(error)
+    """Return the message of an error of Hydra or OmegaConf: known cases in our words, others in theirs."""
+    text = _without_internals(error)
     cause = error.__cause__
-    if isinstance(cause, OmegaConfBaseException) and _bare(cause) not in text:
-        text = f"{text}: {_bare(cause)}"
+    if isinstance(cause, OmegaConfBaseException) and _without_internals(cause) not in text:
+        text = f"{text}: {_without_internals(cause)}"
     unknown = re.match(r"Could not override '([^']+)'", text)
     if unknown:
         return _unknown(unknown[1], root)
     plugin = re.search(r"Could not (?:find|load) 'hydra/launcher/([a-z]+)", text)
-    if plugin and plugin[1] in LAUNCHERS:
-        return f"hydra/launcher: the {plugin[1]} launcher is not installed; pip install 'cultural-sp[{LAUNCHERS[plugin[1]]}]'"
-    typed = re.match(r"Error merging override ([\w.]+)=(.*): (.*)", text, re.DOTALL)
-    if typed:
-        allowed = _allowed(typed[1], root)
-        return f"{typed[1]}={typed[2]} is not allowed ({typed[3]}); {f'give {allowed}' if allowed else HELP}"
-    twice = re.match(r"Multiple values for (\S+)\. To override a value use", text)
-    if twice:
-        return f"{twice[1]} has a value already; leave the + out: {twice[1]}=..."
-    lacking = re.match(r"Structured config of type `(\w+)` has missing mandatory value: (\w+)", text)
-    if lacking:
-        group = next((f"{name}." for name, schema in GROUPS.items() if schema.__name__ == lacking[1]), "")
-        return f"{group}{lacking[2]} has no value; give one, in the file or as {group}{lacking[2]}=..."
-    lacking = re.match(r"Missing mandatory value: ([\w.]+)", text)
-    if lacking:
-        return f"{lacking[1]} has no value; give one, or leave out the ~ that takes it away"
-    place = re.search(r"(?:primary config|onfig directory) '([^']+)'", text)
-    if place:
+    if plugin and plugin[1] in LAUNCHER_EXTRAS:
+        extra = LAUNCHER_EXTRAS[plugin[1]]
+        return f"hydra/launcher: the {plugin[1]} launcher is not installed; pip install 'cultural-sp[{extra}]'"
+    wrong_type = re.match(r"Error merging override ([\w.]+)=(.*): (.*)", text, re.DOTALL)
+    if wrong_type:
+        allowed = _allowed(wrong_type[1], root)
+        return f"{wrong_type[1]}={wrong_type[2]} is not allowed ({wrong_type[3]}); {f'give {allowed}' if allowed else HELP_HINT}"
+    repeated = re.match(r"Multiple values for (\S+)\. To override a value use", text)
+    if repeated:
+        return f"{repeated[1]} has a value already; leave the + out: {repeated[1]}=..."
+    missing = re.match(r"Structured config of type `(\w+)` has missing mandatory value: (\w+)", text)
+    if missing:
+        group = next((f"{name}." for name, schema in GROUPS.items() if schema.__name__ == missing[1]), "")
+        return f"{group}{missing[2]} has no value; give one, in the file or as {group}{missing[2]}=..."
+    missing = re.match(r"Missing mandatory value: ([\w.]+)", text)
+    if missing:
+        return f"{missing[1]} has no value; give one, or leave out the ~ that takes it away"
+    location = re.search(r"(?:primary config|onfig directory) '([^']+)'", text)
+    if location:
         flags = "--config-name, --config-dir and --config-path"
-        return f"{place[1]} is not there ({text}); give a config that is, or leave out {flags}"
+        return f"{location[1]} is not there ({text}); give a config that is, or leave out {flags}"
     if isinstance(error, ConfigCompositionException) and "does not support deletion" in text:
         return f"{text}; leave the option out for its default"
-    return f"{text}; {HELP}"
+    return f"{text}; {HELP_HINT}"
 
 
 def _unknown(key: str, root: type) -> str:
     parent, _, _ = key.rpartition(".")
     schema = GROUPS.get(parent, root)
     allowed = ", ".join(f.name for f in dataclasses.fields(schema))
-    meant = _meant(key, root)
-    hint = f"; do you mean {' or '.join(meant)}?" if meant else ""
+    similar = _similar_keys(key, root)
+    hint = f"; do you mean {' or '.join(similar)}?" if similar else ""
     return f"unknown key {key}; allowed{' in ' + parent if parent in GROUPS else ''}: {allowed}{hint}"
 
 
-def _meant(key: str, root: type) -> list[str]:
-    """Keys that end as this one does, as an option whose group was forgotten; else the one that is spelt most like it."""
+def _similar_keys(key: str, root: type) -> list[str]:
+    """Return the keys with the same last part, as the group may be missing; without any, the key with the closest spelling."""
     known = [field.name for field in dataclasses.fields(root)]
     known += [f"{g}.{field.name}" for g, schema in GROUPS.items() if g in known for field in dataclasses.fields(schema)]
     last = key.rpartition(".")[2]
     return [name for name in known if name.rpartition(".")[2] == last] or difflib.get_close_matches(key, known, 1)
 
 
-def _bare(error: BaseException) -> str:
-    """A message without the internals that Hydra and OmegaConf show."""
+def _without_internals(error: BaseException) -> str:
+    """Return an error's message without the lines about the internals of Hydra and OmegaConf."""
     return re.split(r"\s*Config search path:|\s+full_key:|\s+reference_type=|\s+object_type=", str(error))[0]
 
 
 def _allowed(key: str, root: Any) -> str:
-    """The type of a config value in words; nothing if the schema leaves it open."""
+    """Return the type of a config value in words; empty if the schema leaves it open."""
     *groups, name = key.split(".")
     for group in groups:
         root = typing.get_type_hints(root).get(group) if dataclasses.is_dataclass(root) else None
@@ -147,7 +148,7 @@ def _allowed(key: str, root: Any) -> str:
     if hint is None:
         return ""
     kinds = typing.get_args(hint) if typing.get_origin(hint) not in (list, dict) else (hint,)
-    words = [WORDS.get(typing.get_origin(kind) or kind, "") for kind in kinds or (hint,) if kind is not type(None)]
+    words = [TYPE_WORDS.get(typing.get_origin(kind) or kind, "") for kind in kinds or (hint,) if kind is not type(None)]
     if not all(words):
         return ""
     return " or ".join(words) + (", or null" if type(None) in kinds else "")

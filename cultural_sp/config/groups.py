@@ -1,4 +1,4 @@
-"""The groups of settings that a run is made of; ranges are checked when an object is built."""
+"""The groups of settings of a run. Ranges are checked when an object is built."""
 
 from __future__ import annotations
 
@@ -22,10 +22,7 @@ from cultural_sp.config.registries import (
 
 JOINT = "joint"
 
-
 DTYPES = ("float32", "bfloat16", "float16")
-
-
 PLACEMENTS = ("prefix", "system", "user")
 
 
@@ -38,27 +35,27 @@ class ModelConfig:
     revision: str | None = None
     """Branch, tag or commit of a hub model."""
     dtype: str = "float32"
-    """float32, bfloat16 or float16, whatever the files have."""
+    """float32, bfloat16 or float16; the weights are converted to it."""
     device: str = "auto"
     """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
     device_map: str | None = None
-    """auto spreads a model too large for one GPU over all of them; one process only."""
+    """auto, balanced or sequential spread a model over all GPUs; only with one process."""
     attn_implementation: str = "sdpa"
-    """sdpa or eager: both honour the tree attention mask."""
+    """sdpa or eager; both apply the tree attention mask."""
     chat_template_args: dict[str, Any] = field(default_factory=dict)
     """Extra arguments of the chat template, such as enable_thinking: false."""
     trust_remote_code: bool = False
-    """Runs code from the model's repository; leave off unless you have read it."""
+    """Run code from the model's repository; leave it off unless you have read that code."""
     batch_size: int | None = None
-    """Candidates per forward pass; null fills the memory budget of a GPU, and on a CPU measures once what is fastest."""
+    """Candidates per forward pass; null fills the memory budget of a GPU, and takes the fastest of some sizes on a CPU."""
     adapter: str | None = None
     """Folder of a PEFT LoRA that is merged into the weights; ``wheel:PACKAGE/FOLDER`` for one inside an installed package."""
     note: str = ""
-    """What every table and page must say about this model."""
+    """A note on this model that every table and page repeats."""
     memory_gib: float | None = None
-    """Memory for the activations of a forward pass; null takes four fifths of what is free on a GPU, a quarter on a CPU."""
+    """GiB for the activations of a forward pass; null takes four fifths of a GPU's free memory, or a quarter of a CPU's."""
     compile: bool = False
-    """Compile the layers for the search; needs a C++ compiler, see docs/performance.md for what it is worth."""
+    """Compile the layers for the search; needs a C++ compiler. docs/performance.md says how much time it saves."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -77,24 +74,24 @@ class ModelConfig:
 
     @property
     def slug(self) -> str:
-        """Short name for folders and tables; an adapter's where there is one."""
+        """Short name for folders and tables; the adapter's name if there is an adapter."""
         name = Path(self.adapter or self.name_or_path).name.removesuffix(".gguf")
         return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "model"
 
 
 @dataclass
 class RegionConfig:
-    """Whose scores to align to."""
+    """The region whose scores are the target."""
 
     code: str = MISSING
-    """ISO 3166 alpha-2 code; joint if there are several."""
+    """ISO 3166 alpha-2 code; joint for several regions."""
     codes: Any = None
-    """Of joint: a list of ISO codes, or all for every region whose scores are complete; null otherwise."""
+    """With joint: a list of ISO codes, or all for every region with complete scores; otherwise null."""
     vintage: str | None = None
-    """Edition of the target table; null takes the survey's default. Never mixed within one target."""
+    """Edition of the target table; null takes the survey's default. A target has one vintage only."""
 
     def __post_init__(self) -> None:
-        """Check that one region or several are given, not both; codes and vintage become names of folders."""
+        """Check that code and codes agree; codes and vintage become names of folders."""
         check_plain_name("region.code", self.code)
         check_plain_name("region.vintage", self.vintage)
         if (self.code == JOINT) != (self.codes is not None):
@@ -110,14 +107,14 @@ class RegionConfig:
             )
         check_plain_name("region.codes", *self.codes)
         lower = [code.lower() for code in self.codes]
-        twice = sorted({code for code in lower if lower.count(code) > 1})
-        if twice:
-            raise ValueError(f"region.codes names {', '.join(twice)} more than once; name each region once")
+        repeated = sorted({code for code in lower if lower.count(code) > 1})
+        if repeated:
+            raise ValueError(f"region.codes names {', '.join(repeated)} more than once; name each region once")
 
 
 @dataclass
 class SurveyConfig:
-    """Which survey is asked, and how."""
+    """The survey, and how the model is asked."""
 
     instrument: str = MISSING
     """Name of a shipped instrument or path of a .yaml file."""
@@ -126,13 +123,13 @@ class SurveyConfig:
     scoring: str = "label"
     """label: likelihood of an option's own text, no list shown; number: a numbered list is shown, its number is scored."""
     calibrate: bool = True
-    """With label scoring: divide by the option's likelihood behind a content-free question."""
+    """With label scoring: divide by the option's likelihood after a content-free question."""
     layout: str = "question_first"
     """With number scoring: list before (legend_first) or after (question_first) the question."""
     option_order: str = "both"
     """With number scoring: ascending, descending, or both and averaged."""
     tune_wordings: list[int] = field(default_factory=lambda: [0])
-    """Wordings that the search sees, its loss averaged over them; the others are held out."""
+    """Wordings that the search sees; its loss is the average over them. The others are held out."""
 
     def __post_init__(self) -> None:
         """Check choices."""
@@ -151,18 +148,18 @@ class SurveyConfig:
 
 @dataclass
 class ReadoutConfig:
-    """How option probabilities become the answer that the search scores."""
+    """How option probabilities become the answers that the search scores."""
 
     kind: str = MISSING
     """One of the options of the group; generate lets the model write, and parses its text."""
     n_respondents: int = 20
     """Respondents drawn by sample, and by generate when its temperature is above 0."""
     temperature: float = 0.0
-    """Of generate; 0 is greedy."""
+    """Temperature of generate; 0 is greedy."""
     max_new_tokens: int = 4
-    """Of generate."""
+    """Length of the texts of generate."""
     report_generate: bool = True
-    """Also score generated text (tuned wording, every method) at the end; the other readouts are always reported."""
+    """Also score generated text at the end (tuned wording, every method); the other readouts are always reported."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -191,9 +188,9 @@ class SoftPromptConfig:
     dim: int = 64
     """Number of search coordinates of projection."""
     statements: str | None = None
-    """Of statements and poles: name of a shipped list or path of a .yaml file; null in the other spaces."""
+    """With statements and poles: name of a shipped list or path of a .yaml file; null in the other spaces."""
     scale: float = 16.0
-    """Step of one standard normal z, in units of the embedding matrix's root mean square coordinate; with poles, of the way
+    """Length of the step z = 1, in units of the embedding matrix's root mean square coordinate; with poles, in units of the way
     from the middle to a pole."""
 
     def __post_init__(self) -> None:
@@ -220,24 +217,25 @@ class SoftPromptConfig:
 
 @dataclass
 class OptimizerConfig:
-    """How the space is searched; settings that the kind doesn't have must be null."""
+    """How the space is searched. Settings that the kind doesn't have must be null."""
 
     kind: str = MISSING
     """One of the options of the group ``optimizer``; optimizer=KIND also fills in the kind's own settings."""
     population: int = 20
     """Candidates of a generation, for random search too."""
     f1: float | None = None
-    """Of de and de_twopoints: donor = x + F1 (a - b) + F2 (best - x)."""
+    """F1 of de and de_twopoints: donor = x + F1 (a - b) + F2 (best - x)."""
     f2: float | None = None
-    """Of de and de_twopoints."""
+    """F2 of de and de_twopoints."""
     crossover: float | None = None
-    """Of de: probability that a coordinate comes from the donor."""
+    """With de: probability that a coordinate comes from the donor."""
     budget: int = 80
     """Evaluations of the search, of all regions together; random search gets the same number."""
     warm_start: Any = None
-    """Folders of earlier runs, or above several: what they evaluated is offered to the search, but not to the baseline."""
+    """Run folders, or folders above several, whose evaluations seed the search. Random search never sees them, so the baseline
+    stays comparable."""
     seed: int = 0
-    """Of the optimizer's draws; follows the run's seed."""
+    """Seed of the optimizer's draws; follows the run's seed."""
     max_failed_share: float = 0.5
     """End the run if more than this share of a search's evaluations has no loss."""
 
@@ -249,24 +247,26 @@ class OptimizerConfig:
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
         check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
         self.warm_start = [self.warm_start] if isinstance(self.warm_start, str) else self.warm_start
-        given = self.warm_start
-        if not (given is None or (isinstance(given, list) and given and all(isinstance(x, str) and x for x in given))):
-            raise ValueError(f"optimizer.warm_start={given} is not allowed; give a run folder, a list of them, or null")
+        runs = self.warm_start
+        if not (
+            runs is None or (isinstance(runs, list) and runs and all(isinstance(run, str) and run for run in runs))
+        ):
+            raise ValueError(f"optimizer.warm_start={runs} is not allowed; give a run folder, a list of them, or null")
         check_settings(self.kind, {key: getattr(self, key) for key in DE_SETTINGS})
 
 
 @dataclass
 class ObjectiveConfig:
-    """What the search lowers; tables and figures report the mean absolute difference whatever it is."""
+    """The loss of the search. Tables and figures always report the mean absolute difference."""
 
     kind: str = "l1"
     """l1: mean absolute difference between dimension scores and targets; squared: mean squared difference."""
     valid_mass_weight: float = 0.0
-    """Added, in the loss's unit, for every factor of ten by which the mean valid mass falls below that of the initial prompt."""
+    """Penalty, in the loss's unit, per factor of ten by which the mean valid mass falls below the initial prompt's."""
     argmax_weight: float = 0.0
-    """Weight of the same loss of the likeliest answers, which probabilities can move without changing."""
+    """Weight of the same loss for the likeliest answers: probabilities can change while the likeliest answers stay."""
     constant: float | None = None
-    """C of index formulas; null takes the survey's own, 50 for VSM 2013, which puts a respondent who always answers 3 at 50."""
+    """C of index formulas; null takes the survey's own. With 50, as in VSM 2013, a respondent who always answers 3 scores 50."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -279,16 +279,16 @@ class ObjectiveConfig:
 
 @dataclass
 class KnowledgeConfig:
-    """Which questions on cultural knowledge are asked at the end of a run; they play no part in the search."""
+    """Questions on cultural knowledge at the end of a run; they play no part in the search."""
 
     kind: str = "none"
     """none, own (our own questions) or culturalbench."""
     source: str = ""
-    """Of culturalbench: hub id, or a folder with its CSV or parquet files; of own: another file of that form, empty for ours."""
+    """With culturalbench: hub id, or a folder with its CSV or parquet files; with own: another file of that format, or empty."""
     revision: str | None = None
     """Branch, tag or commit on the hub."""
     countries: list[str] | None = None
-    """Names of the countries asked about, as the set has them; null for all."""
+    """Names of the countries in the questions, as the set spells them; null for all."""
 
     def __post_init__(self) -> None:
         """Check choices."""
@@ -297,26 +297,26 @@ class KnowledgeConfig:
             raise ValueError("knowledge.source is empty; give a hub id or a folder, or choose knowledge=culturalbench")
         if self.countries == []:
             raise ValueError("knowledge.countries is empty; give names, null for all, or choose knowledge=none")
-        useless = [key for key in ("source", "revision", "countries") if getattr(self, key)]
-        if self.kind == "none" and useless:
+        unused = [key for key in ("source", "revision", "countries") if getattr(self, key)]
+        if self.kind == "none" and unused:
             raise ValueError(
-                f"knowledge.{useless[0]}={getattr(self, useless[0])} does not go with knowledge.kind=none; choose "
+                f"knowledge.{unused[0]}={getattr(self, unused[0])} does not go with knowledge.kind=none; choose "
                 "knowledge=own or knowledge=culturalbench"
             )
 
 
 @dataclass
 class TrackerConfig:
-    """Where the course of a run is shown beside its own files; it changes no result."""
+    """Where a run is tracked besides its own files; it changes no result."""
 
     mode: str = MISSING
-    """offline: a wandb log below the run folder, to be uploaded later; online: uploaded as it comes; disabled."""
+    """offline: a wandb log below the run folder, to be uploaded later; online: uploaded during the run; disabled."""
     project: str = "cultural-sp"
     """Project at wandb that the runs go into."""
     entity: str | None = None
     """Account or team at wandb; null is your own default."""
     group: str | None = None
-    """What the runs of a sweep have in common; null takes the sweep's name, or the run's name outside of sweeps."""
+    """Group of the run at wandb; null takes the sweep's name, or the run's name outside of sweeps."""
 
     def __post_init__(self) -> None:
         """Check choices."""

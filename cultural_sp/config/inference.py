@@ -15,14 +15,14 @@ EXPORT_FORMATS = ("model", "peft", "lm_eval", "prompt_embeds")
 
 @dataclass
 class AskConfig(AlignConfig):
-    """Questions in the user's own words; of the run's settings, model and soft prompt count."""
+    """Questions in the user's own words. Of the settings of a run, only model and soft prompt have an effect."""
 
     question: str = ""
-    """One question; empty asks for them, one after the other, until an empty line."""
+    """One question; if empty, the program asks for questions one after the other, until an empty line."""
     beside: list[str] = field(default_factory=list)
-    """Folders of further soft prompts for the same model, such as those of other regions, answered beside the first."""
+    """Folders of more soft prompts for the same model, such as other regions'; their answers stand beside the first."""
     max_new_tokens: int = 100
-    """Where an answer is cut off."""
+    """Largest number of tokens of an answer."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -32,16 +32,16 @@ class AskConfig(AlignConfig):
 
 @dataclass
 class SideEffectsConfig(AlignConfig):
-    """One measurement of a soft prompt; of the run's settings, model, survey and soft prompt count."""
+    """One measurement of a soft prompt. Of the settings of a run, only model, survey and soft prompt have an effect."""
 
     max_new_tokens: int = 24
-    """Of the answers to requests, and so the length along which distributions are compared."""
+    """Tokens of the answers to requests; next-token distributions are compared at each of them."""
     lm_eval_tasks: list[str] = field(default_factory=list)
     """Tasks of lm-evaluation-harness, such as [arc_easy,hellaswag]; needs the extra lm-eval, and most tasks the network."""
     lm_eval_include: str | None = None
-    """Folder with task files of your own."""
+    """Folder with your own task files."""
     lm_eval_limit: int | None = None
-    """Questions of each of these tasks; null for all."""
+    """Number of questions of each task; null for all."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -53,26 +53,27 @@ class SideEffectsConfig(AlignConfig):
 
 @dataclass
 class ExportConfig(AlignConfig):
-    """One export; of the run's settings, those that shape it count."""
+    """One export. Of the settings of a run, only those that appear in the exported files have an effect."""
 
     to: str = ""
     """model: the model as a folder that transformers loads; peft: a soft prompt with its card, for PEFT and the hub; lm_eval:
     task files of the survey; prompt_embeds: questions behind a soft prompt as vLLM takes them."""
     output: str = MISSING
-    """Folder, made if need be."""
+    """Folder; it is made if it doesn't exist."""
     questions: Any = None
-    """Of prompt_embeds: a list of questions, or a text file with one a line."""
+    """With prompt_embeds: a list of questions, or a text file with one question per line."""
 
     def __post_init__(self) -> None:
         """Check choices."""
         super().__post_init__()
         check_one_of("to", self.to, EXPORT_FORMATS)
-        given = self.questions
-        if not (given is None or isinstance(given, str) or (given and all(isinstance(q, str) for q in given))):
-            raise ValueError(f"questions={given} is not allowed; give a list of texts or the path of a text file")
-        if (self.to == "prompt_embeds") != (given is not None):
+        questions = self.questions
+        is_list = isinstance(questions, list) and questions and all(isinstance(question, str) for question in questions)
+        if not (questions is None or isinstance(questions, str) or is_list):
+            raise ValueError(f"questions={questions} is not allowed; give a list of texts or the path of a text file")
+        if (self.to == "prompt_embeds") != (questions is not None):
             raise ValueError(
-                f"questions={given} does not go with to={self.to}; to=prompt_embeds and questions= go together"
+                f"questions={questions} does not go with to={self.to}; to=prompt_embeds and questions= go together"
             )
 
 

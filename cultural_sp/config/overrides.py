@@ -1,4 +1,4 @@
-"""Config of a run from a list of overrides, for callers without a command line."""
+"""The config of a run from a list of overrides, for callers without a command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The config of a run, made of its groups."""
+"""The config of a run, composed of its groups."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ class AlignConfig:
     name: str = "align"
     """First folder of the run folder: output_dir/name/region/model/seed-N."""
     seed: int = 0
-    """Seed of everything random; optimizer.seed follows it."""
+    """Seed of all random numbers; optimizer.seed follows it."""
     output_dir: str = "outputs"
     """Folder above all runs."""
     overwrite: bool = False
-    """Delete what the run folder holds and start anew; without it an unfinished run goes on."""
+    """Delete the content of the run folder and start anew; otherwise an unfinished run goes on."""
     validity: bool = True
     """Check first whether the model can take this survey at all."""
     open_ended_questions: bool = True
-    """Let the plain and the aligned model answer a few open questions in their own words, for the report; no number follows."""
+    """Let the plain and the aligned model answer a few open questions in their own words; only the report shows them."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

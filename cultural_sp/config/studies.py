@@ -1,4 +1,4 @@
-"""Configs of the programs that are made of runs, or stand beside them."""
+"""Configs of the studies: programs made of runs, and programs about the model, the survey or human answers."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class GeometryConfig:
     hidden_size: int = MISSING
     """Width H of the embeddings."""
     intermediate_size: int = MISSING
-    """Width inside of the feed-forward layers."""
+    """Inner width of the feed-forward layers."""
     layers: int = MISSING
     """Number of decoder layers."""
     heads: int = MISSING
     """Number of attention heads."""
     kv_heads: int = MISSING
-    """Number of heads that have keys and values of their own."""
+    """Number of key-value heads; the attention heads share them."""
     vocab_size: int = MISSING
-    """Raised to the tokenizer's where that has more entries."""
+    """Entries of the vocabulary; raised to the tokenizer's number if that is larger."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -51,17 +51,17 @@ class BenchmarkConfig:
     n_tokens: int = 10
     """Virtual tokens."""
     max_new_tokens: int = 10
-    """Of the method that lets the model write."""
+    """Tokens that the model writes in the method generate."""
     rounds: int = 3
-    """Each round takes every method once, with a new candidate, in another order; a round to warm up comes first."""
+    """Rounds after one to warm up. Each measures every method once, with a new candidate, in another order."""
     growth: bool = True
     """Also measure how the cost of the token tree grows."""
     name: str = "bench"
     """Folder of the tables."""
     seed: int = 0
-    """Of the candidates, and of random weights."""
+    """Seed of the candidates, and of random weights."""
     output_dir: str = "outputs"
-    """Folder above it."""
+    """Folder above the tables."""
 
     def __post_init__(self) -> None:
         """Check ranges."""
@@ -84,11 +84,11 @@ class RespondentsConfig:
     traits: dict[str, list[str]] = field(default_factory=dict)
     """Trait -> its levels, as the prompt says them."""
     number: int | None = 64
-    """How many of the combinations are drawn, without replacement; null takes all."""
+    """Number of combinations, drawn without replacement; null takes all."""
     readout: str = "expected"
     """expected: every respondent's mean answer; sample: one answer drawn per respondent and item."""
     seed: int = 0
-    """Of the draws."""
+    """Seed of the draws."""
 
     def __post_init__(self) -> None:
         """Check that prompt and traits go together."""
@@ -97,14 +97,14 @@ class RespondentsConfig:
         if self.number is not None:
             check_in_range("respondents.number", self.number, 1)
         try:
-            named = {name for _, name, _, _ in string.Formatter().parse(self.prompt) if name is not None}
+            placeholders = {name for _, name, _, _ in string.Formatter().parse(self.prompt) if name is not None}
         except ValueError as error:
             raise ValueError(
                 f"respondents.prompt={self.prompt!r} is no template ({error}); write traits as {{age}}"
             ) from error
-        if named != set(self.traits):
+        if placeholders != set(self.traits):
             raise ValueError(
-                f"respondents.prompt names the traits {', '.join(sorted(named)) or 'none'}, but respondents.traits has "
+                f"respondents.prompt names the traits {', '.join(sorted(placeholders)) or 'none'}, but respondents.traits has "
                 f"{', '.join(sorted(self.traits)) or 'none'}; name each of them once"
             )
         empty = [trait for trait, levels in self.traits.items() if not levels or len(set(levels)) < len(levels)]
@@ -114,30 +114,30 @@ class RespondentsConfig:
 
 @dataclass
 class FactorConfig:
-    """One analysis: of a run's model before and after alignment, of a plain model, of human answers, or of a model and people."""
+    """One analysis: of a run's model before and after alignment, a plain model, or of human answers, alone or with a model."""
 
     run: str | None = None
-    """Run folder, or the folder of one region of a joint run; its model, survey and soft prompt are taken."""
+    """Run folder, or the folder of one region of a joint run; it brings model, survey and soft prompt."""
     answers: str | None = None
     """CSV file of human answers: a row per respondent, a column per item of the survey, codes as numbers, empty if missing."""
     model: ModelConfig | None = None
-    """Without a run: the model."""
+    """The model, without a run."""
     survey: SurveyConfig | None = None
-    """Without a run: the survey."""
+    """The survey, without a run."""
     respondents: RespondentsConfig = MISSING
     wording: str = "tuned"
-    """Which wording is asked: tuned, held_out_1, ..."""
+    """Wording of the items: tuned, held_out_1, ..."""
     name: str = "factor_analysis"
     """Folder below output_dir."""
     output_dir: str | None = None
-    """null: the run's folder, whose report then shows the analysis, or outputs without a run."""
+    """Folder above name; null takes the run's folder, whose report then includes the analysis, or outputs without a run."""
     overwrite: bool = False
     """Delete the answers of another analysis in that folder."""
 
     def __post_init__(self) -> None:
-        """Check that it is said whose answers they are."""
-        given = {"run": self.run, "model": self.model, "answers": self.answers}
-        chosen = [key for key, value in given.items() if value is not None]
+        """Check that the config says whose answers are analysed."""
+        sources = {"run": self.run, "model": self.model, "answers": self.answers}
+        chosen = [key for key, value in sources.items() if value is not None]
         if not chosen or {"run", "model"} <= set(chosen):
             raise ValueError(
                 f"whose answers? {' and '.join(chosen) or 'nothing'} given; give one of run=FOLDER, model=OPTION with "
@@ -152,24 +152,24 @@ class FactorConfig:
 
 @dataclass
 class PaperConfig:
-    """A grid of runs of the main job, one for each region and seed."""
+    """A grid of runs, one for each region and seed."""
 
     name: str = MISSING
     """Name of the profile, and of the folder in ``output_dir``."""
     regions: list[str] = MISSING
     """Options of the group ``region``."""
     seeds: list[int] = MISSING
-    """Five make it possible for a claim about every region to hold."""
+    """Seeds of the runs; a claim about every region needs five to hold."""
     settings: list[str] = MISSING
-    """Overrides of ``experiments/align.py`` that make every run."""
+    """Overrides of every run."""
     overrides: list[str] = field(default_factory=list)
-    """More of them, which come after those of the profile."""
+    """More overrides of every run, after the profile's."""
     geometry: GeometryConfig | None = None
-    """The model's shape, for the plan of a machine that doesn't have its weights."""
+    """The model's shape, for a plan on a machine without its weights."""
     dry_run: bool = False
-    """Only print the plan."""
+    """Print the plan and stop."""
     output_dir: str = "outputs/paper"
-    """Folder above it."""
+    """Folder above the profile's folder."""
 
     def __post_init__(self) -> None:
         """Check that there is a grid."""
@@ -180,34 +180,34 @@ class PaperConfig:
 
     @property
     def folder(self) -> Path:
-        """Where runs and artefacts lie."""
+        """The folder of runs and artefacts."""
         return Path(self.output_dir) / self.name
 
 
 @dataclass
 class StudyConfig:
-    """A grid of runs of the main job."""
+    """A grid of runs: every arm for every model, region and seed."""
 
     models: list[str] = MISSING
     """Options of the group ``model``."""
     regions: list[str] = MISSING
-    """Options of the group ``region``; each gets a search of its own."""
+    """Options of the group ``region``; each gets its own search."""
     seeds: list[int] = MISSING
-    """Each repeats every search."""
+    """Seeds; every search is repeated with each."""
     arms: dict[str, list[str]] = MISSING
-    """Name of an arm -> the overrides that make it: a space, an optimizer, an objective."""
+    """Name of an arm -> its overrides: a space, an optimizer, an objective."""
     chosen: str = MISSING
     """The arm of the table of methods, of the gradient reference, of the joint runs and of the warm starts."""
     joint: list[str] = field(default_factory=list)
-    """Overrides of the chosen arm in a joint run over all regions, one per model and seed; none leaves it out."""
+    """Overrides of the chosen arm in joint runs over all regions, one run per model and seed; an empty list leaves them out."""
     warm_budget: int = 0
-    """Evaluations of a search that starts from the journal of the region before it in the list; 0 leaves it out."""
+    """Evaluations of the searches that start from the journal of the previous region in the list; 0 leaves them out."""
     common: list[str] = field(default_factory=list)
     """Overrides of every run."""
     gradient_steps: int = 40
-    """Steps of the gradient reference, with the first seed, as it draws nothing; 0 leaves it out."""
+    """Steps of the gradient reference, with the first seed only, as it draws nothing; 0 leaves it out."""
     name: str = "study"
-    """Folder of the tables; runs lie beside it, in NAME-ARM."""
+    """Folder of the tables; the runs lie beside it, in NAME-ARM."""
     output_dir: str = "outputs"
     """Folder above all runs."""
 
@@ -227,26 +227,26 @@ class StudyConfig:
 
 @dataclass
 class ControlConfig:
-    """One training."""
+    """One training of the positive control."""
 
     model: ModelConfig = MISSING
     survey: SurveyConfig = MISSING
     rank: int = 16
-    """Of the LoRA on all linear layers from ``first_layer`` on."""
+    """Rank of the LoRA, on all linear layers from ``first_layer`` on."""
     first_layer: int = 6
-    """Number of layers, from the first one on, that stay as they are."""
+    """First layer with a LoRA; the layers below stay unchanged."""
     learning_rate: float = 2e-3
-    """Of AdamW, at its highest."""
+    """Highest learning rate of AdamW."""
     steps: int = 800
-    """Of learning to answer as described."""
+    """Steps of the first stage: to answer as a description says."""
     graded_steps: int = 300
-    """Of learning positions between the poles, and its own where no description says anything."""
+    """Steps of the second stage: positions between the poles, and the model's own answers without a description."""
     name: str = "smollm2_135m_control"
     """Name of the adapter's folder."""
     seed: int = 0
-    """Of the respondents and of the LoRA's first weights."""
+    """Seed of the respondents and of the LoRA's first weights."""
     output_dir: str = "outputs/positive_control"
-    """Folder above the training's own, seed-N."""
+    """Folder above the training's folder, seed-N."""
 
     def __post_init__(self) -> None:
         """Check ranges."""

@@ -92,7 +92,7 @@ class Journal:
         whole = found if found == budget else generation + (found - generation) // size * size
         if whole < found:
             print(f"{search}: evaluating {found - whole} of an unfinished batch again", flush=True)
-            self._lines.keep(self._next + whole)
+            self._lines.truncate(self._next + whole)
         return whole
 
     def end(self) -> None:

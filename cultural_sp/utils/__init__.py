@@ -1,1 +1,1 @@
-"""Files, errors, signals, progress bars: knows nothing of models, surveys or searches."""
+"""Files, errors, signals, processes, progress bars. Knows nothing of models, surveys or searches."""

@@ -13,7 +13,13 @@ Item = TypeVar("Item")
 
 
 def progress(name: str, total: int, done: int = 0) -> tqdm[Any]:
-    """A progress bar with the time left, ``done`` steps in; where there is no terminal, a line every half minute."""
+    """Return a progress bar with the time left. Without a terminal, it prints a line every half minute.
+
+    Args:
+        name: what the bar counts.
+        total: number of steps.
+        done: number of steps already done.
+    """
     quiet = not sys.stderr.isatty()
     return tqdm(
         total=total,
@@ -28,7 +34,7 @@ def progress(name: str, total: int, done: int = 0) -> tqdm[Any]:
 
 
 def with_progress(name: str, items: Sequence[Item]) -> Iterator[Item]:
-    """The items in order, with a bar if they are many."""
+    """Yield the items in order, with a progress bar if there are at least :data:`MIN_STEPS_FOR_BAR`."""
     if len(items) < MIN_STEPS_FOR_BAR:
         yield from items
         return
@@ -39,18 +45,18 @@ def with_progress(name: str, items: Sequence[Item]) -> Iterator[Item]:
 
 
 class _Lines:
-    """Turns tqdm's carriage returns into lines, so that a log file stays readable."""
+    """A stream that turns tqdm's carriage returns into lines, so that a log file stays readable."""
 
     def __init__(self) -> None:
-        self._counts = ""
+        self._last_counts = ""
 
     def write(self, text: str) -> None:
-        """Print a line unless it counts no further than the one before."""
+        """Print a line, unless its counts are those of the line before."""
         line = text.strip()
         counts = line.partition("|")[0]
-        if line and counts != self._counts:
+        if line and counts != self._last_counts:
             print(line, file=sys.stderr, flush=True)
-            self._counts = counts
+            self._last_counts = counts
 
     def flush(self) -> None:
-        """Every line is flushed when it is written."""
+        """Do nothing: every line is flushed when it is written."""

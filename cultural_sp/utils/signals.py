@@ -1,4 +1,4 @@
-"""Stopping on SIGINT (Ctrl-C) and SIGTERM without losing what is being computed."""
+"""SIGINT (Ctrl-C) and SIGTERM: a program stops without losing the batch that it computes."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 class Stopped(BaseException):
-    """A signal asks the program to end. No Exception, so that nothing takes it for a failed job and goes on."""
+    """A signal asks the program to end. It is no ``Exception``, so that no handler of failed jobs catches it."""
 
     def __init__(self, number: int) -> None:
         """Stopped by the signal with this number."""
         super().__init__(f"stopped by {signal.Signals(number).name}")
         self.exit_code = 128 + number
-        """What a shell reports for a program that a signal ended."""
+        """The exit code that a shell reports for a program ended by this signal."""
 
 
 class PeerLostError(ValueError):
     """Another process of the same run has ended too early."""
 
 
-_asked: list[int] = []
-"""Signals that arrived: Python drops what is raised inside a destructor, so raising alone may not be heard."""
+_received: list[int] = []
+"""Signals that arrived. Python drops an exception that is raised inside a destructor, so raising alone may have no effect."""
 
 
 @contextmanager
@@ -36,20 +36,20 @@ def stop_on_signals() -> Iterator[None]:
     """Raise :class:`Stopped` in the block when a signal arrives, at the latest at the next :func:`raise_if_stopped`."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        _asked.append(number)
+        _received.append(number)
         raise Stopped(number)
 
     try:
         with _handled_by(stop):
             yield
     finally:
-        _asked.clear()
+        _received.clear()
 
 
 def raise_if_stopped() -> None:
-    """Raise :class:`Stopped` if a signal arrived and nobody heard of it."""
-    if _asked:
-        raise Stopped(_asked[0])
+    """Raise :class:`Stopped` if a signal arrived whose exception was dropped."""
+    if _received:
+        raise Stopped(_received[0])
 
 
 @contextmanager
@@ -60,12 +60,12 @@ def delay_signals() -> Iterator[None]:
 
     def wait(number: int, frame: FrameType | None) -> None:
         pending.append(number)
-        for other, handler in before.items():
+        for other, handler in replaced.items():
             signal.signal(other, handler)
         # Not print: a handler may run in the middle of another write to the same stream.
         os.write(2, b"stopping after the current batch; a second signal stops at once\n")
 
-    with _handled_by(wait) as before:
+    with _handled_by(wait) as replaced:
         yield
     if pending:
         signal.raise_signal(pending[0])
@@ -73,16 +73,16 @@ def delay_signals() -> Iterator[None]:
 
 @contextmanager
 def _handled_by(handler: Handler) -> Iterator[dict[signal.Signals, Handler]]:
-    """Install a handler for the block and yield those it replaces; ignored signals stay ignored, as in background jobs."""
-    before: dict[signal.Signals, Handler] = {}
+    """Install a handler for the block; yield the replaced handlers. Ignored signals stay ignored, as in background jobs."""
+    replaced: dict[signal.Signals, Handler] = {}
     if threading.current_thread() is threading.main_thread():  # no other thread may set handlers
         for number in SIGNALS:
             current = signal.getsignal(number)
             if current not in (signal.SIG_IGN, None):
-                before[number] = current  # type: ignore[assignment]
+                replaced[number] = current  # type: ignore[assignment]
                 signal.signal(number, handler)
     try:
-        yield before
+        yield replaced
     finally:
-        for number, replaced in before.items():
-            signal.signal(number, replaced)
+        for number, previous in replaced.items():
+            signal.signal(number, previous)

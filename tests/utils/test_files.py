@@ -42,5 +42,5 @@ def test_numbers_come_back_exactly(tmp_path):
     again = JsonLines(tmp_path / "x.jsonl")
     assert repr([record["values"] for record in again.records]) == repr([values[:2], values[2:]])
     again.append([{"values": None}])
-    again.keep(1)
+    again.truncate(1)
     assert list(JsonLines(tmp_path / "x.jsonl").records) == [{"values": values[:2]}]
