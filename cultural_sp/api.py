@@ -18,7 +18,7 @@ from cultural_sp.lm.load import load_model as load_configured_model
 from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.soft_prompt import prompt_for
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.search.objective import l1_loss
 from cultural_sp.survey.instrument import Survey, load_survey
@@ -134,11 +134,11 @@ def score(
         survey = replace(survey, scoring=survey.scoring.with_constant(constant))
     prompt, placement = _prompt_and_placement(lm, soft_prompt)
     config = _survey_config(survey, settings)
-    respondent = Respondent(lm, survey, config, wording=wording, placement=placement, persona=persona)
+    respondent = SurveyRespondent(lm, survey, config, Condition(wording=wording, placement=placement, persona=persona))
     answers = respondent.answer(prompt[None])
     read = make_readout(readout, 1, 0)
     means = np.mean([read(x, survey.codes())[0] for x in answers.log_probs.values()], axis=0)
-    scores = dimension_scores(survey, means)
+    scores = dimension_scores(survey.scoring, means)
     loss = None if region is None else float(l1_loss(scores, load_region(survey, region, vintage, "region").target))
     return Scores(
         dimensions=dict(zip(survey.dimension_names, map(float, scores), strict=True)),

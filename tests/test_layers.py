@@ -28,7 +28,11 @@ ORDER = {  # room -> libraries that it must not import
     "api": set(),
 }
 ROOMS = list(ORDER)
-LONGEST = 350
+MAX_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS, MAX_IMPORTS = 350, 60, 6, 20
+DECLARED = {  # functions whose parameters somebody else declares
+    "score": "the Python interface: keywords of a notebook",
+    "tree_attention": "transformers calls it",
+}
 
 
 def _imports(path):
@@ -104,7 +108,11 @@ def _circle(graph):
 
 def test_what_needs_no_model_starts_without_torch():
     rooms = ("survey", "search", "runs", "reporting", "cli")
-    names = [".".join(p.relative_to(ROOT.parent).with_suffix("").parts) for p in FILES if _room(p) in rooms]
+    names = [
+        ".".join(p.relative_to(ROOT.parent).with_suffix("").parts)
+        for p in FILES
+        if _room(p) in rooms and not p.stem.startswith("wandb_")
+    ]
     code = f"import sys, {', '.join(names)}\nprint(sorted({{'torch', 'transformers', 'wandb'}} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT.parent)
     assert done.stdout == "[]\n"
@@ -118,8 +126,8 @@ def _functions(path):
 
 def test_modules_stay_short_and_import_few_others():
     for path in FILES:
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST, path
-        assert sum(name.startswith("cultural_sp") for name in IMPORTS[path]) <= 20, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_LINES, path
+        assert sum(name.startswith("cultural_sp") for name in IMPORTS[path]) <= MAX_IMPORTS, path
 
 
 def test_functions_fit_a_screen():
@@ -128,7 +136,7 @@ def test_functions_fit_a_screen():
             body = function.body[1:] if ast.get_docstring(function) else function.body
             if body:
                 size = function.end_lineno - body[0].lineno + 1
-                assert size <= 60, f"{path}: {function.name} has {size} lines"
+                assert size <= MAX_FUNCTION_LINES, f"{path}: {function.name} has {size} lines"
 
 
 def test_functions_take_few_parameters():
@@ -136,6 +144,5 @@ def test_functions_take_few_parameters():
         for function in _functions(path):
             arguments = function.args
             names = [x.arg for x in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
-            assert len([x for x in names if x not in ("self", "cls")]) <= 6, (
-                f"{path}: {function.name}({', '.join(names)})"
-            )
+            own = [name for name in names if name not in ("self", "cls")]
+            assert len(own) <= MAX_PARAMETERS or function.name in DECLARED, f"{path}: {function.name}({', '.join(own)})"

@@ -12,8 +12,8 @@ from cultural_sp.alignment.searches import RegionSearches
 from cultural_sp.evaluation.evaluator import PLAIN, Respondent, SurveyEvaluator
 from cultural_sp.evaluation.exam import take_exam
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
+from cultural_sp.lm.generation import answer_open_questions
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.open_answers import answer_open_questions
 from cultural_sp.runs.checkpoint import ResponseCache, Row
 from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, ScoreRecord, ScoreRow, strongest_icl
 from cultural_sp.search.objective import l1_loss

@@ -17,7 +17,8 @@ from cultural_sp.evaluation.validity_check import check_validity
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.reporting.statements import weights_summary
 from cultural_sp.reporting.tables import report
-from cultural_sp.reporting.wandb_tracking.tracker import Tracker, tracker_of
+from cultural_sp.reporting.wandb_tracking.start_tracker import tracker_of
+from cultural_sp.reporting.wandb_tracking.tracker import Tracker
 from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.result import Result
 from cultural_sp.utils.signals import raise_if_stopped

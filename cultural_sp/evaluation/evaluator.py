@@ -12,7 +12,7 @@ from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.readout import make_readout, option_probabilities
-from cultural_sp.lm.survey_respondent import Respondent as SurveyRespondent
+from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 from cultural_sp.runs.inputs import tuned_wordings
 from cultural_sp.runs.result import ScoreRow
 from cultural_sp.survey.instrument import Survey
@@ -84,9 +84,11 @@ class SurveyEvaluator:
             self.lm,
             self.survey,
             settings,
-            wording=self.wordings[wording],
-            placement=self.config.soft_prompt.placement if soft else "prefix",
-            persona=persona,
+            Condition(
+                wording=self.wordings[wording],
+                placement=self.config.soft_prompt.placement if soft else "prefix",
+                persona=persona,
+            ),
             batching=self.batching,
             compiled=compiled,
         )

@@ -8,7 +8,7 @@ from cultural_sp.evaluation.evaluator import TUNED, SurveyEvaluator
 from cultural_sp.evaluation.score_rows import mean_of_present
 from cultural_sp.lm.answer_parsing import generate_answers
 from cultural_sp.lm.readout import make_readout
-from cultural_sp.lm.survey_respondent import Respondent as SurveyRespondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.search.loop import Evaluation
 from cultural_sp.survey.scoring import dimension_scores
 from cultural_sp.types import Array, SoftPrompt, SoftPrompts
@@ -102,7 +102,7 @@ class Fitness:
     def _evaluate(self, soft_prompts: SoftPrompts) -> Evaluation:
         views = [self._view(soft_prompts, wording) for wording in self.evaluator.tuned_wordings]
         ordered = [means for kind in zip(*(means for means, _ in views), strict=True) for means in kind]
-        scores = [dimension_scores(self.evaluator.survey, means) for means in ordered]
+        scores = [dimension_scores(self.evaluator.survey.scoring, means) for means in ordered]
         item_means = np.mean(ordered[: len(views)], axis=0)
         return Evaluation(np.concatenate(scores, axis=1), item_means, np.mean([mass for _, mass in views], axis=0))
 

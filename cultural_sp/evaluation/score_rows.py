@@ -45,7 +45,9 @@ def score_rows(
                 wording=condition[0],
                 option_order=order,
                 readout=condition[1],
-                dimensions=jsonable(dict(zip(survey.dimension_names, dimension_scores(survey, means), strict=True))),
+                dimensions=jsonable(
+                    dict(zip(survey.dimension_names, dimension_scores(survey.scoring, means), strict=True))
+                ),
                 item_means=jsonable(dict(zip(survey.item_ids, means, strict=True))),
                 valid_mass=mass,
                 missing=float(np.isnan(answers).mean()),

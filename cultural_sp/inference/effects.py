@@ -13,9 +13,9 @@ from cultural_sp.evaluation.evaluator import Respondent, SurveyEvaluator
 from cultural_sp.evaluation.exam import take_exam
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.chat_prompt import tokenize
+from cultural_sp.lm.generation import answer_open_questions
 from cultural_sp.lm.likelihood import divergence, token_losses
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.open_answers import answer_open_questions
 from cultural_sp.runs.result import ALL
 from cultural_sp.stats.intervals import Interval, bootstrap, share_change, wilson
 from cultural_sp.survey.render import ChatPrompt

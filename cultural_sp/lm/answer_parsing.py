@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cultural_sp.config.groups import ReadoutConfig
 from cultural_sp.lm.generation import generate_text
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 
 # What may not follow an answer: the rest of a longer word or number, or a second answer.
 NO_END = r"\w|[.,]\s?\d|\s*[-\u2013\u2014/;&+~]\s*\w*\d|\s+\d|,?\s*\(?(or|to|and|through|vs|versus)\b|\s*/"
@@ -36,7 +36,7 @@ def parse(text: str, options: tuple[str, ...]) -> float:
 
 
 def generate_answers(
-    respondent: Respondent, prompt: NDArray[np.float32], config: ReadoutConfig, seed: int
+    respondent: SurveyRespondent, prompt: NDArray[np.float32], config: ReadoutConfig, seed: int
 ) -> dict[str, NDArray[np.float64]]:
     """Let the model write its answer to every item, in every option order.
 

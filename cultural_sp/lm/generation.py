@@ -9,8 +9,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import GenerationConfig
 
-from cultural_sp.lm.chat_prompt import TokenizedPrompt
+from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize
 from cultural_sp.lm.load import LanguageModel
+from cultural_sp.survey.render import ChatPrompt
+from cultural_sp.types import SoftPrompt
 
 
 @torch.inference_mode()
@@ -60,3 +62,12 @@ def input_embeddings(lm: LanguageModel, question: TokenizedPrompt, prompt: NDArr
 
     soft = torch.from_numpy(prompt).to(table.device, table.dtype)
     return torch.cat([vectors(question.before), soft, vectors(question.after)])
+
+
+def answer_open_questions(
+    lm: LanguageModel, questions: Sequence[str], prompt: SoftPrompt, placement: str, max_new_tokens: int
+) -> list[str]:
+    """Greedy answers of the model to open questions behind one soft prompt [P, H], where ``placement`` puts it."""
+    turns = [ChatPrompt("", question, "", ()) for question in questions]
+    tokenized = [tokenize(turn, lm.tokenizer, placement, lm.template_args) for turn in turns]
+    return [text.strip() for text in generate_text(lm, tokenized, prompt, max_new_tokens)]

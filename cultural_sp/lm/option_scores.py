@@ -18,7 +18,7 @@ from cultural_sp.survey.render import ChatPrompt
 CHUNK = 256  # prompts packed into one tree: bounds the memory of the read rows, whatever the length of the list
 
 
-def ask(
+def score_options(
     lm: LanguageModel,
     questions: Sequence[ChatPrompt],
     prompts: NDArray[np.float32],
@@ -47,8 +47,8 @@ def ask(
     return np.concatenate(parts, axis=1)
 
 
-def tokens(lm: LanguageModel, questions: Sequence[ChatPrompt], batching: Batching) -> int:
-    """Tokens that :func:`ask` computes for one candidate, its soft prompt aside."""
+def count_tokens(lm: LanguageModel, questions: Sequence[ChatPrompt], batching: Batching) -> int:
+    """Tokens that :func:`score_options` computes for one candidate, its soft prompt aside."""
     packed = _packed(lm, questions, "prefix", batching)
     return sum(len(tree.before) + tree.n_nodes for _, trees in packed for tree in trees)
 

@@ -18,7 +18,7 @@ def overview(survey: Survey) -> str:
         ValueError: in one line, if no region has a score in the default vintage.
     """
     reach = reachable(survey)
-    middle = dimension_scores(survey, np.mean(survey.ends(), axis=0))
+    middle = dimension_scores(survey.scoring, np.mean(survey.ends(), axis=0))
     options = Counter(len(item.scale.labels) for item in survey.items)
     lines = [
         f"{survey.title} ({survey.name})",

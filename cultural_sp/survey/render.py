@@ -1,4 +1,4 @@
-"""From survey items to the questions a model is shown, in every layout, option order and way of scoring."""
+"""From survey items to chat prompts, in every layout, option order and way of scoring."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from dataclasses import dataclass
 from cultural_sp.survey.instrument import Item, Scale, Survey
 
 ORDERS = ("ascending", "descending")
-CONTENT_FREE = "N/A"  # stands in for a question when an option's own likelihood is measured
+CONTENT_FREE = "N/A"
+"""Replaces the question when the likelihood of an option itself is measured (calibration)."""
 
 
 @dataclass(frozen=True)
 class ChatPrompt:
-    """One prompt and the answers that are scored behind it."""
+    """A chat prompt and the answers that are scored after it."""
 
     system: str
     user: str
     lead: str
-    """Words put into the model's mouth before the answer."""
+    """First words of the answer, given to the model."""
     options: tuple[str, ...]
-    """Answer texts in the order of their codes, whatever order they are shown in."""
+    """Answer texts in the order of their codes, also where they are listed in another order."""
 
 
 @dataclass(frozen=True)
 class Administration:
-    """The whole survey, once, in one option order: Q questions and, for calibration, one content-free question a scale."""
+    """The whole survey in one option order: Q questions and, for calibration, one content-free question per scale."""
 
     order: str
     """``ascending``, ``descending`` or ``none`` when no list of options is shown."""
@@ -35,6 +36,20 @@ class Administration:
     """Per question, the index of its scale in ``content_free``."""
 
 
+@dataclass(frozen=True)
+class Rendering:
+    """How items are shown, and which text of an option is scored."""
+
+    scoring: str
+    """``number`` shows a numbered list and scores the number; ``label`` shows no list and scores the option's text."""
+    layout: str = "question_first"
+    """With ``number``: ``legend_first`` or ``question_first``."""
+    order: str = "none"
+    """With ``number``: ``ascending`` lists code 1 first, ``descending`` lists it last."""
+    calibrate: bool = False
+    """With ``label``: add one content-free question per scale."""
+
+
 def orders_of(scoring: str, option_order: str) -> tuple[str, ...]:
     """Option orders in which the survey is asked; label scoring shows no list, so it has none."""
     if scoring == "label":
@@ -42,63 +57,58 @@ def orders_of(scoring: str, option_order: str) -> tuple[str, ...]:
     return ORDERS if option_order == "both" else (option_order,)
 
 
-def render(
-    survey: Survey, wording: int, *, scoring: str, layout: str, order: str, calibrate: bool, persona: str = ""
-) -> Administration:
-    """Render every item of ``survey`` in one wording and one option order.
+def render(survey: Survey, wording: int, rendering: Rendering, persona: str = "") -> Administration:
+    """Render every item of a survey in one wording and one option order.
 
     Args:
         survey: the instrument.
         wording: index of the wording.
-        scoring: ``number`` shows a numbered list and scores the number; ``label`` shows no list and scores the option's text.
-        layout: with ``number``, whether the list stands before or after the question.
-        order: with ``number``, ``ascending`` lists code 1 first, ``descending`` lists it last.
-        calibrate: add content-free questions (only with ``label``).
+        rendering: scoring, layout, order and calibration.
         persona: system message; empty for the plain model.
 
     Raises:
         ValueError: with ``number``, if an item has more than nine options; with ``label``, if one label begins another.
     """
-    if scoring == "number":
+    if rendering.scoring == "number":
         long = [item.id for item in survey.items if len(item.scale.labels) > 9]
         if long:
             raise ValueError(
                 f"survey.scoring=number takes at most 9 options, because 10 begins like 1; {survey.name} has more in "
                 f"{', '.join(long)}; use survey.scoring=label"
             )
-        questions = [_numbered(item, item.wordings[wording], layout, order, persona) for item in survey.items]
-        return Administration(order, tuple(questions), (), ())
-    begun = [
-        (scale.name, *pair) for scale in dict.fromkeys(item.scale for item in survey.items) for pair in scale.begun()
-    ]
-    if begun:
-        name, label, longer = begun[0]
+        questions = [_numbered(item, item.wordings[wording], rendering, persona) for item in survey.items]
+        return Administration(rendering.order, tuple(questions), (), ())
+    scales = list(dict.fromkeys(item.scale for item in survey.items))
+    ambiguous = [(scale.name, *pair) for scale in scales for pair in scale.begun()]
+    if ambiguous:
+        name, label, longer = ambiguous[0]
         raise ValueError(
             f"survey.scoring=label can't tell labels apart of which one begins another, as {label!r} does {longer!r} in scale "
             f"{name} of {survey.name}; name the points in words, or label fewer of them and give their codes"
         )
     questions = [labelled(item.scale, item.wordings[wording], persona) for item in survey.items]
-    scales = list(dict.fromkeys(item.scale for item in survey.items)) if calibrate else []
+    if not rendering.calibrate:
+        return Administration("none", tuple(questions), (), ())
     content_free = [labelled(scale, CONTENT_FREE, persona) for scale in scales]
-    index = [scales.index(item.scale) for item in survey.items] if calibrate else []
+    index = [scales.index(item.scale) for item in survey.items]
     return Administration("none", tuple(questions), tuple(content_free), tuple(index))
 
 
-def _numbered(item: Item, text: str, layout: str, order: str, persona: str) -> ChatPrompt:
-    """The list always runs 1, 2, ...; in descending order the number 1 stands for the highest code."""
+def _numbered(item: Item, text: str, rendering: Rendering, persona: str) -> ChatPrompt:
+    """A question with a list that runs 1, 2, ...; in descending order the number 1 stands for the highest code."""
     labels = item.scale.labels
-    shown = labels if order == "ascending" else labels[::-1]
-    legend = "\n".join(f"{number} = {label}" for number, label in enumerate(shown, start=1))
+    listed = labels if rendering.order == "ascending" else labels[::-1]
+    legend = "\n".join(f"{number} = {label}" for number, label in enumerate(listed, start=1))
     instruction = f"Answer with one number from 1 to {len(labels)}."
-    parts = (legend, instruction, text) if layout == "legend_first" else (text, legend, instruction)
+    parts = (legend, instruction, text) if rendering.layout == "legend_first" else (text, legend, instruction)
     numbers = [str(number) for number in range(1, len(labels) + 1)]
-    if order == "descending":
+    if rendering.order == "descending":
         numbers.reverse()
     return ChatPrompt(persona, "\n\n".join(parts), "", tuple(numbers))
 
 
 def labelled(scale: Scale, text: str, persona: str) -> ChatPrompt:
-    """A question whose answer is scored by the options' own texts; no list is shown."""
+    """A question whose answer is scored by the text of the options; no list is shown."""
     if scale.lead:
         return ChatPrompt(persona, text, scale.lead, tuple(f" {label}" for label in scale.labels))
     return ChatPrompt(persona, text, "", tuple(label[0].upper() + label[1:] for label in scale.labels))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from cultural_sp.survey.factor_scores import METHODS, LoadingTable, score_weights
 from cultural_sp.types import Array
-
-if TYPE_CHECKING:
-    from cultural_sp.survey.instrument import Survey
 
 Weights = Mapping[str, Mapping[str, float]]
 INDEX = "index"
@@ -44,17 +41,17 @@ class Scoring:
         return replace(self, constants=np.full(len(self.constants), constant))
 
 
-def dimension_scores(survey: Survey, item_means: Array) -> Array:
-    """Dimension scores [..., K] of item means [..., Q], in the survey's unit.
+def dimension_scores(scoring: Scoring, item_means: Array) -> Array:
+    """Dimension scores [..., K] of item means [..., Q], in the unit of the survey.
 
     A missing item (NaN) makes every score that uses it NaN: missing answers are never replaced by a number.
 
     Raises:
         ValueError: if the last axis doesn't have one mean per item.
     """
-    weights, constants = survey.scoring.weights, survey.scoring.constants
+    weights, constants = scoring.weights, scoring.constants
     if item_means.shape[-1] != weights.shape[1]:
-        raise ValueError(f"{survey.name} has {weights.shape[1]} items, got means of shape {item_means.shape}")
+        raise ValueError(f"the scoring has {weights.shape[1]} items, got means of shape {item_means.shape}")
     used = np.where(weights != 0, item_means[..., None, :], 0.0)  # an unused item must not spread its NaN
     scores: Array = (used * weights).sum(axis=-1) + constants
     return scores

@@ -11,7 +11,7 @@ from helpers.runs import Run, call, folder_of, outcome, refused, without_bars
 from cultural_sp.config.groups import ModelConfig, RegionConfig
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.reporting.figures import save_figures
 from cultural_sp.runs.folder import HOLDER, LOCK, RunFolder
 from cultural_sp.runs.result import load_result
@@ -204,7 +204,7 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
 
 
 def test_an_initial_prompt_that_nothing_can_be_compared_with_is_one_line(monkeypatch, capsys, tmp_path, mine):
-    answer = Respondent.answer
+    answer = SurveyRespondent.answer
 
     def without_mass(self, prompts):
         answers = answer(self, prompts)
@@ -212,7 +212,7 @@ def test_an_initial_prompt_that_nothing_can_be_compared_with_is_one_line(monkeyp
             values[...] = np.nan
         return answers
 
-    monkeypatch.setattr(Respondent, "answer", without_mass)
+    monkeypatch.setattr(SurveyRespondent, "answer", without_mass)
     err = refused(monkeypatch, capsys, tmp_path, *mine, "validity=false", "objective.valid_mass_weight=2")
     assert (
         "objective.valid_mass_weight=2.0 compares with the initial prompt, for which the model's output is not" in err

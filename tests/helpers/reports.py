@@ -129,7 +129,7 @@ def _record(rng, target, method, wording, readout):
     chances = rng.dirichlet(np.ones(5) / 0.3, size=24)
     means = chances @ CODES if SPREAD[method] else np.full(24, 3.0)
     means = 3 + SPREAD[method] * (means - 3) * (1.0 if wording == "tuned" else 1.4)
-    scores = dimension_scores(SURVEY, means[None])[0]
+    scores = dimension_scores(SURVEY.scoring, means[None])[0]
     ids = [item.id for item in SURVEY.items]
     return ScoreRecord(
         method=method,

@@ -10,7 +10,7 @@ from helpers.runs import call
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.inference.export import survey_scores
 from cultural_sp.lm.readout import make_readout
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.scoring import dimension_scores
 
@@ -40,12 +40,12 @@ def test_task_files_give_the_scores_of_this_program(
         likelihoods = [(likelihood(tiny_lm, text, choice), False) for choice in doc["choices"]]
         for metric, answer in survey_scores.process_results({"doc": line}, likelihoods).items():
             answers.setdefault(metric, []).append(answer)
-    ours = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy", scoring=scoring), wording=1).answer(
-        np.zeros((1, 0, 32), dtype=np.float32)
-    )
+    ours = SurveyRespondent(
+        tiny_lm, toy_survey, SurveyConfig(instrument="toy", scoring=scoring), Condition(wording=1)
+    ).answer(np.zeros((1, 0, 32), dtype=np.float32))
     read = make_readout("expected", 1, 0)
     means = np.mean([read(x, toy_survey.codes())[0] for x in ours.log_probs.values()], axis=0)
-    scores = dict(zip(toy_survey.dimension_names, dimension_scores(toy_survey, means), strict=True))
+    scores = dict(zip(toy_survey.dimension_names, dimension_scores(toy_survey.scoring, means), strict=True))
     for dimension, score in scores.items():
         assert survey_scores.index(answers[dimension]) == pytest.approx(score, abs=1e-4)
     expected = np.mean([abs(scores["PDI"] - 77), abs(scores["IDV"] - 48)])

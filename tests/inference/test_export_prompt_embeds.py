@@ -9,7 +9,7 @@ from helpers.runs import call
 from transformers import AutoModelForCausalLM
 
 from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
-from cultural_sp.lm.open_answers import answer_open_questions
+from cultural_sp.lm.generation import answer_open_questions
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)

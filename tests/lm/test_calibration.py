@@ -9,7 +9,7 @@ import torch
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.forward_selection import make_forward
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 from cultural_sp.survey.render import CONTENT_FREE
 
 SOFT = (0.5 * np.random.default_rng(5).standard_normal((2, 3, 32))).astype(np.float32)
@@ -18,7 +18,7 @@ PERSONA = "You like bread."
 
 def label(survey, lm, calibrate, placement="prefix"):
     config = SurveyConfig(instrument="toy", scoring="label", calibrate=calibrate)
-    return Respondent(lm, survey, config, placement=placement, persona=PERSONA).answer(SOFT)
+    return SurveyRespondent(lm, survey, config, Condition(placement=placement, persona=PERSONA)).answer(SOFT)
 
 
 def content_free(survey):
@@ -50,7 +50,7 @@ def test_calibration_leaves_the_valid_mass_alone(tiny_lm, toy_survey):
 @pytest.mark.parametrize("calibrate", [False, True])
 def test_number_scoring_is_never_calibrated(tiny_lm, toy_survey, calibrate):
     config = SurveyConfig(instrument="toy", scoring="number", calibrate=calibrate)
-    respondent = Respondent(tiny_lm, toy_survey, config)
+    respondent = SurveyRespondent(tiny_lm, toy_survey, config)
     assert [len(part) for part in respondent.tokenized] == [4, 4]
     answers = respondent.answer(SOFT)
     for order, log_probs in answers.log_probs.items():
@@ -68,20 +68,20 @@ def test_descending_numbers_of_a_short_scale_come_back_in_code_order(tiny_lm, to
         plain = tiny_lm.model(inputs_embeds=inputs).logits[0, -1].log_softmax(-1)
     numbers = [tiny_lm.tokenizer(n, add_special_tokens=False)["input_ids"][0] for n in "321"]
     config = SurveyConfig(instrument="toy", scoring="number", layout="question_first", option_order="descending")
-    found = Respondent(tiny_lm, toy_survey, config).answer(SOFT).log_probs["descending"][0, 2]
+    found = SurveyRespondent(tiny_lm, toy_survey, config).answer(SOFT).log_probs["descending"][0, 2]
     np.testing.assert_allclose(found[:3], plain[numbers], atol=1e-4)
     assert (found[3:] == -np.inf).all()
 
 
 @pytest.mark.parametrize("shape", [(3, 32), (1, 3, 31), (1, 1, 3, 32)])
 def test_prompts_of_another_shape_are_refused_in_one_line(tiny_lm, toy_survey, shape):
-    respondent = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
+    respondent = SurveyRespondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
     with pytest.raises(ValueError, match=r"^soft prompts need shape \[N, P, 32\], got [^\n]+$"):
         respondent.answer(np.zeros(shape, dtype=np.float32))
 
 
 def test_the_window_may_be_just_as_long_as_the_survey(tiny_lm, toy_survey, monkeypatch):
-    respondent = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
+    respondent = SurveyRespondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
     needed = respondent.trees[0].longest + SOFT.shape[1]
 
     def kind(window, **more):

@@ -15,7 +15,7 @@ from cultural_sp.config.groups import ModelConfig, SoftPromptConfig, SurveyConfi
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import load_model, weights_hash
 from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 from cultural_sp.survey.instrument import load_survey
 
 pytestmark = pytest.mark.slow
@@ -44,7 +44,7 @@ def chat(lm, question, persona=""):
 
 
 def test_label_scoring_equals_plain_forward_passes_of_the_text(lm, survey):
-    answers = Respondent(lm, survey, SurveyConfig(instrument="vsm13", calibrate=False)).answer(NO_PROMPT)
+    answers = SurveyRespondent(lm, survey, SurveyConfig(instrument="vsm13", calibrate=False)).answer(NO_PROMPT)
     for index in (0, 14, 19):
         item = survey.items[index]
         text = chat(lm, item.wordings[0]) + item.scale.lead
@@ -55,7 +55,7 @@ def test_label_scoring_equals_plain_forward_passes_of_the_text(lm, survey):
 @pytest.mark.parametrize("order", ["ascending", pytest.param("descending", marks=pytest.mark.exhaustive)])
 def test_number_scoring_equals_plain_forward_passes_of_the_text(lm, survey, order):
     config = SurveyConfig(instrument="vsm13", scoring="number", layout="legend_first", option_order=order)
-    answers = Respondent(lm, survey, config, persona="You are brief.").answer(NO_PROMPT)
+    answers = SurveyRespondent(lm, survey, config, Condition(persona="You are brief.")).answer(NO_PROMPT)
     for index in (1, 19):
         item = survey.items[index]
         labels = item.scale.labels if order == "ascending" else item.scale.labels[::-1]
@@ -71,7 +71,7 @@ def test_a_reloaded_soft_prompt_answers_as_peft_does(lm, survey, tmp_path):
     prompt = initial_prompt(SoftPromptConfig(), lm, 0)
     save_soft_prompt(tmp_path, prompt, lm, "prefix")
     config = SurveyConfig(instrument="vsm13", scoring="number", layout="question_first", option_order="ascending")
-    ours = Respondent(lm, survey, config).answer(prompt[None]).log_probs["ascending"][0, 12]
+    ours = SurveyRespondent(lm, survey, config).answer(prompt[None]).log_probs["ascending"][0, 12]
     tuned = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(lm.path, dtype=torch.float32), str(tmp_path))
     item = survey.items[12]
     legend = "\n".join(f"{n} = {label}" for n, label in enumerate(item.scale.labels, start=1))
@@ -85,7 +85,9 @@ def test_a_reloaded_soft_prompt_answers_as_peft_does(lm, survey, tmp_path):
 
 def test_answering_leaves_every_weight_as_it_was(lm, survey):
     before = weights_hash(lm.model)
-    Respondent(lm, survey, SurveyConfig(instrument="vsm13")).answer(initial_prompt(SoftPromptConfig(), lm, 0)[None])
+    SurveyRespondent(lm, survey, SurveyConfig(instrument="vsm13")).answer(
+        initial_prompt(SoftPromptConfig(), lm, 0)[None]
+    )
     assert weights_hash(lm.model) == before
 
 
@@ -115,6 +117,7 @@ def test_compiled_layers_give_the_same_answers(lm):
     survey = load_survey("vsm13")
     prompts = 0.1 * np.random.default_rng(0).standard_normal((2, 10, lm.hidden_size)).astype(np.float32)
     plain, compiled = (
-        Respondent(lm, survey, config, batching=Batching(lm, 1), compiled=c).answer(prompts) for c in (False, True)
+        SurveyRespondent(lm, survey, config, batching=Batching(lm, 1), compiled=c).answer(prompts)
+        for c in (False, True)
     )
     np.testing.assert_allclose(compiled.log_probs["ascending"], plain.log_probs["ascending"], atol=1e-4)

@@ -6,7 +6,7 @@ import torch
 
 from cultural_sp.config.groups import ReadoutConfig, SurveyConfig
 from cultural_sp.lm.answer_parsing import generate_answers, parse
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 
 NUMBERS = ("1", "2", "3", "4", "5")
 LABELS = ("important", "important enough", "not important")
@@ -61,7 +61,7 @@ def test_labels_count_at_the_start_and_the_longest_wins(text, code):
 
 
 def respondent(lm, survey):
-    return Respondent(lm, survey, SurveyConfig(instrument="toy", scoring="number", option_order="both"))
+    return SurveyRespondent(lm, survey, SurveyConfig(instrument="toy", scoring="number", option_order="both"))
 
 
 @pytest.fixture
@@ -102,7 +102,9 @@ def test_sampling_follows_its_seed_and_leaves_the_global_generator_alone(tiny_lm
 @pytest.mark.parametrize("placement", ["prefix", "system", "user"])
 def test_what_is_generated_continues_the_rendered_prompt(tiny_lm, toy_survey, written, scoring, placement):
     """Padding, batch and calibration questions must not change the text: compare with one unpadded greedy decoding."""
-    model = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy", scoring=scoring), placement=placement)
+    model = SurveyRespondent(
+        tiny_lm, toy_survey, SurveyConfig(instrument="toy", scoring=scoring), Condition(placement=placement)
+    )
     soft = (0.5 * np.random.default_rng(0).standard_normal((3, 32))).astype(np.float32)
     generate_answers(model, soft, ReadoutConfig(kind="generate", max_new_tokens=5), 0)
     for row, question in zip(written[0], model.tokenized[0][:4], strict=True):

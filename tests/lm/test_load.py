@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.load import load_model, resolve, weights_hash
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 
 
 def test_a_loaded_model_is_frozen(tiny_lm):
@@ -137,5 +137,7 @@ def test_a_model_spread_by_a_device_map_answers_the_same(tiny_folder, tiny_lm, t
     spread = load_model(ModelConfig(name_or_path=str(tiny_folder), device_map="auto"))
     config = SurveyConfig(instrument="toy")
     prompts = np.ones((2, 3, 32), dtype=np.float32)
-    expected, found = (Respondent(lm, toy_survey, config).answer(prompts).log_probs["none"] for lm in (tiny_lm, spread))
+    expected, found = (
+        SurveyRespondent(lm, toy_survey, config).answer(prompts).log_probs["none"] for lm in (tiny_lm, spread)
+    )
     np.testing.assert_allclose(found, expected, atol=1e-5)

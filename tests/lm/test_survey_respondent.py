@@ -7,13 +7,13 @@ import torch
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm import forward_selection as choose_forward
 from cultural_sp.lm.load import load_model, weights_hash
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 
 NO_PROMPT = np.zeros((1, 0, 32), dtype=np.float32)
 
 
 def asked(lm, survey, **config):
-    return Respondent(lm, survey, SurveyConfig(instrument="toy", **config)).answer(NO_PROMPT)
+    return SurveyRespondent(lm, survey, SurveyConfig(instrument="toy", **config)).answer(NO_PROMPT)
 
 
 def next_token_log_probs(lm, text):
@@ -31,7 +31,9 @@ PERSONA_CHAT = (
 @pytest.mark.parametrize("placement", ["prefix", "system", "user"])
 def test_answers_are_those_of_a_text_written_by_hand(tiny_lm, toy_survey, scoring, placement):
     config = SurveyConfig(instrument="toy", scoring=scoring, option_order="ascending", calibrate=False)
-    respondent = Respondent(tiny_lm, toy_survey, config, placement=placement, persona="You like bread.")
+    respondent = SurveyRespondent(
+        tiny_lm, toy_survey, config, Condition(placement=placement, persona="You like bread.")
+    )
     soft = (0.5 * np.random.default_rng(1).standard_normal((3, 32))).astype(np.float32)
     found = next(iter(respondent.answer(soft[None]).log_probs.values()))[0, 2]
     question = "How much cheese?"
@@ -107,7 +109,7 @@ def test_valid_mass_is_a_probability(tiny_lm, toy_survey, scoring):
 
 
 def test_prompts_of_another_width_are_refused(tiny_lm, toy_survey):
-    respondent = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
+    respondent = SurveyRespondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy"))
     with pytest.raises(ValueError, match=r"\[N, P, 32\], got \[1, 3, 16\]"):
         respondent.answer(np.zeros((1, 3, 16), dtype=np.float32))
 

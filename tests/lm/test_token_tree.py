@@ -6,7 +6,7 @@ from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import PaddedForward, TreeForward
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 from cultural_sp.lm.token_tree import build_tree, build_trees, option_log_probs
 from cultural_sp.lm.tree_attention import block_size, make_blocks
 
@@ -39,7 +39,7 @@ CASES = [
 @pytest.mark.parametrize(("n_tokens", "persona"), [(0, ""), (3, ""), (0, "You like bread."), (3, "You like bread.")])
 def test_the_tree_equals_separate_forward_passes(tiny_lm, toy_survey, case, placement, n_tokens, persona):
     config = SurveyConfig(instrument="toy", **case)
-    respondent = Respondent(tiny_lm, toy_survey, config, placement=placement, persona=persona)
+    respondent = SurveyRespondent(tiny_lm, toy_survey, config, Condition(placement=placement, persona=persona))
     soft = prompt(n_tokens, tiny_lm.hidden_size)
     questions = [q for part in respondent.tokenized for q in part]
     (tree,) = respondent.trees
@@ -55,7 +55,9 @@ def test_the_neighbours_in_a_batch_do_not_matter(tiny_lm, toy_survey):
     config = SurveyConfig(instrument="toy")
     prompts = np.stack([prompt(3, 32, seed) for seed in range(5)])
     alone, together = (
-        Respondent(tiny_lm, toy_survey, config, placement="user", batching=Batching(tiny_lm, size)).answer(prompts)
+        SurveyRespondent(
+            tiny_lm, toy_survey, config, Condition(placement="user"), batching=Batching(tiny_lm, size)
+        ).answer(prompts)
         for size in (1, 4)
     )
     np.testing.assert_allclose(alone.log_probs["none"], together.log_probs["none"], atol=1e-5)
@@ -122,10 +124,10 @@ def test_blocks_keep_the_cost_linear_in_the_number_of_questions():
 def test_a_survey_cut_into_several_trees_answers_the_same(tiny_lm, toy_survey, placement):
     config = SurveyConfig(instrument="toy")
     prompts = np.stack([prompt(3, 32, seed) for seed in range(2)])
-    whole = Respondent(tiny_lm, toy_survey, config, placement=placement)
+    whole = SurveyRespondent(tiny_lm, toy_survey, config, Condition(placement=placement))
     assert len(whole.trees) == 1
     small = Batching(tiny_lm, memory_gib=30 * whole.batching.bytes_needed(1, 0) / 2**30)
-    cut = Respondent(tiny_lm, toy_survey, config, placement=placement, batching=small)
+    cut = SurveyRespondent(tiny_lm, toy_survey, config, Condition(placement=placement), batching=small)
     assert len(cut.trees) > 2
     expected, found = whole.answer(prompts), cut.answer(prompts)
     np.testing.assert_allclose(found.log_probs["none"], expected.log_probs["none"], atol=1e-4)

@@ -18,7 +18,7 @@ from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.survey.instrument import Item, Scale, Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
-from cultural_sp.survey.render import render
+from cultural_sp.survey.render import Rendering, render
 from cultural_sp.survey.scoring import dimension_scores, make_scoring
 from cultural_sp.survey.targets import Targets
 from cultural_sp.utils.files import JsonLines, Records
@@ -112,7 +112,7 @@ def a_survey(dimensions=({"a": 1.0},), scales=(("x", "y"),) * 5, text="{} {}?", 
 def test_a_score_is_the_weighted_sum_of_item_means(dimensions, item_means, constant):
     by_name = dict(zip("abcde", item_means, strict=True))
     by_hand = [sum(w * by_name[item] for item, w in d.items()) + constant for d in dimensions]
-    found = dimension_scores(a_survey(dimensions, constant=constant), item_means)
+    found = dimension_scores(a_survey(dimensions, constant=constant).scoring, item_means)
     assert found == pytest.approx(by_hand, abs=1e-9)
 
 
@@ -122,7 +122,7 @@ def test_missing_answers_spoil_the_scores_that_use_them_and_no_others(dimensions
     holes = item_means.copy()
     holes[list(missing)] = np.nan
     survey = a_survey(dimensions)
-    whole, found = dimension_scores(survey, item_means), dimension_scores(survey, holes)
+    whole, found = dimension_scores(survey.scoring, item_means), dimension_scores(survey.scoring, holes)
     for used, before, after in zip(dimensions, whole, found, strict=True):
         if set(used) & {"abcde"[i] for i in missing}:
             assert np.isnan(after)
@@ -134,8 +134,8 @@ def test_missing_answers_spoil_the_scores_that_use_them_and_no_others(dimensions
 @given(weights, st.lists(means, min_size=1, max_size=4).map(np.stack))
 def test_candidates_are_scored_one_by_one(dimensions, item_means):
     survey = a_survey(dimensions)
-    together = dimension_scores(survey, item_means)
-    assert together.tolist() == [dimension_scores(survey, row).tolist() for row in item_means]
+    together = dimension_scores(survey.scoring, item_means)
+    assert together.tolist() == [dimension_scores(survey.scoring, row).tolist() for row in item_means]
 
 
 # Rendering
@@ -149,7 +149,10 @@ labels = st.lists(label, min_size=2, max_size=9, unique=True)
 def test_the_number_of_an_option_stands_beside_its_label(scales, order, wording, persona):
     survey = a_survey(scales=scales)
     asked = render(
-        survey, wording, scoring="number", layout="legend_first", order=order, calibrate=False, persona=persona
+        survey,
+        wording,
+        Rendering(scoring="number", layout="legend_first", order=order, calibrate=False),
+        persona=persona,
     )
     for item, question in zip(survey.items, asked.questions, strict=True):
         shown = dict(line.split(" = ", 1) for line in question.user.splitlines() if " = " in line)
@@ -163,7 +166,7 @@ def test_the_number_of_an_option_stands_beside_its_label(scales, order, wording,
 @given(st.lists(labels, min_size=5, max_size=5), st.booleans())
 def test_options_scored_by_their_text_are_the_labels_in_order(scales, calibrate):
     survey = a_survey(scales=scales)
-    asked = render(survey, 0, scoring="label", layout="", order="none", calibrate=calibrate)
+    asked = render(survey, 0, Rendering(scoring="label", layout="", order="none", calibrate=calibrate))
     for number, (item, question) in enumerate(zip(survey.items, asked.questions, strict=True)):
         assert [o.strip().lower() for o in question.options] == [label.lower() for label in item.scale.labels]
         if calibrate:

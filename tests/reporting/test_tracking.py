@@ -14,7 +14,8 @@ from helpers.runs import Run, call, folder_of, outcome
 
 from cultural_sp.config.groups import TrackerConfig
 from cultural_sp.reporting.wandb_tracking import sync, wandb_start
-from cultural_sp.reporting.wandb_tracking.tracker import line, tracker_of
+from cultural_sp.reporting.wandb_tracking.console import error_line
+from cultural_sp.reporting.wandb_tracking.start_tracker import tracker_of
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.journal import read_journal
 
@@ -375,7 +376,7 @@ def test_a_run_without_a_tracker_does_not_load_wandb():
 def test_a_message_has_no_credentials(monkeypatch):
     monkeypatch.setenv("WANDB_API_KEY", "secret")
     error = OSError("can't reach https://me:pass@wandb.example/x\nwith key secret")
-    assert line(error) == "can't reach https://wandb.example/x with key ***"
+    assert error_line(error) == "can't reach https://wandb.example/x with key ***"
 
 
 def test_a_tracker_can_be_changed_between_two_starts(monkeypatch, capsys, short_run, whole_run):

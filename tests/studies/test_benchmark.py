@@ -6,7 +6,7 @@ import torch
 
 from cultural_sp.cli.command import run as run_program
 from cultural_sp.config.groups import SurveyConfig
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.studies.benchmark import methods, run
 from cultural_sp.survey.instrument import load_survey
 
@@ -73,7 +73,7 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tiny_bench, override, messag
 
 def test_the_usual_methods_agree_with_the_token_tree(tiny_lm):
     survey = load_survey("vsm13")
-    respondent = Respondent(
+    respondent = SurveyRespondent(
         tiny_lm, survey, SurveyConfig(instrument="vsm13", scoring="number", layout="legend_first", option_order="both")
     )
     prompts = 0.3 * torch.randn(1, 1, 3, 32, generator=torch.Generator().manual_seed(0))
@@ -86,6 +86,6 @@ def test_the_usual_methods_agree_with_the_token_tree(tiny_lm):
 
 
 def test_options_of_several_tokens_are_refused(tiny_lm, toy_survey):
-    respondent = Respondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy", calibrate=False))
+    respondent = SurveyRespondent(tiny_lm, toy_survey, SurveyConfig(instrument="toy", calibrate=False))
     with pytest.raises(ValueError, match="several tokens"):
         methods.usual_methods(respondent, 3, 1)

@@ -163,7 +163,7 @@ def test_human_answers_give_a_measurement_model_that_scores_the_survey(wide, mon
     own.write_text(yaml.safe_dump({**raw, "scoring": scoring}))
     survey = load_survey(str(own))
     complete = answers.dropna()
-    scores = dimension_scores(survey, complete.to_numpy())
+    scores = dimension_scores(survey.scoring, complete.to_numpy())
     assert scores.mean(axis=0) == pytest.approx([0, 0], abs=1e-5)
     for k in range(2):
         assert np.corrcoef(scores[:, k], factors[complete.index, k])[0, 1] > 0.7

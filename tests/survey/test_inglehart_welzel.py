@@ -8,7 +8,7 @@ from cultural_sp.lm.readout import argmax, expected
 from cultural_sp.survey.instrument import DATA, load_survey
 from cultural_sp.survey.personas import midpoint_item_means, persona
 from cultural_sp.survey.regions import load_region, region_codes, vintages
-from cultural_sp.survey.render import render
+from cultural_sp.survey.render import Rendering, render
 from cultural_sp.survey.scoring import dimension_scores
 
 
@@ -61,13 +61,13 @@ def test_scales_run_in_the_direction_of_the_codes(world, item, first, last):
 def test_an_average_respondent_stands_at_the_offsets(world, latent):
     means = np.array([7.021085, 0.153365, 3.799358, 1.593051, 1.544039, 1.819518, 1.877546, 3.805097, 2.0682, 1.720547])
     for survey in (world, latent):
-        assert dimension_scores(survey, means) == pytest.approx([-0.1, 0.038], abs=1e-9)
+        assert dimension_scores(survey.scoring, means) == pytest.approx([-0.1, 0.038], abs=1e-9)
 
 
 def test_one_standard_deviation_counts_its_coefficient(world):
     means = np.array([7.021085, 0.153365, 3.799358, 1.593051, 1.544039, 1.819518, 1.877546, 3.805097, 2.0682, 1.720547])
     religious = means + 3.2523 * (np.arange(10) == 0)
-    moved = dimension_scores(world, religious) - dimension_scores(world, means)
+    moved = dimension_scores(world.scoring, religious) - dimension_scores(world.scoring, means)
     assert moved == pytest.approx([1.61 * -0.274229, 1.81 * -0.111633])
 
 
@@ -136,7 +136,9 @@ def test_the_middle_respondent_is_in_the_middle_of_every_scale(world):
 
 @pytest.mark.parametrize("scoring", ["label", "number"])
 def test_every_item_can_be_asked_either_way(world, scoring):
-    asked = render(world, 0, scoring=scoring, layout="question_first", order="ascending", calibrate=scoring == "label")
+    asked = render(
+        world, 0, Rendering(scoring=scoring, layout="question_first", order="ascending", calibrate=scoring == "label")
+    )
     assert [len(q.options) for q in asked.questions] == [5, 5, 5, 4, 3, 3, 4, 5, 3, 2]
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 import pytest
 
 from cultural_sp.survey.instrument import Scale
-from cultural_sp.survey.render import orders_of, render
+from cultural_sp.survey.render import Rendering, orders_of, render
 
 
 def number(survey, order="ascending", layout="question_first", persona=""):
-    return render(survey, 0, scoring="number", layout=layout, order=order, calibrate=False, persona=persona)
+    return render(survey, 0, Rendering(scoring="number", layout=layout, order=order, calibrate=False), persona=persona)
 
 
 def test_ascending_shows_code_1_as_number_1(survey):
@@ -39,7 +39,7 @@ def test_items_keep_their_own_number_of_options(toy_survey):
 
 
 def test_label_scoring_shows_no_list(survey):
-    asked = render(survey, 1, scoring="label", layout="legend_first", order="none", calibrate=False)
+    asked = render(survey, 1, Rendering(scoring="label", layout="legend_first", order="none", calibrate=False))
     question = asked.questions[0]
     assert question.user == survey.items[0].wordings[1]
     assert question.lead == "To me, that is"
@@ -48,7 +48,7 @@ def test_label_scoring_shows_no_list(survey):
 
 
 def test_calibration_asks_one_content_free_question_per_scale(survey):
-    asked = render(survey, 0, scoring="label", layout="", order="none", calibrate=True)
+    asked = render(survey, 0, Rendering(scoring="label", layout="", order="none", calibrate=True))
     assert len(asked.content_free) == 6
     assert {q.user for q in asked.content_free} == {"N/A"}
     for item, question, neutral in zip(survey.items, asked.questions, asked.content_free_of, strict=True):
@@ -59,7 +59,7 @@ def test_calibration_asks_one_content_free_question_per_scale(survey):
 @pytest.mark.parametrize("scoring", ["number", "label"])
 def test_personas_are_the_system_message_everywhere(survey, scoring):
     asked = render(
-        survey, 0, scoring=scoring, layout="legend_first", order="ascending", calibrate=True, persona="Be X."
+        survey, 0, Rendering(scoring=scoring, layout="legend_first", order="ascending", calibrate=True), persona="Be X."
     )
     assert {q.system for q in (*asked.questions, *asked.content_free)} == {"Be X."}
 
@@ -74,7 +74,10 @@ def test_orders():
 def test_every_wording_can_be_asked(survey, scoring):
     for wording in range(survey.n_wordings):
         asked = render(
-            survey, wording, scoring=scoring, layout="question_first", order="ascending", calibrate=False, persona=""
+            survey,
+            wording,
+            Rendering(scoring=scoring, layout="question_first", order="ascending", calibrate=False),
+            persona="",
         )
         for item, question in zip(survey.items, asked.questions, strict=True):
             shown = [text for text in item.wordings if text in question.user]
@@ -85,7 +88,7 @@ def test_labels_without_opening_words_start_the_answer_with_a_capital(toy_survey
     item = toy_survey.items[2]
     bare = dataclasses.replace(item, scale=dataclasses.replace(item.scale, lead=""))
     one_item = dataclasses.replace(toy_survey, items=(bare,))
-    question = render(one_item, 0, scoring="label", layout="", order="none", calibrate=False).questions[0]
+    question = render(one_item, 0, Rendering(scoring="label", layout="", order="none", calibrate=False)).questions[0]
     assert (question.lead, question.options) == ("", ("Much", "Some", "None"))
 
 
@@ -94,7 +97,10 @@ def test_numbers_of_two_digits_are_refused(toy_survey):
     survey = replace(toy_survey, items=(replace(toy_survey.items[0], scale=ten), *toy_survey.items[1:]))
     with pytest.raises(ValueError, match=r"at most 9 options, because 10 begins like 1; toy has more in a; use survey"):
         number(survey)
-    assert render(survey, 0, scoring="label", layout="", order="none", calibrate=False).questions[0].options[9] == " j"
+    assert (
+        render(survey, 0, Rendering(scoring="label", layout="", order="none", calibrate=False)).questions[0].options[9]
+        == " j"
+    )
 
 
 def test_labels_of_which_one_begins_another_are_refused(toy_survey):
@@ -103,4 +109,4 @@ def test_labels_of_which_one_begins_another_are_refused(toy_survey):
     with pytest.raises(
         ValueError, match=r"^[^\n]*as '1' does '10' in scale points of toy; name the points in words[^\n]*$"
     ):
-        render(survey, 0, scoring="label", layout="", order="none", calibrate=False)
+        render(survey, 0, Rendering(scoring="label", layout="", order="none", calibrate=False))

@@ -19,7 +19,7 @@ def means(**codes):
 
 def scores(survey, item_means, constant=50.0):
     survey = dataclasses.replace(survey, scoring=survey.scoring.with_constant(constant))
-    return dict(zip(survey.dimension_names, dimension_scores(survey, item_means), strict=True))
+    return dict(zip(survey.dimension_names, dimension_scores(survey.scoring, item_means), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_a_missing_answer_spoils_only_its_own_index(survey):
 
 def test_batches_are_scored_row_by_row(survey):
     batch = np.stack([means(), means(m07=4.0)])
-    found = dimension_scores(survey, batch)
+    found = dimension_scores(survey.scoring, batch)
     assert found.shape == (2, 6)
     assert found[1, 0] - found[0, 0] == 35
 
 
 def test_a_wrong_number_of_items_is_refused(survey):
-    with pytest.raises(ValueError, match=r"vsm13 has 24 items, got means of shape \(6,\)"):
-        dimension_scores(survey, np.ones(6))
+    with pytest.raises(ValueError, match=r"the scoring has 24 items, got means of shape \(6,\)"):
+        dimension_scores(survey.scoring, np.ones(6))

@@ -1,4 +1,4 @@
-"""A model taking a set of knowledge questions, with or without a soft prompt or a persona."""
+"""A model takes a knowledge exam, with or without a soft prompt or a persona."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from cultural_sp.evaluation.knowledge.render import JUDGEMENTS, choices, judgeme
 from cultural_sp.evaluation.knowledge.scoring import CHANCE, choices_right, judgements_right
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.lm.option_scores import ask
+from cultural_sp.lm.option_scores import score_options
 from cultural_sp.runs.result import ALL, KnowledgeScore
 from cultural_sp.stats.intervals import wilson
 from cultural_sp.survey.render import ChatPrompt
-from cultural_sp.types import Array
+from cultural_sp.types import Array, SoftPrompt
 from cultural_sp.utils.progress import progress
 
 
@@ -26,33 +26,33 @@ class Exam:
 
         Args:
             lm: the frozen model.
-            questions: what it is asked.
+            questions: the exam.
             placement: where a soft prompt goes.
             batching: how forward passes fit into memory.
         """
         self.lm, self.questions, self.placement, self.batching = lm, questions, placement, batching
 
-    def take(self, method: str, prompt: NDArray[np.float32] | None = None, persona: str = "") -> list[KnowledgeScore]:
-        """Scores per form and country.
+    def take(self, method: str, soft_prompt: SoftPrompt | None = None, persona: str = "") -> list[KnowledgeScore]:
+        """Scores per form, order and country.
 
         Args:
-            method: what the scores are recorded as.
-            prompt: soft prompt [P, H]; None for none.
+            method: the method that the scores are recorded for.
+            soft_prompt: [P, H]; None for none.
             persona: system message; empty for none.
         """
-        chosen, judged = asked(self.questions, persona)
-        placement = "prefix" if prompt is None else self.placement
-        given = np.zeros((0, self.lm.hidden_size), dtype=np.float32) if prompt is None else prompt
-        with progress(f"knowledge {method}", len(chosen) + len(judged)) as bar:
-            scores = []
-            for task, prompts in (("easy", chosen), ("hard", judged)):
-                if prompts:
-                    found = ask(self.lm, prompts, given[None], placement, self.batching, bar.update)[0]
-                    scores += self._scores(method, task, found)
+        easy, hard = exam_prompts(self.questions, persona)
+        placement = "prefix" if soft_prompt is None else self.placement
+        prompts = (self.lm.no_soft_prompt if soft_prompt is None else soft_prompt)[None]
+        scores = []
+        with progress(f"knowledge {method}", len(easy) + len(hard)) as bar:
+            for task, chat_prompts in (("easy", easy), ("hard", hard)):
+                if chat_prompts:
+                    log_probs = score_options(self.lm, chat_prompts, prompts, placement, self.batching, bar.update)[0]
+                    scores += self._scores(method, task, log_probs)
         return scores
 
     def _scores(self, method: str, task: str, log_probs: Array) -> list[KnowledgeScore]:
-        """Those of one form from log-probabilities [prompts, answers]."""
+        """Scores of one form from log-probabilities [prompts, answers]."""
         questions = self.questions.easy if task == "easy" else self.questions.hard
         right = np.array([q.right for q in questions])
         n_questions, n_options = right.shape
@@ -64,41 +64,41 @@ class Exam:
             shape = (n_questions, len(JUDGEMENTS), n_options, len(JUDGEMENTS))
             verdicts = judgements_right(log_probs.reshape(shape).transpose(1, 0, 2, 3), right)
         return [
-            _score(method, task, order, country, questions, verdict, mass)
+            _score((method, task, order), country, questions, verdict, mass)
             for order, verdict in verdicts.items()
             for country in (ALL, *dict.fromkeys(q.country for q in questions))
         ]
 
 
-def asked(questions: KnowledgeSet, persona: str = "") -> tuple[list[ChatPrompt], list[ChatPrompt]]:
-    """The rendered prompts of the easy form and of the hard one."""
-    chosen = [p for q in questions.easy for p in choices(q, persona)]
-    return chosen, [p for q in questions.hard for order in judgements(q, persona) for p in order]
+def exam_prompts(questions: KnowledgeSet, persona: str = "") -> tuple[list[ChatPrompt], list[ChatPrompt]]:
+    """The rendered prompts of the easy form and of the hard form."""
+    easy = [p for q in questions.easy for p in choices(q, persona)]
+    return easy, [p for q in questions.hard for order in judgements(q, persona) for p in order]
 
 
 def _score(
-    method: str,
-    task: str,
-    order: str,
+    condition: tuple[str, str, str],
     country: str,
     questions: tuple[KnowledgeQuestion, ...],
     verdict: NDArray[np.bool_],
     mass: Array,
 ) -> KnowledgeScore:
-    there = [i for i, q in enumerate(questions) if country in (ALL, q.country)]
-    right = int(verdict[there].sum())
-    share = wilson(right, len(there))
+    """Score of a condition (method, task, order) over the questions about a country, or about all of them."""
+    method, task, order = condition
+    chosen = [i for i, q in enumerate(questions) if country in (ALL, q.country)]
+    right = int(verdict[chosen].sum())
+    share = wilson(right, len(chosen))
     return KnowledgeScore(
         method=method,
         task=task,
         order=order,
         country=country,
         right=right,
-        total=len(there),
+        total=len(chosen),
         accuracy=share.estimate,
         low=share.low,
         high=share.high,
         chance=CHANCE[task],
-        valid_mass=float(mass[there].mean()),
-        answers={questions[i].id: bool(verdict[i]) for i in there},
+        valid_mass=float(mass[chosen].mean()),
+        answers={questions[i].id: bool(verdict[i]) for i in chosen},
     )

@@ -16,7 +16,7 @@ from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.runs.result import region_target
 from cultural_sp.survey.instrument import Item, Survey
 from cultural_sp.survey.regions import Region
-from cultural_sp.survey.render import Administration, ChatPrompt, orders_of, render
+from cultural_sp.survey.render import Administration, ChatPrompt, Rendering, orders_of, render
 from cultural_sp.utils.files import disk_errors, write_text
 
 
@@ -64,10 +64,7 @@ def _documents(config: AlignConfig, survey: Survey, region: Region, wording: int
         administration = render(
             survey,
             wording,
-            scoring=settings.scoring,
-            layout=settings.layout,
-            order=order,
-            calibrate=settings.calibrate,
+            Rendering(scoring=settings.scoring, layout=settings.layout, order=order, calibrate=settings.calibrate),
         )
         for item, question in zip(survey.items, administration.questions, strict=True):
             yield {

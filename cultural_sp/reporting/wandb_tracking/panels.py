@@ -82,9 +82,8 @@ def panels(
             y=["aligned_generation/evaluations_per_second"],
         ),
     ]
-    notes = [wr.MarkdownPanel(markdown="\n\n".join([READ_FIRST, *remarks]))]
     return {
-        "Read first": notes,
+        "Read first": [wr.MarkdownPanel(markdown="\n\n".join([READ_FIRST, *remarks]))],
         "Methods": methods,
         "Convergence": convergence,
         "Dimensions": by_dimension,

@@ -12,7 +12,7 @@ import yaml
 
 from cultural_sp.config.error_messages import exit_on_bad_input
 from cultural_sp.config.groups import TrackerConfig
-from cultural_sp.reporting.wandb_tracking.tracker import mode_of, tracker_of
+from cultural_sp.reporting.wandb_tracking.start_tracker import mode_of, tracker_of
 from cultural_sp.runs.folder import CONFIG, RESULT, finished_runs
 from cultural_sp.search.journal import JOURNAL, read_journal
 

@@ -14,7 +14,7 @@ from typing import Any
 import wandb
 
 from cultural_sp.config.groups import JOINT, ModelConfig, TrackerConfig
-from cultural_sp.reporting.wandb_tracking.tracker import again, line, say
+from cultural_sp.reporting.wandb_tracking.console import error_line, say, sync_command
 from cultural_sp.utils.files import write_text
 
 INIT_SECONDS, FINISH_SECONDS = 30, 120
@@ -55,22 +55,22 @@ def start(
             if not wandb.login(prompt=False, verify=False):
                 raise ValueError("nobody is logged in here; `wandb login` does that")
             for region, run_id in ids.items():
-                run = _init(config, folder, run_id, region, shown[region], "online", live)
+                run = _init(config, folder, (run_id, region), shown[region], "online", live)
                 started[region] = Started(run, run.starting_step)
             one = next(iter(started.values())).run
             say(f"{one.url}" if len(started) == 1 else f"{len(started)} runs at {one.project_url}")
             return started
         except Exception as error:
-            say(f"can't go online ({line(error)}); going on offline")
+            say(f"can't go online ({error_line(error)}); going on offline")
             wandb.teardown()  # or the ids would count as in use
             known = known or bool(started)
     for log in logs:
         if log not in uploaded:  # the new one will have all that it has
             shutil.rmtree(log)
     for region, run_id in ids.items():
-        started[region] = Started(_init(config, folder, run_id, region, shown[region], "offline", live), 0)
+        started[region] = Started(_init(config, folder, (run_id, region), shown[region], "offline", live), 0)
     # `wandb sync` appends: rows that the server already has would be there twice.
-    say(f"offline; upload with: {again(folder) if known else _upload(started)}")
+    say(f"offline; upload with: {sync_command(folder) if known else _upload(started)}")
     return started
 
 
@@ -88,8 +88,10 @@ def _upload(started: Mapping[str, Started]) -> str:
 
 
 def _init(
-    config: TrackerConfig, folder: Path, run_id: str, region: str, shown: dict[str, Any], mode: str, live: bool
+    config: TrackerConfig, folder: Path, ids: tuple[str, str], shown: dict[str, Any], mode: str, live: bool
 ) -> wandb.Run:
+    """Start or resume the wandb run of a region; ``ids`` are the run's id and the region's code."""
+    run_id, region = ids
     model = ModelConfig(shown["model"]["name_or_path"], adapter=shown["model"].get("adapter")).slug
     survey, optimizer = Path(shown["survey"]["instrument"]).stem, shown["optimizer"]["kind"]
     tags = (f"model:{model}", f"region:{region}", f"survey:{survey}", f"optimizer:{optimizer}")

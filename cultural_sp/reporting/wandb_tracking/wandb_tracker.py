@@ -15,8 +15,8 @@ import yaml
 from cultural_sp.config.groups import JOINT, TrackerConfig
 from cultural_sp.reporting.tables import origin
 from cultural_sp.reporting.wandb_tracking import report
+from cultural_sp.reporting.wandb_tracking.console import error_line, say, sync_command
 from cultural_sp.reporting.wandb_tracking.rows import AXES, Rows
-from cultural_sp.reporting.wandb_tracking.tracker import again, line, say
 from cultural_sp.reporting.wandb_tracking.wandb_start import Started, start
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.history import RegionHistory
@@ -94,7 +94,7 @@ class WandbTracker:
                 try:
                     self._end(int(failed))
                 except TimeoutError:
-                    say(f"the upload isn't complete; once the run is finished: {again(self._folder)}")
+                    say(f"the upload isn't complete; once the run is finished: {sync_command(self._folder)}")
 
     def _end(self, exit_code: int) -> None:
         runs = [started.run for started in self._started.values()]
@@ -114,7 +114,7 @@ class WandbTracker:
             with suppress(Exception):  # if wandb's own process is what failed, the next run of a sweep needs another
                 wandb.teardown()
             self._started = {}
-            say(f"tracking ends ({line(error)}); once the run is finished: {again(self._folder)}")
+            say(f"tracking ends ({error_line(error)}); once the run is finished: {sync_command(self._folder)}")
 
 
 def _log(started: Started, step: int, row: dict[str, Any]) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from cultural_sp.stats.factor.answers import MeasurementModel, complete_answers
-from cultural_sp.stats.factor.confirmatory import FactorFit, Loading, confirm
+from cultural_sp.stats.factor.confirmatory import FactorFit, confirm
 from cultural_sp.stats.factor.exploratory import Exploration, explore
 from cultural_sp.stats.factor.indices import FitIndices
+from cultural_sp.stats.factor.solution import Loading
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.studies.benchmark.measure import seconds
 from cultural_sp.survey.instrument import Survey
-from cultural_sp.survey.render import render
+from cultural_sp.survey.render import Rendering, render
 from cultural_sp.utils.progress import progress
 
 SURVEY_COPIES = (1, 2, 4, 10)
@@ -71,7 +71,9 @@ def _settings(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iterat
 
     def questions(survey: Survey, order: str = "ascending", wording: int = 0) -> list[TokenizedPrompt]:
         administration = render(
-            survey, wording, scoring=config.scoring, layout=config.layout, order=order, calibrate=config.calibrate
+            survey,
+            wording,
+            Rendering(scoring=config.scoring, layout=config.layout, order=order, calibrate=config.calibrate),
         )
         return [tokenize(q, lm.tokenizer, "prefix", lm.template_args) for q in administration.questions]
 

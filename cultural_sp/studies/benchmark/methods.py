@@ -12,13 +12,13 @@ from cultural_sp.lm.answer_parsing import parse
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.lora import quiet
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 
 Method = Callable[[torch.Tensor], torch.Tensor | None]
 """Candidate [P, H] -> option log-probabilities [Q, O]; None for a method that only generates text."""
 
 
-def usual_methods(respondent: Respondent, n_virtual: int, max_new_tokens: int) -> dict[str, Method]:
+def usual_methods(respondent: SurveyRespondent, n_virtual: int, max_new_tokens: int) -> dict[str, Method]:
     """Return the methods by their names in ``bench.json``.
 
     Raises:
@@ -52,7 +52,7 @@ def _sequence(lm: LanguageModel, question: TokenizedPrompt, prompt: torch.Tensor
     return torch.cat([vectors[:cut], prompt, vectors[cut:]])
 
 
-def _generate(respondent: Respondent, questions: list[TokenizedPrompt], max_new_tokens: int) -> Method:
+def _generate(respondent: SurveyRespondent, questions: list[TokenizedPrompt], max_new_tokens: int) -> Method:
     """Generate an answer to one item after the other and parse it."""
     lm = respondent.lm
     labels = [q.options for a in respondent.administrations for q in (*a.questions, *a.content_free)]

@@ -15,7 +15,7 @@ import torch
 from cultural_sp.config.studies import BenchmarkConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.geometry import PEAK_FLOPS
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.runs.provenance import git_commit, versions
 from cultural_sp.studies.benchmark.bound import bare_products, linear_layers
 from cultural_sp.studies.benchmark.growth import growth
@@ -66,7 +66,9 @@ def _timed_methods(config: BenchmarkConfig, survey: Survey, workload: Workload) 
     methods = {name: _first_candidate(method, candidates) for name, method in usual.items()}
     methods["tree"] = whole_batch(workload.respondent, prompts)
     if config.model.compile:
-        compiled = Respondent(lm, survey, config.survey, batching=Batching(lm, workload.batch_size), compiled=True)
+        compiled = SurveyRespondent(
+            lm, survey, config.survey, batching=Batching(lm, workload.batch_size), compiled=True
+        )
         try:
             compiled.answer(prompts[0].numpy())
             methods |= {"tree_eager": methods["tree"], "tree": whole_batch(compiled, prompts)}
@@ -91,7 +93,7 @@ def _first_candidate(method: Method, candidates: torch.Tensor) -> TimedMethod:
     return run
 
 
-def whole_batch(respondent: Respondent, prompts: torch.Tensor) -> TimedMethod:
+def whole_batch(respondent: SurveyRespondent, prompts: torch.Tensor) -> TimedMethod:
     """Run the token tree on all candidates of a round; ``prompts`` is [rounds + 1, N, P, H]."""
 
     def run(index: int) -> tuple[int, torch.Tensor]:

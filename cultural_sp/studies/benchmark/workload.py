@@ -12,7 +12,7 @@ from cultural_sp.config.studies import BenchmarkConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.geometry import llama
 from cultural_sp.lm.load import LanguageModel, find_device, load_model, resolve
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.survey.instrument import Survey
 
 
@@ -20,7 +20,7 @@ from cultural_sp.survey.instrument import Survey
 class Workload:
     """What every method evaluates."""
 
-    respondent: Respondent
+    respondent: SurveyRespondent
     """The model with the survey as a token tree, not compiled."""
     prompts: torch.Tensor
     """Candidates [rounds + 1, N, P, H] on the CPU; N is the batch size of the token tree."""
@@ -61,7 +61,7 @@ def make_workload(config: BenchmarkConfig, survey: Survey) -> Workload:
     """Load the model and draw candidates with the spread of the model's embeddings."""
     lm = random_model(config) if config.geometry is not None else load_model(config.model)
     batching = Batching(lm, config.model.batch_size, config.model.memory_gib)
-    respondent = Respondent(lm, survey, config.survey, batching=batching)
+    respondent = SurveyRespondent(lm, survey, config.survey, batching=batching)
     rng = np.random.default_rng(config.seed)
     shape = (config.n_tokens, lm.hidden_size)
     spread = float(lm.embeddings.float().std())

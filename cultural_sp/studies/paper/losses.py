@@ -60,7 +60,7 @@ def loss_table(results: Sequence[Result], setting: Setting) -> pd.DataFrame:
         orders = {r.option_order for r in result.scores}
         for r in result.scores:
             if r.option_order in ("both", "none") or "both" not in orders:
-                loss = l1_loss(dimension_scores(survey, _means(survey, r.item_means)), target)
+                loss = l1_loss(dimension_scores(survey.scoring, _means(survey, r.item_means)), target)
                 rows.append((result.region.code, result.seed, r.method, r.wording, r.readout, float(loss)))
     keys = ["region", "seed", "method", "wording", "readout"]
     table = pd.DataFrame(rows, columns=[*keys, "loss"])

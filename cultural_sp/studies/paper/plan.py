@@ -15,13 +15,13 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import GeometryConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.fitness import Fitness
-from cultural_sp.evaluation.knowledge.exam import asked
+from cultural_sp.evaluation.knowledge.exam import exam_prompts
 from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
 from cultural_sp.evaluation.validity_check import pole_personas
 from cultural_sp.lm.geometry import PEAK_FLOPS, llama
 from cultural_sp.lm.load import LanguageModel, resolve
 from cultural_sp.lm.model_cache import ModelCache
-from cultural_sp.lm.option_scores import tokens as tokens_of
+from cultural_sp.lm.option_scores import count_tokens
 from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.result import ICL
@@ -80,8 +80,8 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
             raise
         questions, uncounted = None, f"without {first.knowledge.kind}'s questions, which aren't here"
     if questions is not None:
-        prompts = [prompt for form in asked(questions) for prompt in form]
-        tokens += len(unfinished) * EXAMINED * tokens_of(lm, prompts, evaluator.batching)
+        prompts = [prompt for form in exam_prompts(questions) for prompt in form]
+        tokens += len(unfinished) * EXAMINED * count_tokens(lm, prompts, evaluator.batching)
     return Work(len(configs), len(configs) - len(unfinished), evaluations, each, tokens, uncounted)
 
 

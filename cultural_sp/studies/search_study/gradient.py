@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from cultural_sp.lm.forward import TreeForward
-from cultural_sp.lm.survey_respondent import Respondent
+from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.lm.token_tree import option_log_probs
 from cultural_sp.search.space import Space
 from cultural_sp.types import Array
@@ -15,7 +15,7 @@ from cultural_sp.utils.progress import progress
 LEARNING_RATE = 0.1  # in z, whose standard normal draws the searches begin with
 
 
-def expected_scores(respondent: Respondent, prompts: torch.Tensor) -> torch.Tensor:
+def expected_scores(respondent: SurveyRespondent, prompts: torch.Tensor) -> torch.Tensor:
     """Dimension scores [N, K] by the expected readout of soft prompts [N, P, H], with their gradient.
 
     The same numbers as :meth:`SurveyEvaluator.fitness` gives, in single precision.
@@ -42,7 +42,7 @@ def expected_scores(respondent: Respondent, prompts: torch.Tensor) -> torch.Tens
     return torch.stack(means).mean(0) @ weights.T + constants
 
 
-def gradient_reference(respondent: Respondent, space: Space, target: Array, steps: int) -> tuple[Array, Array]:
+def gradient_reference(respondent: SurveyRespondent, space: Space, target: Array, steps: int) -> tuple[Array, Array]:
     """Lower the mean absolute difference to a target [K] by Adam from z = 0.
 
     Returns:

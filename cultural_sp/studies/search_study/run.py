@@ -58,14 +58,14 @@ def cells(config: StudyConfig) -> list[Cell]:
     model, region, seed = config.models[0], config.regions[0], config.seeds[0]
     # One of each first: the whole grid takes long to compose, and what is wrong should be said at once.
     for arm in order:
-        _cell(config, model, arm, region, seed, config.arms[arm])
+        _cell(config, (model, arm, region, seed), config.arms[arm])
     for model, region in [*((other, region) for other in config.models), *((model, other) for other in config.regions)]:
-        _cell(config, model, config.chosen, region, seed, config.arms[config.chosen])
+        _cell(config, (model, config.chosen, region, seed), config.arms[config.chosen])
     for model in config.models:
         for arm in order:
             for seed in config.seeds:
                 for region in config.regions:
-                    found.append(_cell(config, model, arm, region, seed, config.arms[arm]))
+                    found.append(_cell(config, (model, arm, region, seed), config.arms[arm]))
                 found += _beside(config, model, seed) if arm == config.chosen else []
     return found
 
@@ -75,24 +75,20 @@ def _beside(config: StudyConfig, model: str, seed: int) -> list[Cell]:
     chosen, found = config.arms[config.chosen], []
     if config.joint:
         own = [*chosen, f"region.codes=[{','.join(config.regions)}]", *config.joint]
-        found.append(_cell(config, model, JOINT, JOINT, seed, own))
+        found.append(_cell(config, (model, JOINT, JOINT, seed), own))
     if config.warm_budget:
         for before, region in zip([config.regions[-1], *config.regions], config.regions, strict=False):
-            source = _cell(config, model, config.chosen, before, seed, chosen).folder
+            source = _cell(config, (model, config.chosen, before, seed), chosen).folder
             own = [*chosen, f"optimizer.budget={config.warm_budget}"]
-            found.append(_cell(config, model, WARM, region, seed, own, [str(source)]))
+            found.append(_cell(config, (model, WARM, region, seed), own, [str(source)]))
     return found
 
 
 def _cell(
-    config: StudyConfig,
-    model: str,
-    arm: str,
-    region: str,
-    seed: int,
-    own: list[str],
-    warm_start: list[str] | None = None,
+    config: StudyConfig, place: tuple[str, str, str, int], own: list[str], warm_start: list[str] | None = None
 ) -> Cell:
+    """The cell at a place (model, arm, region, seed) of the grid; ``own`` are the overrides of its arm."""
+    model, arm, region, seed = place
     fixed = [f"model={model}", f"region={region}", f"seed={seed}", f"name={config.name}-{arm}"]
     fixed += [f"tracker.group={config.name}"]
     run = compose("align", overrides=[*config.common, *own, *fixed])

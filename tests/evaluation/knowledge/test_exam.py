@@ -14,7 +14,7 @@ from cultural_sp.evaluation.knowledge.scoring import choices_right, judgements_r
 from cultural_sp.lm import option_scores as asking
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.chat_prompt import SLOT, chat_text
-from cultural_sp.lm.option_scores import ask
+from cultural_sp.lm.option_scores import score_options
 from cultural_sp.reporting.tables import summary
 from cultural_sp.runs.result import ALL, KnowledgeScore, load_result
 from cultural_sp.stats.intervals import wilson
@@ -93,7 +93,7 @@ def test_answers_are_those_of_each_prompt_alone_whatever_the_chunks(tiny_lm, mon
     soft = np.random.default_rng(0).standard_normal((2, 3, tiny_lm.hidden_size)).astype(np.float32)
     steps = []
     monkeypatch.setattr(asking, "CHUNK", 3)
-    found = ask(tiny_lm, prompts, soft, placement, Batching(tiny_lm, 2), steps.append)
+    found = score_options(tiny_lm, prompts, soft, placement, Batching(tiny_lm, 2), steps.append)
     assert found.shape == (2, 8, 4)
     assert steps == [3, 3, 2]
     embed = tiny_lm.model.get_input_embeddings()
@@ -160,7 +160,7 @@ def test_a_run_reports_what_its_methods_know(monkeypatch, capsys, no_figures, sh
     assert [json.loads(line)["respondent"] for line in lines][:2] == ["naive", f"{result.icl()} us"]
     file.unlink()
     with monkeypatch.context() as patch:  # what is kept isn't asked again
-        patch.setattr("cultural_sp.evaluation.knowledge.exam.ask", None)
+        patch.setattr("cultural_sp.evaluation.knowledge.exam.score_options", None)
         assert call(monkeypatch, capsys, *mine)[0] == 0
     assert load_result(file).knowledge == result.knowledge
     code, out, _ = call(monkeypatch, capsys, *mine)
@@ -168,19 +168,14 @@ def test_a_run_reports_what_its_methods_know(monkeypatch, capsys, no_figures, sh
     assert summary(result).strip() in out
 
 
-def test_runs_from_before_knowledge_questions_stay_finished(monkeypatch, capsys, short_run, whole_run):
-    config = whole_run / "config.yaml"
-    text = config.read_text()
-    config.write_text(text[: text.index("knowledge:")] + text[text.index("tracker:") :])
-    try:
-        code, out, err = call(monkeypatch, capsys, *short_run, f"output_dir={whole_run.parents[3]}")
-        assert code == 0, err
-        assert "already finished with this config" in out
-        code, _, err = call(monkeypatch, capsys, *short_run, f"output_dir={whole_run.parents[3]}", "knowledge=own")
-        assert code == 2
-        assert "holds a run with another config: knowledge.kind=absent there, own here" in err
-    finally:
-        config.write_text(text)
+def test_other_questions_make_another_run(monkeypatch, capsys, short_run, whole_run):
+    output = f"output_dir={whole_run.parents[3]}"
+    code, out, err = call(monkeypatch, capsys, *short_run, output)
+    assert code == 0, err
+    assert "already finished with this config" in out
+    code, _, err = call(monkeypatch, capsys, *short_run, output, "knowledge=own")
+    assert code == 2
+    assert "holds a run with another config: knowledge.kind=none there, own here" in err
 
 
 def test_questions_that_can_not_be_found_stop_before_anything_is_written(monkeypatch, capsys, short_run, tmp_path):

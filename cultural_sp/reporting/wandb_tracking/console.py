@@ -1,0 +1,27 @@
+"""What tracking prints."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+from cultural_sp.utils.errors import reason_of
+
+
+def sync_command(folder: Path) -> str:
+    """The command that brings a finished run into wandb, whether wandb knows it already or not."""
+    return f"python experiments/sync_wandb.py {shlex.quote(os.path.relpath(folder))}"
+
+
+def error_line(error: Exception) -> str:
+    """The message of an error as one line without credentials."""
+    text = reason_of(error) or type(error).__name__
+    key = os.environ.get("WANDB_API_KEY")
+    return re.sub(r"(?<=://)[^/@\s]+@", "", text.replace(key, "***") if key else text)[:200]
+
+
+def say(text: str) -> None:
+    """Print a line about wandb."""
+    print(f"wandb: {text}", flush=True)
