@@ -1,9 +1,10 @@
-"""How a program of the command line runs: Hydra composes the config; what a user can mend becomes one line and exit code 2."""
+"""The frame around a program: Hydra composes its config, and an error that the user can fix is one line and exit code 2."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,10 +33,8 @@ def run_program(program: Program) -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise; otherwise it prints a report and exits with code 1
     # Threads that spin while they wait double the time on shared cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    register_configs()
-    first = first_process()
     if several_processes() and not program.together:
-        if first:
+        if first_process():
             print(
                 "error: this program runs in one process; start it without torchrun or accelerate launch",
                 file=sys.stderr,
@@ -43,37 +42,16 @@ def run_program(program: Program) -> None:
         sys.exit(2)
     if program.rewrite:
         sys.argv[1:] = load_object(program.rewrite)(sys.argv[1:])
-    schema = SCHEMAS[program.config]
+    register_configs()
     errors: list[str] = []
-
-    def note(error: BaseException) -> str:
-        errors.append(error_line(error, schema))
-        if first or isinstance(error, PeerLostError):  # all processes have the same command line to complain about
-            print(f"error: {errors[-1]}", file=sys.stderr, flush=True)
-        return errors[-1]
-
-    prepare = load_object(program.prepare) if program.prepare else _unchanged
-    job = load_object(program.job)
-
-    def run(config: Any) -> Any:  # launchers send a copy of it to other processes
-        try:
-            built: Any = build_config(prepare(config), schema)
-            if isinstance(built, AlignConfig) and built.tracker.group is None:
-                built.tracker.group = sweep_title()
-            return job(built)
-        except BAD_INPUT as error:
-            return JobError(note(error))
-        except Stopped:
-            record_stop()
-            raise
-
-    entry = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=program.config)(run)
+    decorate = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=program.config)
+    entry = decorate(_job_function(program, errors))
     try:
         _check_flags()
         with stop_on_signals(), summary_after_failure(errors):
             entry()
     except BAD_INPUT as error:
-        note(error)
+        _print_error(error, program, errors)
     except Stopped as stop:
         way_on = RESUME_HINT if program.resumes else "nothing was kept, so the same command starts anew"
         print(f"{stop}; {way_on}", file=sys.stderr)
@@ -84,15 +62,42 @@ def run_program(program: Program) -> None:
         sys.exit(2)
 
 
-def _unchanged(config: Any) -> Any:
-    return config
+def _job_function(program: Program, errors: list[str]) -> Callable[[Any], Any]:
+    """Return the function that Hydra calls with each composed config. Launchers send a copy of it to other processes."""
+    schema, job = SCHEMAS[program.config], load_object(program.job)
+    prepare = load_object(program.prepare) if program.prepare else None
+
+    def run(config: Any) -> Any:
+        try:
+            built: Any = build_config(config if prepare is None else prepare(config), schema)
+            if isinstance(built, AlignConfig) and built.tracker.group is None:
+                built.tracker.group = sweep_title()
+            return job(built)
+        except BAD_INPUT as error:
+            return JobError(_print_error(error, program, errors))
+        except Stopped:
+            record_stop()
+            raise
+
+    return run
+
+
+def _print_error(error: BaseException, program: Program, errors: list[str]) -> str:
+    """Print an error as one line, append the line to ``errors`` and return it."""
+    line = error_line(error, SCHEMAS[program.config])
+    errors.append(line)
+    if first_process() or isinstance(
+        error, PeerLostError
+    ):  # all processes have the same command line to complain about
+        print(f"error: {line}", file=sys.stderr, flush=True)
+    return line
 
 
 def _check_flags() -> None:
-    """Refuse flags that Hydra doesn't have, as it would print its whole usage, and files of which it wouldn't say the name.
+    """Check flags and files for which Hydra's own error would be too long, or wouldn't name the file.
 
     Raises:
-        ValueError: in one line.
+        ValueError: if Hydra doesn't have a flag, or a file in ``--config-dir`` isn't UTF-8 text.
     """
 
     def refuse(message: str) -> NoReturn:

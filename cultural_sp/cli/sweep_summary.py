@@ -1,4 +1,4 @@
-"""The table at the end of a sweep: a row per job, or per region of a joint one, printed and as CSV."""
+"""The summary of a sweep: a table with a row per job, or per region of a joint run; printed, as CSV and with a report."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from cultural_sp.utils.files import write_text
 
 METHODS = ("aligned", "naive", "persona", "icl", "random_search", "midpoint")
 """The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
-MAX_ERRORS_IN_LINE = 5  # the table has all
-COLUMN_KEYS = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
+MAX_LISTED_ERRORS = 5  # in the last line; the table has all
+FIXED_COLUMN_KEYS = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A job with what varies and what it found, for one region."""
+    """One job of a sweep and its losses for one region."""
 
     outcome: Outcome
     region: str | None
     varying: dict[str, str]
     """The overrides in which the jobs differ."""
     losses: dict[str, float | None]
-    """Method -> loss on the tuned wording under the searched readout; nothing if there is no result."""
+    """Method -> loss on the tuned wording under the searched readout; empty without a result."""
     folder: str | None
-    """Where the result lies."""
+    """The folder of the result."""
     note: str = ""
-    """What must be said about the model."""
+    """The model's note."""
     digits: int = 0
     """Decimals of the survey's scores."""
 
     @property
     def title(self) -> str:
-        """The job as an error message names it."""
+        """The name of the job in an error message."""
         return " ".join([f"job {self.outcome.job}", *(f"{key}={value}" for key, value in self.varying.items())])
 
     @property
     def others(self) -> dict[str, str]:
-        """What varies beside the columns that every table has."""
-        return {key: value for key, value in self.varying.items() if key not in COLUMN_KEYS}
+        """The varying overrides that have no column in every table."""
+        return {key: value for key, value in self.varying.items() if key not in FIXED_COLUMN_KEYS}
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
@@ -151,7 +151,7 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
     errors = [f"{row.title}: {row.outcome.error}" for row in rows if row.outcome.state == FAILED]
     print(f"\n{printed(rows)}\n", flush=True)
     if errors:
-        listed = "; ".join(errors[:MAX_ERRORS_IN_LINE]) + ("; ..." if len(errors) > MAX_ERRORS_IN_LINE else "")
+        listed = "; ".join(errors[:MAX_LISTED_ERRORS]) + ("; ..." if len(errors) > MAX_LISTED_ERRORS else "")
         print(f"error: {len(errors)} of {len(outcomes)} jobs failed: {listed}", file=sys.stderr, flush=True)
     places = []
     for write in (_write_summary, _write_report):
