@@ -13,8 +13,7 @@ from cultural_sp.config.compose import SCHEMAS, group_options
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "cultural_sp").rglob("*.md")])
-TEMPLATES = ROOT / "cultural_sp" / "report" / "templates", ROOT / "cultural_sp" / "export" / "templates"
-PAGES = [page for page in PAGES if page.parent not in TEMPLATES]
+PAGES = [page for page in PAGES if page.parent.name != "templates"]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 COMMAND = re.compile(
@@ -22,7 +21,7 @@ COMMAND = re.compile(
     r"(experiments/[\w/]+\.py|cultural-sp [a-z][\w-]*|--?m(?:odule)? cultural_sp [\w-]+)([^`]*)"
 )
 FOREIGN = ("ray", "submitit_local", "basic", "joblib")  # launchers of plugins
-TO_BE_WRITTEN = ("xx", "name")  # files that the reader adds
+TO_BE_WRITTEN = ("name", "default")  # files that the reader adds
 
 
 def _text(page):

@@ -15,7 +15,9 @@ SOFT_PROMPT = "Use a soft prompt"
 STUDIES = "Studies"
 TOOLS = "Tools"
 
-_JOBS = "cultural_sp.cli.jobs"
+_RUNS = "cultural_sp.cli.run_jobs"
+_SOFT_PROMPTS = "cultural_sp.cli.soft_prompt_jobs"
+_STUDIES = "cultural_sp.cli.study_jobs"
 _INHERIT = "cultural_sp.inference.inherit_config:inherit_run_config"
 
 
@@ -54,13 +56,13 @@ _TABLE = (
         "align",
         RUN,
         "evolve a soft prompt so that a frozen model answers a survey like a region",
-        f"{_JOBS}:align_job",
+        f"{_RUNS}:align_job",
         together=True,
         resumes=True,
     ),
-    Program("validity", RUN, "check whether a model can take a survey at all", f"{_JOBS}:validity_job"),
-    Program("check-survey", RUN, "check a survey file before a model takes it", f"{_JOBS}:check_survey", hydra=False),
-    Program("report", RESULTS, "write one page about finished runs", f"{_JOBS}:report_job"),
+    Program("validity", RUN, "check whether a model can take a survey at all", f"{_RUNS}:validity_job"),
+    Program("check-survey", RUN, "check a survey file before a model takes it", f"{_RUNS}:check_survey", hydra=False),
+    Program("report", RESULTS, "write one page about finished runs", f"{_RUNS}:report_job"),
     Program("watch", RESULTS, "watch a run in the terminal", "cultural_sp.reporting.watch:main", hydra=False),
     Program(
         "sync-wandb",
@@ -80,57 +82,57 @@ _TABLE = (
         "evaluate",
         SOFT_PROMPT,
         "score a soft prompt on any region, wording, survey and option order",
-        f"{_JOBS}:evaluate_job",
+        f"{_SOFT_PROMPTS}:evaluate_job",
         prepare=_INHERIT,
     ),
     Program(
         "ask",
         SOFT_PROMPT,
         "ask the plain and the aligned model the same open question",
-        f"{_JOBS}:ask_job",
+        f"{_SOFT_PROMPTS}:ask_job",
         prepare=_INHERIT,
-        rewrite=f"{_JOBS}:question_last",
+        rewrite=f"{_SOFT_PROMPTS}:question_last",
     ),
     Program(
         "side-effects",
         SOFT_PROMPT,
         "measure what a soft prompt changes beside the survey",
-        f"{_JOBS}:side_effects_job",
+        f"{_SOFT_PROMPTS}:side_effects_job",
         prepare=_INHERIT,
     ),
     Program(
         "export",
         SOFT_PROMPT,
         "write a model, soft prompt or survey in the format of another tool",
-        f"{_JOBS}:export_job",
+        f"{_SOFT_PROMPTS}:export_job",
         prepare=_INHERIT,
     ),
     Program(
         "reproduce",
         STUDIES,
         "reproduce the paper: runs, table, figures and verdicts on its claims",
-        f"{_JOBS}:reproduce_job",
+        f"{_STUDIES}:reproduce_job",
         together=True,
         resumes=True,
     ),
-    Program("study", STUDIES, "compare search spaces and optimizers", f"{_JOBS}:study_job", resumes=True),
-    Program("bench", STUDIES, "measure what an evaluation costs on this machine", f"{_JOBS}:bench_job"),
+    Program("study", STUDIES, "compare search spaces and optimizers", f"{_STUDIES}:study_job", resumes=True),
+    Program("bench", STUDIES, "measure what an evaluation costs on this machine", f"{_STUDIES}:bench_job"),
     Program(
         "factor-analysis",
         STUDIES,
         "test whether answers have the structure that the survey declares",
-        f"{_JOBS}:factor_analysis_job",
+        f"{_STUDIES}:factor_analysis_job",
         resumes=True,
     ),
     Program(
         "positive-control",
         STUDIES,
         "train a model on which the search for an alignment must succeed",
-        f"{_JOBS}:positive_control_job",
+        f"{_STUDIES}:positive_control_job",
         resumes=True,
     ),
     Program(
-        "scaling", STUDIES, "measure the speed-up by a second process on this CPU", f"{_JOBS}:scaling", hydra=False
+        "scaling", STUDIES, "measure the speed-up by a second process on this CPU", f"{_STUDIES}:scaling", hydra=False
     ),
     Program(
         "options",

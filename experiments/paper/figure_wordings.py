@@ -1,6 +1,6 @@
 """Write the figure of wordings anew: ``python experiments/paper/figure_wordings.py outputs/paper/embedded``."""
 
-from cultural_sp.cli.jobs import write_artefact
+from cultural_sp.cli.study_jobs import write_artefact
 
 if __name__ == "__main__":
     write_artefact("figure_wordings")

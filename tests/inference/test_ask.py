@@ -2,7 +2,7 @@ import io
 
 from helpers.runs import call
 
-from cultural_sp.cli.jobs import question_last
+from cultural_sp.cli.soft_prompt_jobs import question_last
 from cultural_sp.inference.ask import side_by_side
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from helpers.runs import call
 
-from cultural_sp.cli.jobs import write_artefact
+from cultural_sp.cli.study_jobs import write_artefact
 
 EASY = ["data_idx", "question_idx", "prompt_question", "prompt_option_a", "prompt_option_b", "prompt_option_c"]
 EASY += ["prompt_option_d", "answer", "country"]

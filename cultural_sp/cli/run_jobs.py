@@ -1,0 +1,88 @@
+"""The jobs of the programs about runs: each does what its config says and prints where the results lie.
+
+A job imports what it needs when it runs. So torch loads only if there is something to compute, and ``PROCESS_CACHE`` is the
+cache of the process in which the job runs, even if a launcher sent it there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cultural_sp.cli.sweep import JobResult
+from cultural_sp.config.schema import AlignConfig
+from cultural_sp.utils.processes import first_process, several_processes
+
+if TYPE_CHECKING:
+    from cultural_sp.config.inference import ReportConfig
+
+
+def align_job(config: AlignConfig) -> JobResult:
+    """Run an alignment unless it is finished; a single run, outside of a sweep, also gets its report."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    from cultural_sp.reporting.tables import report
+    from cultural_sp.runs.folder import RunFolder
+
+    result = None if several_processes() else RunFolder(config).load_finished()
+    finished_before = result is not None
+    if result is None:
+        run_alignment(config)
+    else:
+        print(f"already finished with this config\n{report(result, config.readout.kind)}")
+    if first_process():
+        if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with one report on all of its runs
+            _report(RunFolder(config).path, finished_before=finished_before)
+        print(f"run folder: {RunFolder(config).path}", flush=True)
+    return JobResult(RunFolder(config).path, finished_before)
+
+
+def run_alignment(config: AlignConfig) -> None:
+    """Do this process's part of a run. The first process leads even if there is nothing to do: the others wait for it."""
+    from cultural_sp.alignment.run import align
+    from cultural_sp.alignment.searches import serve_searches
+    from cultural_sp.alignment.workers import join
+    from cultural_sp.lm.model_cache import PROCESS_CACHE
+
+    workers = join(config.model)
+    if workers.rank:
+        serve_searches(config, PROCESS_CACHE, workers)
+        return
+    with workers.leader():
+        align(config, PROCESS_CACHE, workers)
+
+
+def _report(folder: Path, *, finished_before: bool) -> None:
+    """Write the report of a run, unless the run was finished before and has one."""
+    from cultural_sp.reporting.html_report.build import FOLDER, PAGE, write_report
+
+    page = folder / FOLDER / PAGE
+    exists = finished_before and page.is_file()
+    print(f"report: {page if exists else write_report([folder], folder / FOLDER)}", flush=True)
+
+
+def validity_job(config: AlignConfig) -> None:
+    """Check whether a model can take a survey."""
+    from cultural_sp.evaluation.validity_check import run_validity_check
+    from cultural_sp.lm.model_cache import PROCESS_CACHE
+
+    run_validity_check(config, PROCESS_CACHE)
+
+
+def check_survey() -> None:
+    """Check a survey file, or a shipped survey."""
+    from cultural_sp.survey.instrument import available, load_survey
+    from cultural_sp.survey.lint import overview
+
+    parser = argparse.ArgumentParser(description="Check a survey file.")
+    parser.add_argument("survey", help=f"a .yaml file (docs/surveys.md), or one of: {', '.join(available())}")
+    print(overview(load_survey(parser.parse_args().survey)))
+
+
+def report_job(config: ReportConfig) -> None:
+    """Write one page about finished runs."""
+    from cultural_sp.reporting.html_report.build import report
+
+    print(f"report: {report(config)}", flush=True)
