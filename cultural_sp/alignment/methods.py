@@ -15,11 +15,11 @@ from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.generation import answer_open_questions
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.runs.checkpoint import ResponseCache, Row
+from cultural_sp.runs.methods import persona_texts
 from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, ScoreRecord, ScoreRow, strongest_icl
 from cultural_sp.search.objective import l1_loss
 from cultural_sp.search.space import Space
 from cultural_sp.survey.instrument import Survey
-from cultural_sp.survey.personas import personas
 from cultural_sp.survey.regions import Region
 from cultural_sp.types import Candidates
 from cultural_sp.utils.progress import progress
@@ -53,7 +53,7 @@ def methods_of_run(survey: Survey, region: Region, searches: RegionSearches, spa
 
 def persona_methods(survey: Survey, region: Region) -> dict[str, Respondent]:
     """The in-context baselines that exist for a survey and a region."""
-    texts = personas(survey, region)
+    texts = persona_texts(survey, region)
     return {method: Respondent(f"{method} {region.code}", persona=text) for method, text in texts.items()}
 
 

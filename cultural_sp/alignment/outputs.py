@@ -118,6 +118,6 @@ def _save_result(folder: Path, result: Result, searches: RegionSearches, config:
     figures = folder / "figures"
     with disk_errors(figures):
         figures.mkdir(exist_ok=True)
-        save_figures(figures, result, searches.random_search, searches.aligned, config.readout.kind)
+        save_figures(figures, result, (searches.random_search, searches.aligned), config.readout.kind)
     write_card(folder / SOFT_PROMPT, result, config, survey.title, on_hub=on_hub(config.model.name_or_path))
     result.save(folder / RESULT)

@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cultural_sp.config.registries import GENERATE, OPTIMIZERS, READOUTS
-from cultural_sp.runs.result import ALL, EVALUATION, VERDICTS, Result, ScoreRecord
+from cultural_sp.runs.methods import METHODS, STRONGEST_ICL
+from cultural_sp.runs.result import ALL, VERDICTS, Result, ScoreRecord
 
 MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
 
 
 def labels(result: Result, searched: str) -> dict[str, str]:
-    """Method -> what tables and figures call it; the strongest in-context baseline under the searched readout is the ICL."""
-    strongest = {result.icl(searched): " (ICL)"}
-    personas = {
-        "persona": "persona",
-        "persona_demonstrations": "persona + demonstrations",
-        "persona_native": "native persona",
-    }
-    return {
-        **{method: name + strongest.get(method, "") for method, name in personas.items()},
-        "midpoint": "midpoint respondent",
-        "naive": "naive",
-        "start": "initial soft prompt",
-        "random_search": "random search",
-        "aligned": "soft prompt" if result.name == EVALUATION else f"aligned ({OPTIMIZERS[result.optimizer].label})",
-    }
+    """Method -> its label in tables and figures; the strongest in-context baseline under the searched readout is the ICL."""
+    names = {key: method.label for key, method in METHODS.items()}
+    strongest = result.icl(searched)
+    names[strongest] += f" ({STRONGEST_ICL.label})"
+    optimizer = OPTIMIZERS.get(result.optimizer)
+    names["aligned"] = "soft prompt" if optimizer is None else f"aligned ({optimizer.label})"
+    return names
 
 
 def columns(result: Result, searched: str) -> list[tuple[str, str, str]]:

@@ -9,18 +9,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cultural_sp.config.schema import AlignConfig
+from cultural_sp.runs.methods import METHODS, icl_keys
 from cultural_sp.survey.instrument import Survey, decimals
 from cultural_sp.survey.regions import Region
 from cultural_sp.utils.files import write_text
 from cultural_sp.utils.serialize import jsonable
 
-ICL = ("persona", "persona_demonstrations", "persona_native")
-"""The baselines by in-context learning. Not every region has all of them; the strongest is the one that counts."""
-METHODS = ("midpoint", "naive", *ICL, "start", "random_search", "aligned")
-SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
-"""The methods of :func:`summarised` results, where persona is the strongest in-context baseline."""
-SEARCHES = ("random_search", "aligned")
-"""Those that a run makes, in this order, by the names of their methods."""
 VERDICTS = ("not measurable", "weakly measurable", "measurable")
 """On whether a model can take a survey, the worst first."""
 SCHEMA_VERSION = 1
@@ -59,7 +53,7 @@ class ScoreRecord:
     """One row of the tidy table ``scores``: a method under one wording, option order and readout."""
 
     method: str
-    """One of :data:`METHODS`."""
+    """A key of :data:`cultural_sp.runs.methods.METHODS`."""
     wording: str
     """tuned, held_out_1 or held_out_2."""
     option_order: str
@@ -113,7 +107,7 @@ class KnowledgeScore:
     """How many questions, about one country or all, a method answered right, in one form and order."""
 
     method: str
-    """naive, aligned, or the strongest in-context baseline, one of :data:`ICL`."""
+    """naive, aligned, or the strongest in-context baseline, an in-context baseline."""
     task: str
     """easy: one choice among four options; hard: four judgements true or false, all of which must be right."""
     order: str
@@ -272,9 +266,9 @@ def region_target(survey: Survey, region: Region) -> dict[str, float | None]:
 
 
 def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
-    """The in-context baseline with the lowest loss on the tuned wording under a readout; the first of :data:`ICL` on a tie."""
+    """The in-context baseline with the lowest loss on the tuned wording under a readout; the first one on a tie."""
     losses: dict[str, float] = {}
-    for method in ICL:
+    for method in icl_keys():
         rows = [r for r in scores if (r.method, r.wording, r.readout) == (method, "tuned", readout)]
         if rows:
             record = next((r for r in rows if r.option_order in ("both", "none")), rows[0])
@@ -284,10 +278,11 @@ def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
 
 def summarised(result: Result, readout: str) -> Result:
     """The result with its strongest in-context baseline under a readout in the place of ``persona``, and no other one."""
-    if not set(ICL) & set(result.methods):
+    icl = set(icl_keys())
+    if not icl & set(result.methods):
         return result
     strongest = result.icl(readout)
-    kept = (r for r in result.scores if r.method == strongest or r.method not in ICL)
+    kept = (r for r in result.scores if r.method == strongest or r.method not in icl)
     return replace(result, scores=[replace(r, method="persona") if r.method == strongest else r for r in kept])
 
 

@@ -22,20 +22,6 @@ def midpoint_item_means(survey: Survey) -> NDArray[np.float64]:
     return means
 
 
-def personas(survey: Survey, region: Region) -> dict[str, str]:
-    """Method -> system message of every in-context baseline that there is for this survey and region.
-
-    Raises:
-        ValueError: in one line, if the survey names demonstrations that can't be read.
-    """
-    texts = {
-        "persona": persona(region),
-        "persona_demonstrations": with_demonstrations(survey, region),
-        "persona_native": native_persona(region),
-    }
-    return {method: text for method, text in texts.items() if text is not None}
-
-
 def persona(region: Region) -> str:
     """The model is told whom to answer as."""
     return (

@@ -12,7 +12,8 @@ from helpers.runs import Run, call, folder_of
 
 from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.reporting.figures import save_figures
-from cultural_sp.runs.result import ICL, METHODS, load_result
+from cultural_sp.runs.methods import METHODS, icl_keys
+from cultural_sp.runs.result import load_result
 from cultural_sp.search.journal import read_journal
 
 pytestmark = pytest.mark.usefixtures("no_figures")
@@ -86,7 +87,7 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
     strongest = min(("persona", "persona_demonstrations", "persona_native"), key=lambda m: result.score(m).loss)
     assert result.icl() == strongest
     assert out.count(" (ICL)") == 2  # in the table of losses and in that of scores
-    assert len({json.dumps(result.score(m).item_means) for m in ("naive", *ICL)}) == 4
+    assert len({json.dumps(result.score(m).item_means) for m in ("naive", *icl_keys())}) == 4
     assert result.score("midpoint").dimensions == dict.fromkeys(["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"], 50.0)
     assert result.validity is not None
     assert result.provenance["weights_hash_before"] == result.provenance["weights_hash_after"]

@@ -11,7 +11,8 @@ from helpers.runs import Run, call, refused
 
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.reporting.tables import joint_summary, summary
-from cultural_sp.runs.result import METHODS, load_result
+from cultural_sp.runs.methods import METHODS
+from cultural_sp.runs.result import load_result
 from cultural_sp.search.journal import read_journal
 
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs

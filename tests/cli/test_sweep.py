@@ -22,7 +22,7 @@ from cultural_sp.cli.command import run
 from cultural_sp.cli.sweep import RUNNING
 from cultural_sp.cli.sweep_callback import SweepCallback, summary_after_failure
 from cultural_sp.evaluation.fitness import Fitness
-from cultural_sp.runs.result import ICL
+from cultural_sp.runs.methods import icl_keys
 from cultural_sp.search.journal import read_journal
 
 REGIONS = ("us", "jp", "cn", "in")
@@ -141,12 +141,12 @@ def test_a_failed_job_is_named_and_the_others_finish(monkeypatch, capsys, tmp_pa
     assert rows[2]["aligned"] == rows[2]["run_folder"] == ""
     result = json.loads((tmp_path / "0.7/us-matrix_2015/tiny/seed-0/result.json").read_text())
     tuned = {r["method"]: r["loss"] for r in result["scores"] if (r["wording"], r["readout"]) == ("tuned", "expected")}
-    tuned["icl"] = min(tuned[method] for method in ICL if method in tuned)
+    tuned["icl"] = min(tuned[method] for method in icl_keys() if method in tuned)
     for method in ("aligned", "naive", "persona", "icl", "random_search", "midpoint"):
         assert float(rows[1][method]) == tuned[method]
     table = out[out.index("job  region") :].splitlines()
     assert " ".join(table[0].split()) == (
-        "job region seed optimizer.f1 aligned naive persona ICL random search midpoint state"
+        "job region seed optimizer.f1 aligned naive persona icl_keys() random search midpoint state"
     )
     assert table[3].split()[:5] == ["1", "us", "0", "0.7", f"{tuned['aligned']:.1f}"]
     assert table[4].split()[4] == "failed:"

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from cultural_sp.runs.result import SUMMARY, RegionTarget, Result, ScoreRecord, Validity
+from cultural_sp.runs.methods import SUMMARY
+from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord, Validity
 from cultural_sp.stats.factor.analysis import analyse
 from cultural_sp.stats.factor.answers import MeasurementModel
 from cultural_sp.survey.instrument import load_survey

@@ -8,16 +8,17 @@ import pytest
 import yaml
 from helpers.results import RECORD, result
 
+from cultural_sp.runs.methods import persona_texts
 from cultural_sp.runs.result import summarised
 from cultural_sp.survey.instrument import DATA, load_survey
-from cultural_sp.survey.personas import DEMONSTRATIONS, personas
+from cultural_sp.survey.personas import DEMONSTRATIONS
 from cultural_sp.survey.regions import load_region, region_codes
 from cultural_sp.survey.value_statements import load_statements
 
 
 def test_answers_of_demonstrations_follow_from_the_published_scores(survey):
-    text = personas(survey, load_region(survey, "us"))["persona_demonstrations"]  # 40 91 62 46 26 68
-    assert text.startswith(personas(survey, load_region(survey, "us"))["persona"])
+    text = persona_texts(survey, load_region(survey, "us"))["persona_demonstrations"]  # 40 91 62 46 26 68
+    assert text.startswith(persona_texts(survey, load_region(survey, "us"))["persona"])
     assert '"Children should do as their parents say without arguing." - half agree' in text  # PDI 40, its high pole
     assert '"Pupils may address their teacher as an equal." - mostly agree' in text  # 100 - 40
     assert '"Grown children should live in a home of their own." - completely agree' in text  # IDV 91
@@ -27,14 +28,16 @@ def test_answers_of_demonstrations_follow_from_the_published_scores(survey):
 
 def test_a_score_at_the_edge_or_outside_the_scale_has_an_answer(survey):
     region = replace(load_region(survey, "us"), target=np.array([0.0, 100, 120, -5, 20, 80]))
-    answers = [line.rsplit(" - ", 1)[1] for line in personas(survey, region)["persona_demonstrations"].splitlines()[2:]]
+    answers = [
+        line.rsplit(" - ", 1)[1] for line in persona_texts(survey, region)["persona_demonstrations"].splitlines()[2:]
+    ]
     worst, bad, _, good, best = "completely disagree", "mostly disagree", "", "mostly agree", "completely agree"
     assert answers == [worst, best, best, worst, best, worst, worst, best, bad, best, best, bad]
     assert good not in answers  # 100 - 20 is in the last fifth
 
 
 def test_a_dimension_without_a_target_has_no_demonstration(survey):
-    text = personas(survey, load_region(survey, "sa", "matrix_2015"))["persona_demonstrations"]  # only LTO and IVR
+    text = persona_texts(survey, load_region(survey, "sa", "matrix_2015"))["persona_demonstrations"]  # only LTO and IVR
     assert len(text.splitlines()) == 2 + 4
     assert "Unfamiliar food" not in text
 
@@ -61,20 +64,20 @@ def test_native_personas_are_of_known_regions_and_in_their_scripts(survey):
     assert set(raw) <= set(region_codes(survey))
     scripts = {"sa": "؀-ۿ", "cn": "一-鿿", "in": "ऀ-ॿ", "jp": "぀-ヿ", "kr": "가-힣", "ru": "Ѐ-ӿ"}
     for code, letters in scripts.items():
-        text = personas(survey, load_region(survey, code))["persona_native"]
+        text = persona_texts(survey, load_region(survey, code))["persona_native"]
         assert len(re.findall(f"[{letters}]", text)) > 0.5 * len(text.replace(" ", "")), code
-    assert "persona_native" not in personas(survey, load_region(survey, "us"))
+    assert "persona_native" not in persona_texts(survey, load_region(survey, "us"))
 
 
 def test_a_survey_without_demonstrations_has_no_such_baseline(toy_survey):
-    assert list(personas(toy_survey, load_region(toy_survey, "cn"))) == ["persona", "persona_native"]
+    assert list(persona_texts(toy_survey, load_region(toy_survey, "cn"))) == ["persona", "persona_native"]
 
 
 def test_bad_demonstrations_of_a_survey_are_one_line(survey, tmp_path):
     with pytest.raises(
         ValueError, match="survey file: demonstrations='mine' is unknown; allowed: vsm13 or a .yaml file"
     ):
-        personas(replace(survey, demonstrations="mine"), load_region(survey, "us"))
+        persona_texts(replace(survey, demonstrations="mine"), load_region(survey, "us"))
 
 
 def test_the_vsm_variant_has_the_same_demonstrations(survey):

@@ -17,7 +17,8 @@ from cultural_sp.reporting.html_report.factors import Factors, read_factors
 from cultural_sp.reporting.html_report.searches import Search, read_searches
 from cultural_sp.reporting.tables import origin
 from cultural_sp.runs.folder import CONFIG, RESULT
-from cultural_sp.runs.result import SUMMARY, VERDICTS, Result, load_result, summarised
+from cultural_sp.runs.methods import SUMMARY
+from cultural_sp.runs.result import VERDICTS, Result, load_result, summarised
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.utils.diff import flatten
 from cultural_sp.utils.errors import reason_of

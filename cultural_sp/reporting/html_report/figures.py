@@ -9,7 +9,6 @@ from cultural_sp.reporting.html_report.groups import TUNED, Group, mean
 from cultural_sp.reporting.html_report.searches import Search
 from cultural_sp.reporting.html_report.svg import (
     CHARACTER,
-    DASHES,
     TEXT,
     WIDTH,
     Scale,
@@ -21,8 +20,9 @@ from cultural_sp.reporting.html_report.svg import (
     number,
     words,
 )
-from cultural_sp.runs.result import SEARCHES, SUMMARY
+from cultural_sp.runs.methods import METHODS, SEARCHES, SUMMARY
 
+BASELINES = tuple(method for method in SUMMARY if method not in SEARCHES)
 DOTS = 400  # single evaluations in one figure; more are thinned out
 RIGHT, ROOM = 226, 13  # where curves end, and how many characters of a name fit behind
 OFFSETS = {"naive": -12.0, "persona": -6.0, "midpoint": 0.0, "random_search": 6.0, "aligned": 12.0}  # within a row
@@ -33,7 +33,7 @@ def convergence(g: Group) -> Markup | None:
     searched = [(method, run.searches[method]) for method in SEARCHES for run in g.runs if method in run.searches]
     if not searched:
         return None
-    baselines = {m: e for m in DASHES if (e := g.losses[TUNED][m]) is not None}
+    baselines = {m: e for m in BASELINES if (e := g.losses[TUNED][m]) is not None}
     every = np.concatenate([s.l1 for _, s in searched])
     known = every[np.isfinite(every)]
     tops = [e.mean for e in baselines.values()] + ([float(np.quantile(known, 0.9))] if len(known) else [])
@@ -53,7 +53,14 @@ def convergence(g: Group) -> Markup | None:
     ends = {method: e.mean for method, e in baselines.items()}
     for method, value in ends.items():
         by_method[method].append(
-            line(34, y(value), right, y(value), f"base m-{method}", stroke_dasharray=DASHES[method])
+            line(
+                34,
+                y(value),
+                right,
+                y(value),
+                f"base m-{method}",
+                stroke_dasharray=" ".join(map(str, METHODS[method].dash)),
+            )
         )
     for method in SEARCHES:
         last = [float(s.best[-1]) for m, s in searched if m == method and np.isfinite(s.best[-1])]

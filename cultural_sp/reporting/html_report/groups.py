@@ -14,7 +14,8 @@ from cultural_sp.config.groups import ModelConfig
 from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.reporting.html_report.collect import Run, held_out, tuned
 from cultural_sp.reporting.tables import labels
-from cultural_sp.runs.result import SUMMARY, ScoreRecord
+from cultural_sp.runs.methods import SUMMARY
+from cultural_sp.runs.result import ScoreRecord
 from cultural_sp.survey.instrument import Item, Survey, load_survey
 
 MODEL = ("model.name_or_path", "model.adapter", "model.note")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, WORDING_RANGE, Group, common_unit, same
-from cultural_sp.runs.result import SUMMARY, VERDICTS
+from cultural_sp.runs.methods import SUMMARY
+from cultural_sp.runs.result import VERDICTS
 
 NOT_CHECKED = "not checked"
 WORST_FIRST = (VERDICTS[0], NOT_CHECKED, *VERDICTS[1:])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, Group, mean
-from cultural_sp.runs.result import SUMMARY
+from cultural_sp.runs.methods import SUMMARY
 
 
 def options(groups: Sequence[Group]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from cultural_sp.reporting.html_report.plane import maps
 from cultural_sp.reporting.html_report.svg import MARKS, nice_ticks
 from cultural_sp.reporting.html_report.tables import in_markdown, masses, provenance_of
 from cultural_sp.reporting.tables import MEANS_NOTHING, origin
-from cultural_sp.runs.result import SUMMARY
+from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.utils.progress import with_progress
 
 HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, where they don't cover marks

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from cultural_sp.config.groups import ObjectiveConfig
-from cultural_sp.runs.result import SEARCHES, Result
+from cultural_sp.runs.methods import SEARCHES
+from cultural_sp.runs.result import Result
 from cultural_sp.search.history import value_of_best
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.search.objective import Objective

@@ -20,7 +20,6 @@ MARKS = {  # method -> path around (0, 0); shapes differ, so that colour is neve
     "random_search": "M-4-4L4 4M-4 4L4-4",
     "aligned": "M0-6L6 0L0 6L-6 0z",
 }
-DASHES = {"midpoint": "1 3", "naive": "6 3", "persona": "6 2 1 2", "start": "3 2"}
 
 
 def tag(name: str, *content: str, **attributes: object) -> Markup:

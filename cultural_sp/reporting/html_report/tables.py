@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cultural_sp.reporting.html_report.collect import LeftOut, Run
 from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, Estimate, Group, config_differences, mean
-from cultural_sp.runs.result import SUMMARY
+from cultural_sp.runs.methods import SUMMARY
 
 Cell = str | int | float | None
 NOTE = "model_note"  # what must be said about a model stands beside all of its numbers

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from cultural_sp.runs.result import METHODS, SUMMARY, Result
+from cultural_sp.runs.methods import METHODS, SUMMARY
+from cultural_sp.runs.result import Result
 
 Table = tuple[list[str | int], list[Iterable[Any]]]
 """Heads and rows; so typed since wandb's own tables are."""

@@ -6,7 +6,7 @@ from statistics import fmean, pstdev
 from typing import Any
 
 from cultural_sp.runs.history import RegionHistory
-from cultural_sp.runs.result import SEARCHES
+from cultural_sp.runs.methods import SEARCHES
 
 AXES = {
     f"{search}{part}": f"{search}{part}/{axis}"

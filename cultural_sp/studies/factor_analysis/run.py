@@ -15,7 +15,7 @@ from cultural_sp.config.studies import FactorConfig
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.reporting.factor_figures import correlations_figure, loadings_figure
 from cultural_sp.reporting.factor_tables import markdown
-from cultural_sp.reporting.figures import write_figure
+from cultural_sp.reporting.figures import save_figure
 from cultural_sp.runs.result import FACTORS
 from cultural_sp.stats.factor.analysis import Analysis, analyse
 from cultural_sp.stats.factor.answers import MeasurementModel, complete_answers
@@ -58,7 +58,7 @@ def factor_analysis(config: FactorConfig, cache: ModelCache | None = None) -> Pa
     for group, table in tables.items():
         write_text(folder / f"answers_{group}.csv", table.to_csv(index=False))
     write_text(folder / FACTORS, _as_json(source, analyses, comparison))
-    _write_figures(folder / "figures", analyses, model)
+    _save_figures(folder / "figures", analyses, model)
     if config.answers is not None:
         human = next(analysis for analysis in analyses if analysis.group == PEOPLE)
         report += f"\n{_export_scoring(folder, source.survey, tables[PEOPLE], human)}\n"
@@ -93,14 +93,14 @@ def _as_json(source: AnswerSource, analyses: Sequence[Analysis], comparison: Inv
     return json.dumps(jsonable(content), indent=1, allow_nan=False) + "\n"
 
 
-def _write_figures(folder: Path, analyses: list[Analysis], model: MeasurementModel) -> None:
+def _save_figures(folder: Path, analyses: list[Analysis], model: MeasurementModel) -> None:
     figures = {"correlations": correlations_figure(analyses, model)}
     fitted = [analysis for analysis in analyses if analysis.fit is not None]
     if fitted:
         figures["loadings"] = loadings_figure(fitted)
     with disk_errors(folder):
         for name, figure in figures.items():
-            write_figure(folder, name, figure)
+            save_figure(folder, name, figure)
 
 
 def _export_scoring(folder: Path, survey: Survey, answers: pd.DataFrame, analysis: Analysis) -> str:

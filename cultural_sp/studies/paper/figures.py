@@ -16,15 +16,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cultural_sp.config.registries import GENERATE, READOUTS
-from cultural_sp.reporting.figures import COLOURS, DASHES, write_figure
+from cultural_sp.reporting import figures as run_figures
+from cultural_sp.reporting.panels import Curve, Level, ScoreMarks, convergence_panel, dimension_panel, legend_beside
 from cultural_sp.runs.history import best_so_far
-from cultural_sp.runs.result import SEARCHES
+from cultural_sp.runs.methods import SEARCHES, style_of
 from cultural_sp.studies.paper.artefacts import Runs
 from cultural_sp.studies.paper.table import METHODS
 from cultural_sp.utils.files import disk_errors
-
-COLOUR = {**COLOURS, "icl": COLOURS["persona"]}
-DASH = {**DASHES, "icl": DASHES["persona"]}
 
 
 def save_figure(name: str, runs: Runs, folder: Path) -> None:
@@ -33,7 +31,7 @@ def save_figure(name: str, runs: Runs, folder: Path) -> None:
     told = [runs.caption(), *runs.notes]
     figure.text(0.01, -0.02, "\n".join(fill(line, 150) for line in told), fontsize=8, va="top", color="#444444")
     with disk_errors(folder):
-        write_figure(folder, f"figure_{name}", figure)
+        run_figures.save_figure(folder, f"figure_{name}", figure)
 
 
 def _panels(runs: Runs, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -58,21 +56,20 @@ def convergence(runs: Runs) -> Figure:
             for folder, result in zip(runs.folders, runs.results, strict=True)
             if result.region.code == code
         ]
+        curves = []
         for search in SEARCHES:
-            curves = pd.DataFrame([curve[search] for curve in own])
-            steps = curves.columns.to_numpy(dtype=float)
-            panel.plot(steps, curves.median(), color=COLOUR[search], linewidth=1.8, label=METHODS[search])
-            panel.fill_between(steps, curves.min(), curves.max(), color=COLOUR[search], alpha=0.18, linewidth=0)
+            by_seed = pd.DataFrame([curve[search] for curve in own])
+            low, middle, high = (x.to_numpy() for x in (by_seed.min(), by_seed.median(), by_seed.max()))
+            curves.append(Curve(METHODS[search], style_of(search).colour, middle, low, high))
+        levels = []
         for method in ("naive", "icl", "midpoint"):
-            losses = table[(table.method == method) & (table.region == code)].loss
+            losses, style = table[(table.method == method) & (table.region == code)].loss, style_of(method)
             if len(losses):
-                panel.axhline(
-                    losses.mean(), color=COLOUR[method], linestyle=DASH[method], linewidth=1.2, label=METHODS[method]
-                )
-        panel.set_xlabel("evaluations")
+                levels.append(Level(METHODS[method], style.colour, losses.mean(), style.dash))
+        convergence_panel(panel, curves, levels)
         panel.set_ylim(bottom=0)
     panels[0].set_ylabel(f"loss of the best candidate so far\n(index points, tuned wording, {runs.readout} readout)")
-    panels[-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    legend_beside(panels[-1], 8)
     return figure
 
 
@@ -82,20 +79,15 @@ def dimensions(runs: Runs) -> Figure:
     for panel, code in zip(panels, runs.codes, strict=True):
         own = [r for r in runs.results if r.region.code == code]
         names = list(own[0].region.target)
-        rows = np.arange(len(names))[::-1]
-        panel.axvspan(0, 100, color="#f2f2f2", zorder=0)
-        for method, offset in (("naive", 0.22), ("icl", 0.0), ("aligned", -0.22)):
-            for i, result in enumerate(own):
-                name = result.icl(runs.readout) if method == "icl" else method
-                scores = result.score(name, "tuned", runs.readout).dimensions
-                x = np.array([scores[d] for d in names], dtype=float)
-                label = METHODS[method] if i == 0 else None
-                panel.plot(x, rows + offset, "o", color=COLOUR[method], markersize=4, alpha=0.7, label=label, zorder=3)
-        wanted = np.array([own[0].region.target[d] for d in names], dtype=float)
-        panel.plot(wanted, rows, "|", color="#0072B2", markersize=26, markeredgewidth=3, zorder=2)
-        panel.set_yticks(rows, names)
-    panels[-1].plot([], [], "|", color="#0072B2", markersize=10, markeredgewidth=3, label="target")
-    panels[-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        marks = []
+        for method in ("naive", "icl", "aligned"):
+            keys = [result.icl(runs.readout) if method == "icl" else method for result in own]
+            records = [r.score(key, "tuned", runs.readout).dimensions for r, key in zip(own, keys, strict=True)]
+            scores = np.array([[record[d] for d in names] for record in records], dtype=float)
+            marks.append(ScoreMarks(METHODS[method], style_of(method).colour, scores, scores[:0]))
+        target = np.array([own[0].region.target[d] for d in names], dtype=float)
+        dimension_panel(panel, names, marks, target, own[0].published_range)
+    legend_beside(panels[-1], 8)
     figure.supxlabel("index points (the published scale is shaded); a dot per seed", fontsize=10)
     return figure
 
@@ -124,12 +116,12 @@ def _bars(runs: Runs, groups: dict[str, pd.DataFrame], what: str) -> Figure:
             means = np.array([x.mean() for x in losses])
             reach = np.abs(np.array([[x.min() for x in losses], [x.max() for x in losses]]) - means)
             at = np.arange(len(groups)) + (i - (len(methods) - 1) / 2) * width
-            panel.bar(at, means, width, color=COLOUR[method], label=METHODS[method])
+            panel.bar(at, means, width, color=style_of(method).colour, label=METHODS[method])
             panel.errorbar(at, means, reach, fmt="none", ecolor="#444444", elinewidth=0.8, capsize=1.5)
         panel.set_xticks(np.arange(len(groups)), list(groups), fontsize=8)
     panels[0].set_ylabel("loss (mean absolute difference, index points)")
     figure.supxlabel(what, fontsize=10)
-    panels[-1].legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    legend_beside(panels[-1], 8)
     return figure
 
 

@@ -14,7 +14,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from cultural_sp.runs.result import ICL, Result
+from cultural_sp.runs.methods import icl_keys
+from cultural_sp.runs.result import Result
 from cultural_sp.search.objective import l1_loss
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.regions import load_region, region_codes, vintages
@@ -77,7 +78,7 @@ def _means(survey: Survey, given: dict[str, float | None]) -> np.ndarray:
 
 
 def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
-    """Losses [region x seed, method] under a condition, with ``icl``, the ICL method that is best on the tuned wording.
+    """Losses [region x seed, method] under a condition, with ``icl``, the icl_keys() method that is best on the tuned wording.
 
     Args:
         table: of :func:`loss_table`.
@@ -97,6 +98,6 @@ def with_icl(table: pd.DataFrame, readout: str) -> pd.DataFrame:
         table: of :func:`loss_table`.
         readout: the one under which the strongest on the tuned wording is chosen.
     """
-    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(ICL)].dropna()
+    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(icl_keys())].dropna()
     best = first.loc[first.groupby(["region", "seed"]).loss.idxmin(), ["region", "seed", "method"]]
     return pd.concat([table, table.merge(best).assign(method="icl")], ignore_index=True)

@@ -24,10 +24,10 @@ from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.option_scores import count_tokens
 from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.inputs import survey_from_config
-from cultural_sp.runs.result import ICL
+from cultural_sp.runs.methods import icl_keys
 from cultural_sp.search.journal import JOURNAL, read_journal
 
-ASKED = 4 + len(ICL)
+ASKED = 4 + len(icl_keys())
 """Respondents of a run at most: naive, initial prompt, random search, aligned, and the in-context baselines."""
 EXAMINED = 3
 """Those that are asked knowledge questions: naive, the strongest in-context baseline, aligned."""

@@ -18,14 +18,15 @@ from matplotlib.figure import Figure
 from cultural_sp.config.groups import JOINT, ModelConfig
 from cultural_sp.config.studies import StudyConfig
 from cultural_sp.reporting.markdown import markdown_table
+from cultural_sp.reporting.panels import Curve, Level, convergence_panel, legend_beside
 from cultural_sp.runs.folder import RESULT, RunFolder
 from cultural_sp.runs.history import best_so_far
-from cultural_sp.runs.result import METHODS as RESULT_METHODS
+from cultural_sp.runs.methods import METHODS as METHODS_TABLE
 from cultural_sp.runs.result import load_result
 from cultural_sp.studies.search_study.run import GRADIENT, WARM, Cell, gradient_records
 from cultural_sp.utils.files import disk_errors, write_text
 
-METHODS = (*RESULT_METHODS, GRADIENT)
+METHODS = (*METHODS_TABLE, GRADIENT)
 CONDITIONS = {
     "tuned expected": ("tuned", "expected"),
     "held out expected": ("held_out", "expected"),
@@ -33,7 +34,7 @@ CONDITIONS = {
     "tuned sample": ("tuned", "sample"),
 }
 NAMES = {JOINT: "joint, evaluations of all regions", WARM: "warm start from another region"}
-LINES = {"naive": "-", "persona": "-.", "midpoint": ":", GRADIENT: "--"}
+LINES = {key: METHODS_TABLE[key].dash for key in ("naive", "persona", "midpoint")} | {GRADIENT: (8, 3)}
 PALETTE = ("#009E73", "#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
 
 
@@ -173,25 +174,23 @@ def figure(curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig, note
 
 def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str) -> None:
     lines = [(arm, "aligned") for arm in curves.arm.unique()] + [(chosen, "random_search")]
+    drawn = []
     for (arm, search), colour in zip(lines, PALETTE * len(lines), strict=False):
         part = curves[(curves.arm == arm) & (curves.search == search)].groupby("evaluations").loss
-        low, middle, high = (part.quantile(q) for q in (0.25, 0.5, 0.75))
-        dash = "-" if search == "aligned" else "--"
+        low, middle, high = (part.quantile(q).to_numpy() for q in (0.25, 0.5, 0.75))
         name = NAMES.get(arm, arm) if search == "aligned" else f"random search ({arm})"
-        panel.plot(middle.index, middle, dash, color=colour, label=f"{name} {middle.iloc[-1]:.1f}", linewidth=1.8)
-        if arm == chosen:
-            panel.fill_between(low.index, low, high, color=colour, alpha=0.18, linewidth=0)
+        style: tuple[int, ...] = () if search == "aligned" else (4, 2)
+        band = (low, high) if arm == chosen else (None, None)
+        drawn.append(Curve(f"{name} {middle[-1]:.1f}", colour, middle, low=band[0], high=band[1], dash=style))
     tuned = scores[(scores.arm == chosen) & (scores.wording == "tuned") & (scores.readout == "expected")]
+    levels = []
     for method, dash in LINES.items():
         loss = tuned[tuned.method == method].loss.median()
         if not np.isnan(loss):
-            panel.axhline(
-                loss, color="black", linestyle=dash, linewidth=1.0, label=f"{method.replace('_', ' ')} {loss:.1f}"
-            )
-    panel.set_xlabel("evaluations")
+            levels.append(Level(f"{method.replace('_', ' ')} {loss:.1f}", "black", loss, dash))
+    convergence_panel(panel, drawn, levels)
     panel.set_ylim(bottom=0)
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(fontsize=9, frameon=False, loc="upper left", bbox_to_anchor=(1.01, 1))
+    legend_beside(panel)
 
 
 def _notes(grid: Sequence[Cell]) -> list[str]:

@@ -19,7 +19,8 @@ from cultural_sp.reporting.html_report.message import closest, comparisons, head
 from cultural_sp.reporting.html_report.plane import plane
 from cultural_sp.reporting.html_report.svg import apart, nice_ticks
 from cultural_sp.reporting.html_report.tables import in_markdown
-from cultural_sp.runs.result import SUMMARY, load_result
+from cultural_sp.runs.methods import SUMMARY
+from cultural_sp.runs.result import load_result
 from cultural_sp.survey.regions import complete_regions
 
 VOID = {"meta", "link", "br", "input", "path", "use", "rect", "circle"}
