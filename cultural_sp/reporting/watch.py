@@ -1,4 +1,4 @@
-"""Watching a run in the terminal: all it needs is the run folder, and it disturbs nothing there."""
+"""The program ``watch``: shows a run in the terminal. It only reads the run folder."""
 
 from __future__ import annotations
 
@@ -14,60 +14,67 @@ from pathlib import Path
 import psutil
 
 from cultural_sp.config.error_messages import exit_on_bad_input
-from cultural_sp.reporting.follow import Follower, Progress
+from cultural_sp.reporting.run_progress import ProgressReader, RunProgress
 from cultural_sp.runs.folder import HOLDER, RESULT, result_files
 from cultural_sp.runs.history import RegionHistory
 from cultural_sp.search.journal import JOURNAL, read_header
 from cultural_sp.survey.instrument import decimals
 
-WIDTH = 40  # characters of a bar; the range of published scores fills it
-BAR, EMPTY, TARGET = "=", ".", "|"
+BAR_WIDTH = 40  # characters, for the published range of scores
+FILLED, EMPTY, TARGET = "=", ".", "|"
 
 
-def one_line(progress: Progress) -> str:
-    """Progress for a log file; of a joint run with the mean over its regions."""
-    best = [course.best["l1"] for course in progress.courses if course.best]
+def progress_line(progress: RunProgress) -> str:
+    """Format progress as one line for a log file; a joint run has the mean loss over its regions."""
+    best = [history.best["l1"] for history in progress.histories if history.best]
     mean = f" (mean of {len(best)} regions)" if len(best) > 1 else ""
-    found = f"best {sum(best) / len(best):.2f} {progress.unit} off the target{mean}" if best else "no loss yet"
+    loss = f"best {sum(best) / len(best):.2f} {progress.unit} off the target{mean}" if best else "no loss yet"
     return (
-        f"{progress.search}: {progress.done} of {2 * progress.budget} evaluations, generation {progress.generation}, "
-        f"{found}, {progress.left}"
+        f"{progress.search}: {progress.n_evaluations} of {2 * progress.budget} evaluations, generation {progress.generation}, "
+        f"{loss}, {progress.time_left}"
     )
 
 
-def picture(progress: Progress) -> list[str]:
-    """Lines with a bar per dimension: the best candidate's score, and where the target lies; a line per region of a joint run."""
-    if len(progress.courses) == 1:
-        return [one_line(progress), *_bars(progress.courses[0], progress.published_range)]
-    return [one_line(progress), *(_in_short(course, decimals(progress.published_range)) for course in progress.courses)]
+def progress_chart(progress: RunProgress) -> list[str]:
+    """Format progress as lines of text.
+
+    After the progress line, a run of one region has a bar per dimension with the best candidate's score and the target. A joint run
+    has a line per region.
+    """
+    published = progress.published_range
+    if len(progress.histories) == 1:
+        return [progress_line(progress), *_bars(progress.histories[0], published)]
+    digits = decimals(published)
+    return [progress_line(progress), *(_region_line(history, digits) for history in progress.histories)]
 
 
-def _bars(course: RegionHistory, published: tuple[float, float]) -> list[str]:
+def _bars(history: RegionHistory, published: tuple[float, float]) -> list[str]:
     lines, digits = [], decimals(published)
-    width = max(map(len, course.target), default=0)
-    for dimension, target in course.target.items():
-        score = course.best.get("dimensions", {}).get(dimension)
-        filled = 0 if score is None else _place(score, published) + 1
-        bar = list(BAR * filled + EMPTY * (WIDTH - filled))
+    width = max(map(len, history.target), default=0)
+    for dimension, target in history.target.items():
+        score = history.best.get("dimensions", {}).get(dimension)
+        n_filled = 0 if score is None else _bar_index(score, published) + 1
+        bar = list(FILLED * n_filled + EMPTY * (BAR_WIDTH - n_filled))
         if target is not None:
-            bar[_place(target, published)] = TARGET
+            bar[_bar_index(target, published)] = TARGET
         lines.append(
             f"  {dimension:<{width}} {''.join(bar)} {_number(score, digits):>4}  target {_number(target, digits)}"
         )
     return lines
 
 
-def _in_short(course: RegionHistory, digits: int) -> str:
-    scores = course.best.get("dimensions", {})
-    off = f"{course.best['l1']:6.2f}" if course.best else "     -"
-    shown = "  ".join(
-        f"{d} {_number(scores.get(d), digits):>4} ({_number(t, digits)})" for d, t in course.target.items()
+def _region_line(history: RegionHistory, digits: int) -> str:
+    best_scores = history.best.get("dimensions", {})
+    loss = f"{history.best['l1']:6.2f}" if history.best else "     -"
+    scores = "  ".join(
+        f"{d} {_number(best_scores.get(d), digits):>4} ({_number(target, digits)})"
+        for d, target in history.target.items()
     )
-    return f"  {course.region} {off} off  {shown}"
+    return f"  {history.region} {loss} off  {scores}"
 
 
-def state_of(folder: Path) -> str:
-    """``finished``, ``stopped``, or nothing while the run goes on as far as this machine can tell."""
+def run_state(folder: Path) -> str:
+    """Return ``finished``, ``stopped``, or an empty string while the run goes on, as far as this machine can tell."""
     if _finished(folder):
         return "finished"
     try:
@@ -83,43 +90,49 @@ def state_of(folder: Path) -> str:
 def _finished(folder: Path) -> bool:
     if (folder / RESULT).is_file():
         return True
-    results, journal = result_files(folder), folder / JOURNAL  # of a joint run: a result per region
+    results, journal = result_files(folder), folder / JOURNAL  # a joint run has a result per region
     return bool(results) and journal.is_file() and len(results) == len(read_header(journal).get("targets", ()))
 
 
-def watch(folder: Path, *, redraw: bool, wait: Callable[[float], None] = time.sleep, every: float = 1.0) -> None:
-    """Show a run until it ends, drawn over and over with ``redraw``, else a line per generation.
+def watch(folder: Path, *, redraw: bool, wait: Callable[[float], None] = time.sleep, interval: float = 1.0) -> None:
+    """Show a run until it ends.
+
+    Args:
+        folder: the run folder.
+        redraw: draw the progress again and again at the same place; otherwise print a line per generation.
+        wait: waits for a number of seconds.
+        interval: seconds between two looks at the journal.
 
     Raises:
-        ValueError: in one line, if there is no run.
+        ValueError: if the folder holds no run that goes on or has ended.
     """
-    follower = Follower(folder)
-    shown, height = "", 0
+    reader = ProgressReader(folder)
+    last_generation, height = "", 0
     while True:
-        state = state_of(folder)  # before the journal: then nothing can follow what is read of it
-        progress = follower.progress()
+        state = run_state(folder)  # before the journal is read: once a run has ended, its journal is complete
+        progress = reader.read()
         if progress is None and state:
             raise ValueError(f"{folder} holds no run that goes on or has ended; give the run folder that a run prints")
         if progress is not None and redraw:
             columns, rows = shutil.get_terminal_size()
-            # What wraps or scrolls can't be redrawn.
-            lines = [line[: columns - 1] for line in picture(progress)[: rows - 2]]
+            # Lines that wrap or scroll away can't be redrawn.
+            lines = [line[: columns - 1] for line in progress_chart(progress)[: rows - 2]]
             text = "\n".join(lines)
             print(f"\x1b[{height}A\x1b[J{text}" if height else text, flush=True)
             height = len(lines)
         elif progress is not None:
-            mark = f"{progress.search} {progress.generation}"
-            if mark != shown or state:
-                shown = mark
-                print(one_line(progress), flush=True)
+            generation = f"{progress.search} {progress.generation}"
+            if generation != last_generation or state:
+                last_generation = generation
+                print(progress_line(progress), flush=True)
         if state:
             print(f"{state}: {folder}", flush=True)
             return
-        wait(every)
+        wait(interval)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """``watch.py FOLDER``: watch a run until it ends."""
+    """Run the program: ``cultural-sp watch FOLDER``."""
     parser = argparse.ArgumentParser(description="Watch a run until it ends.")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="the run folder")
     folder = parser.parse_args(arguments).folder
@@ -130,10 +143,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _place(score: float, published: tuple[float, float]) -> int:
-    """Index of the character of a bar in which a score lies; scores may lie outside of the published ones."""
+def _bar_index(score: float, published: tuple[float, float]) -> int:
+    """Return the index of a score's character in a bar; a score outside the published range gets the first or the last one."""
     low, high = published
-    return min(max(int((score - low) / (high - low) * WIDTH), 0), WIDTH - 1)
+    return min(max(int((score - low) / (high - low) * BAR_WIDTH), 0), BAR_WIDTH - 1)
 
 
 def _number(score: float | None, digits: int) -> str:

@@ -1,4 +1,4 @@
-"""What a watcher sees of a run folder."""
+"""The program ``watch``: what it shows of a run folder."""
 
 import json
 import os
@@ -8,8 +8,8 @@ import shutil
 import pytest
 import yaml
 
-from cultural_sp.reporting.follow import Follower
-from cultural_sp.reporting.watch import main, one_line, picture, state_of, watch
+from cultural_sp.reporting.run_progress import ProgressReader
+from cultural_sp.reporting.watch import main, progress_chart, progress_line, run_state, watch
 
 RECORDS = [
     {"search": "random_search", "index": 0, "generation": 0, "loss": 30.0, "l1": 30.0, "seconds": 9.0},
@@ -37,9 +37,9 @@ def test_progress_is_that_of_the_search_that_goes_on(folder):
     line = "aligned: 5 of 6 evaluations, generation 1, best 20.50 index points off the target, 0:00:03 left"
     with (folder / "evaluations.jsonl").open("a") as journal:
         journal.write('{"search": "ali')  # on its way
-    progress = Follower(folder).progress()
-    assert one_line(progress) == line
-    assert picture(progress) == [
+    progress = ProgressReader(folder).read()
+    assert progress_line(progress) == line
+    assert progress_chart(progress) == [
         line,
         "  PDI ================|====................... " + "  51  target 40",
         "  IDV =....................................... " + "  -3  target -",
@@ -50,39 +50,39 @@ def test_before_the_first_evaluation(folder):
     journal = folder / "evaluations.jsonl"
     journal.write_bytes(journal.read_bytes().splitlines(keepends=True)[0])
     assert (
-        one_line(Follower(folder).progress())
+        progress_line(ProgressReader(folder).read())
         == "starting: 0 of 6 evaluations, generation 0, no loss yet, time left unknown"
     )
     journal.write_bytes(b"")
-    assert Follower(folder).progress() is None
+    assert ProgressReader(folder).read() is None
 
 
 def test_a_journal_that_is_replaced_is_read_from_its_start(folder):
-    journal, follower = folder / "evaluations.jsonl", Follower(folder)
+    journal, reader = folder / "evaluations.jsonl", ProgressReader(folder)
     lines = journal.read_bytes().splitlines(keepends=True)
-    assert follower.progress().done == 5
+    assert reader.read().n_evaluations == 5
     journal.write_bytes(b"".join(lines[:3]))  # a torn batch was cut off
-    assert follower.progress().done == 2
+    assert reader.read().n_evaluations == 2
     journal.write_bytes(
         lines[0].replace(b"40.0", b"41.25") + b"".join(lines[1:])
     )  # another run, further than the first one was
-    follower.progress()
-    progress = follower.progress()
-    assert (progress.done, progress.courses[0].target["PDI"]) == (5, 41.25)
+    reader.read()
+    progress = reader.read()
+    assert (progress.n_evaluations, progress.histories[0].target["PDI"]) == (5, 41.25)
     journal.unlink()
-    assert follower.progress() is None
+    assert reader.read() is None
 
 
 def test_states(folder):
-    assert state_of(folder) == ""
+    assert run_state(folder) == ""
     (folder / ".holder").write_text(f"process {2**22 + 1} on {platform.node()}")  # above Linux's largest
-    assert state_of(folder) == "stopped"
+    assert run_state(folder) == "stopped"
     (folder / ".holder").write_text("process 1 on another-machine")
-    assert state_of(folder) == ""
+    assert run_state(folder) == ""
     (folder / ".holder").unlink()
-    assert state_of(folder) == "stopped"
+    assert run_state(folder) == "stopped"
     (folder / "result.json").touch()
-    assert state_of(folder) == "finished"
+    assert run_state(folder) == "finished"
 
 
 def test_a_line_per_generation_until_the_run_ends(folder, capsys):
@@ -111,7 +111,7 @@ def test_a_line_per_generation_until_the_run_ends(folder, capsys):
 def test_a_terminal_is_redrawn(folder, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     watch(folder, redraw=True, wait=lambda seconds: (folder / ".holder").unlink())
-    shown = "\n".join(picture(Follower(folder).progress()))
+    shown = "\n".join(progress_chart(ProgressReader(folder).read()))
     assert capsys.readouterr().out == f"{shown}\n\x1b[3A\x1b[J{shown}\nstopped: {folder}\n"
 
 
@@ -120,7 +120,7 @@ def test_a_joint_run_has_a_line_per_region(folder, capsys, monkeypatch):
     lines = journal.read_bytes().splitlines(keepends=True)
     header = {"targets": {"us": {"PDI": 40.0, "IDV": None}, "jp": {"PDI": 51.0, "IDV": -1.0}}}
     journal.write_bytes(json.dumps(header).encode() + b"\n" + b"".join(lines[1:]))
-    first, *regions = picture(Follower(folder).progress())
+    first, *regions = progress_chart(ProgressReader(folder).read())
     assert "best 10.75 index points off the target (mean of 2 regions), " in first
     assert regions == [  # for jp the second of its three candidates: scores of 51 and -3
         "  us  20.50 off  PDI   51 (40)  IDV   -3 (-)",
@@ -133,7 +133,7 @@ def test_a_joint_run_has_a_line_per_region(folder, capsys, monkeypatch):
     for code, state in (("us", "stopped"), ("jp", "finished")):
         (folder / code).mkdir()
         (folder / code / "result.json").touch()
-        assert state_of(folder) == state
+        assert run_state(folder) == state
 
 
 def test_no_run_is_one_line(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""How far a run is: its journal, read while it grows."""
+"""Progress of a run, read from its journal while the journal grows."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from cultural_sp.search.journal import JOURNAL
 from cultural_sp.survey.instrument import Survey, load_survey
 
 
-class Progress:
-    """What a journal says so far."""
+class RunProgress:
+    """Progress of a run: the number of evaluations so far, and the best candidate for each region."""
 
     def __init__(self, config: dict[str, Any], header: dict[str, Any]) -> None:
-        """Of a run with this resolved config and this header of its journal."""
+        """Start before the first evaluation of a run with this resolved config and this journal header."""
         self.budget: int = config["optimizer"]["budget"]
-        """Evaluations of each of the two searches."""
+        """Number of evaluations of each of the two searches."""
         self.unit, self.published_range = _scale(config["survey"].get("instrument", ""))
-        self.courses = [RegionHistory(region, config, header) for region in header["targets"]]
-        self.done = 0
-        """Evaluations of both searches."""
+        self.histories = [RegionHistory(region, config, header) for region in header["targets"]]
+        self.n_evaluations = 0
+        """Number of evaluations of both searches so far."""
         self.search, self.generation = "starting", 0
-        self._seconds: list[float] = []  # of each evaluation of the last generation
+        self._seconds: list[float] = []  # duration of each evaluation of the last generation
 
     def add(self, record: dict[str, Any]) -> None:
-        """Take in the next record of the journal."""
-        self.done += 1
+        """Add the next record of the journal."""
+        self.n_evaluations += 1
         if (record["search"], record["generation"]) != (self.search, self.generation):
             self._seconds = []
         self.search, self.generation = record["search"], record["generation"]
         self._seconds.append(record["seconds"])
-        for course in self.courses:
-            course.add(record)
+        for history in self.histories:
+            history.add(record)
 
     @property
-    def left(self) -> str:
-        """How long the remaining evaluations take at the pace of the last generation."""
-        rest = 2 * self.budget - self.done
-        if not rest:
+    def time_left(self) -> str:
+        """Time that the remaining evaluations need at the pace of the last generation."""
+        n_left = 2 * self.budget - self.n_evaluations
+        if not n_left:
             return "searches done"
         if not self._seconds:
             return "time left unknown"
-        minutes, seconds = divmod(round(rest * sum(self._seconds) / len(self._seconds)), 60)
+        minutes, seconds = divmod(round(n_left * sum(self._seconds) / len(self._seconds)), 60)
         return f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left"
 
 
 def _scale(instrument: str) -> tuple[str, tuple[float, float]]:
-    """Unit and range of published scores of a survey; the usual ones where it can't be read from here."""
+    """Return the unit and the published range of a survey's scores; the default ones if its file can't be read."""
     try:
         survey = load_survey(instrument)
     except ValueError:
@@ -60,16 +60,16 @@ def _scale(instrument: str) -> tuple[str, tuple[float, float]]:
     return survey.unit, survey.published_range
 
 
-class Follower:
-    """Reads a journal that grows, every line once."""
+class ProgressReader:
+    """Reads a growing journal; each call of :meth:`read` reads only the lines that are new."""
 
     def __init__(self, folder: Path) -> None:
-        """Of the run in ``folder``, which may not have begun."""
+        """Follow the run in ``folder``, which need not have started yet."""
         self._folder, self._read = folder, 0
-        self._progress: Progress | None = None
+        self._progress: RunProgress | None = None
 
-    def progress(self) -> Progress | None:
-        """What the journal says by now; None as long as there is none."""
+    def read(self) -> RunProgress | None:
+        """Return the progress so far; None while there is no journal."""
         journal = self._folder / JOURNAL
         if not journal.is_file() or journal.stat().st_size < self._read:  # replaced, or a torn batch was cut off
             self._read, self._progress = 0, None
@@ -79,7 +79,7 @@ class Follower:
                 for line in lines:
                     if not line.endswith(b"\n"):  # still on its way
                         break
-                    self._take(json.loads(line))
+                    self._add(json.loads(line))
                     self._read += len(line)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -87,8 +87,8 @@ class Follower:
             self._read = sys.maxsize
         return self._progress
 
-    def _take(self, record: dict[str, Any]) -> None:
+    def _add(self, record: dict[str, Any]) -> None:
         if self._progress is None:
-            self._progress = Progress(yaml.safe_load((self._folder / CONFIG).read_text(encoding="utf-8")), record)
+            self._progress = RunProgress(yaml.safe_load((self._folder / CONFIG).read_text(encoding="utf-8")), record)
         else:
             self._progress.add(record)
