@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import isnan
 from pathlib import Path
 
 from cultural_sp.cli.sweep import FAILED, Outcome, Sweep
@@ -78,8 +79,16 @@ def _region(outcome: Outcome, result: Result) -> str | None:
 
 
 def _losses(result: Result, readout: str) -> dict[str, float | None]:
-    chosen = {method: result.icl(readout) if method == "icl" else method for method in METHODS}
-    return {column: result.score(method, "tuned", readout).loss for column, method in chosen.items()}
+    """Method -> loss on the tuned wording under a readout; None where an answer is missing.
+
+    Raises:
+        KeyError: if the result lacks one of the methods.
+    """
+    from cultural_sp.reporting.aggregate import run_table, with_icl  # here, as pandas takes a while to import
+
+    table = with_icl(run_table([result]), readout)
+    losses = table[(table.wording == "tuned") & (table.readout == readout)].set_index("method").loss
+    return {method: None if isnan(losses[method]) else float(losses[method]) for method in METHODS}
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:

@@ -77,6 +77,23 @@ def share_change(before: Interval, after: Interval) -> Interval:
     return Interval(difference, difference - float(low), difference + float(high))
 
 
+def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Mean of values [n] with Student's t interval.
+
+    Contract: the values are independent draws from one normal distribution, such as one loss per seed.
+
+    Raises:
+        ValueError: with fewer than two values, or if one is missing or not finite.
+    """
+    known = _finite(values)
+    _check_confidence(confidence)
+    if known.ndim != 1 or len(known) < 2:
+        raise ValueError(f"values of shape {known.shape} have no t interval; give two or more in a list")
+    mean = float(known.mean())
+    width = float(stats.t.ppf((1 + confidence) / 2, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known)))
+    return Interval(mean, mean - width, mean + width)
+
+
 def mean_statistic(values: Array) -> float:
     """The mean of all values, whatever their axes."""
     return float(values.mean())
@@ -198,8 +215,7 @@ def paired_test(first: ArrayLike, second: ArrayLike, alternative: str = "two-sid
         alternative=alternative,
         rng=np.random.default_rng(0),
     )
-    width = float(stats.t.ppf(0.975, n - 1) * difference.std(ddof=1) / np.sqrt(n))
-    return PairedTest(n, Interval(mean, mean - width, mean + width), float(test.pvalue), min(smallest, 1.0))
+    return PairedTest(n, t_interval(difference), float(test.pvalue), min(smallest, 1.0))
 
 
 def holm(p_values: ArrayLike) -> Array:

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from cultural_sp.config.registries import OPTIMIZERS
+from cultural_sp.reporting.aggregate import run_table
 from cultural_sp.reporting.html_report.factors import Factors, read_factors
 from cultural_sp.reporting.html_report.searches import Search, read_searches
 from cultural_sp.reporting.tables import origin
@@ -152,6 +153,7 @@ def _check(result: Result, readout: str) -> None:
     try:
         target = result.region.target
         _require(bool(result.model), "model is empty")
+        run_table([result])
         low, high = result.published_range
         _require(low < high, "published_range isn't two rising numbers")
         origin(result)

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import sqrt
 
-from scipy.special import stdtrit
+import pandas as pd
 
 from cultural_sp.config.groups import ModelConfig
 from cultural_sp.config.registries import OPTIMIZERS
+from cultural_sp.reporting.aggregate import Estimate, average_wordings, estimate, rounding, run_table
 from cultural_sp.reporting.html_report.collect import Run, held_out, tuned
 from cultural_sp.reporting.tables import labels
 from cultural_sp.runs.methods import SUMMARY
@@ -23,61 +23,7 @@ ELSEWHERE = ("output_dir", "overwrite", "tracker.")  # where a run lies and is s
 NOT_SETTINGS = ("region.", *MODEL, "seed", "optimizer.seed", *ELSEWHERE)
 SURVEY = "survey.instrument"
 TUNED, HELD_OUT = "tuned", "held out"
-T_INTERVAL, SEED_RANGE, WORDING_RANGE = "95 % t over seeds", "range over seeds", "range over wordings"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over seeds, and over wordings where there are several."""
-
-    mean: float
-    low: float
-    high: float
-    seeds: int
-    """Those with a value."""
-    of: int
-    """All."""
-    interval: str = ""
-    """What ``low`` and ``high`` are; empty if there is one value."""
-    digits: int = 1
-    """Decimals that are shown."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether every seed has a value."""
-        return self.seeds == self.of
-
-    @property
-    def spread(self) -> bool:
-        """Whether the interval is so wide that it shows."""
-        return self.high - self.low > same(self.digits)
-
-    def shown(self, value: float) -> str:
-        """A loss with as many decimals as its unit calls for."""
-        return f"{value:.{self.digits}f}"
-
-    def __str__(self) -> str:
-        text = self.shown(self.mean)
-        if self.spread:
-            text += f" [{self.shown(self.low)}, {self.shown(self.high)}]"
-        return text if self.whole else f"{text} ({self.seeds} of {self.of} seeds)"
-
-
-def same(digits: int) -> float:
-    """Differences up to this don't show in numbers with so many decimals."""
-    return 0.5 * 10.0**-digits
-
-
-def estimate(values: Sequence[float | None], digits: int = 1) -> Estimate | None:
-    """Mean over seeds with the 95 % t interval from three on, the range with two; None without any value."""
-    known = [v for v in values if v is not None]
-    if not known:
-        return None
-    n, mean = len(known), sum(known) / len(known)
-    if n > 2:
-        half = float(stdtrit(n - 1, 0.975)) * sqrt(sum((v - mean) ** 2 for v in known) / (n - 1) / n)
-        return Estimate(mean, mean - half, mean + half, n, len(values), T_INTERVAL, digits)
-    return Estimate(mean, min(known), max(known), n, len(values), SEED_RANGE if n == 2 else "", digits)
+WORDING_RANGE = "range over wordings"
 
 
 @dataclass(frozen=True)
@@ -168,20 +114,30 @@ class Group:
     @cached_property
     def losses(self) -> dict[str, dict[str, Estimate | None]]:
         """``tuned`` or ``held out`` (mean over those wordings) -> method -> loss."""
-        return {kind: {m: self._loss(m, names) for m in SUMMARY} for kind, names in self.wordings.items()}
+        table = run_table([run.result for run in self.runs])
+        readouts = {TUNED: self.first.readout, HELD_OUT: "expected"}
+        return {
+            kind: self._estimates(table[table.wording.isin(wordings) & (table.readout == readouts[kind])])
+            for kind, wordings in self.wordings.items()
+        }
 
-    def _loss(self, method: str, wordings: list[str]) -> Estimate | None:
-        by_seed = list(zip(*([r.loss for r in self.records(method, w)] for w in wordings), strict=True))
-        found = estimate([mean(losses) for losses in by_seed], self.digits)
-        if found is None or len(by_seed) > 1 or len(wordings) == 1:
-            return found
-        known = [loss for loss in by_seed[0] if loss is not None]
-        return replace(found, low=min(known), high=max(known), interval=WORDING_RANGE)
+    def _estimates(self, rows: pd.DataFrame) -> dict[str, Estimate | None]:
+        """Method -> mean over the wordings and seeds in the rows; with one seed its interval is the range over wordings."""
+        means = average_wordings(rows, by=["run"])
+        estimates = {method: estimate(means[method].tolist(), self.digits) for method in SUMMARY}
+        if len(self.runs) > 1 or rows.wording.nunique() == 1:
+            return estimates
+        ranges = rows.groupby("method").loss.agg(["min", "max"])
+        return {
+            method: found
+            and replace(found, low=ranges["min"][method], high=ranges["max"][method], interval=WORDING_RANGE)
+            for method, found in estimates.items()
+        }
 
     def closest(self, kind: str) -> list[str]:
         """Methods with the lowest mean loss, several if they agree to a digit; none without any loss."""
-        whole = {m: e.mean for m, e in self.losses[kind].items() if e is not None and e.whole}
-        return [m for m, loss in whole.items() if loss <= min(whole.values()) + same(self.digits)]
+        whole = {m: e.mean for m, e in self.losses[kind].items() if e is not None and e.complete}
+        return [m for m, loss in whole.items() if loss <= min(whole.values()) + rounding(self.digits)]
 
 
 def common_unit(groups: Sequence[Group]) -> str | None:

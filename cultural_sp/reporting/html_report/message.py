@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, WORDING_RANGE, Group, common_unit, same
+from cultural_sp.reporting.aggregate import rounding
+from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, WORDING_RANGE, Group, common_unit
 from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.runs.result import VERDICTS
 
@@ -90,8 +91,8 @@ def comparisons(groups: Sequence[Group]) -> dict[str, list[Comparison]]:
 
 def _comparison(groups: Sequence[Group], kind: str, baseline: str) -> Comparison:
     pairs = [(g.losses[kind]["aligned"], g.losses[kind][baseline], g.digits) for g in groups if kind in g.losses]
-    changes = [(a.mean - b.mean, digits) for a, b, digits in pairs if a and b and a.whole and b.whole]
-    closer = sum(change < -same(digits) for change, digits in changes)
+    changes = [(a.mean - b.mean, digits) for a, b, digits in pairs if a and b and a.complete and b.complete]
+    closer = sum(change < -rounding(digits) for change, digits in changes)
     known = changes and common_unit(groups) is not None
     return Comparison(kind, baseline, closer, len(pairs), median(change for change, _ in changes) if known else None)
 

@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cultural_sp.reporting.aggregate import Estimate
 from cultural_sp.reporting.html_report.collect import LeftOut, Run
-from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, Estimate, Group, config_differences, mean
+from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, Group, config_differences, mean
 from cultural_sp.runs.methods import SUMMARY
 
 Cell = str | int | float | None

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
+from cultural_sp.reporting.aggregate import run_table, with_icl
 from cultural_sp.runs.methods import METHODS, SUMMARY
 from cultural_sp.runs.result import Result
 
@@ -26,10 +29,9 @@ def summary_of(result: Result, searched: str) -> dict[str, Any]:
         prefix = f"scores/{record.method}/{record.wording}/{record.option_order}/{record.readout}"
         numbers = {"loss": record.loss, "valid_mass": record.valid_mass, "missing": record.missing, **record.dimensions}
         found |= {f"{prefix}/{name}": number for name, number in numbers.items()}
-    for wording in dict.fromkeys(record.wording for record in result.scores):
-        readout = searched if wording == "tuned" else "expected"
-        found |= {f"loss/{wording}/{method}": result.score(method, wording, readout).loss for method in result.methods}
-        found[f"loss/{wording}/icl"] = result.score(result.icl(searched), wording, readout).loss
+    table = with_icl(run_table([result]), searched)
+    excerpt = table[table.readout == np.where(table.wording == "tuned", searched, "expected")].dropna(subset="loss")
+    found |= {f"loss/{row.wording}/{row.method}": row.loss for row in excerpt.itertuples()}
     for method in result.methods:
         dimensions = result.score(method, "tuned", searched).dimensions
         found |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from cultural_sp.reporting.aggregate import with_icl
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.studies.paper.claims import judge, markdown
-from cultural_sp.studies.paper.losses import Setting, loss_table, with_icl
+from cultural_sp.studies.paper.losses import Setting, loss_table
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.scoring import INDEX
 from cultural_sp.utils.files import write_text

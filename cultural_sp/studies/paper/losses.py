@@ -7,15 +7,22 @@ for every :class:`Setting`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from cultural_sp.runs.methods import icl_keys
-from cultural_sp.runs.result import Result
+from cultural_sp.reporting.aggregate import (
+    CONDITION_COLUMNS,
+    average_wordings,
+    run_table,
+    select,
+    with_icl,
+)
+from cultural_sp.runs.methods import STRONGEST_ICL
+from cultural_sp.runs.result import Result, ScoreRecord
 from cultural_sp.search.objective import l1_loss
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.regions import load_region, region_codes, vintages
@@ -48,33 +55,33 @@ def settings(regions: Sequence[str]) -> list[Setting]:
 
 
 def loss_table(results: Sequence[Result], setting: Setting) -> pd.DataFrame:
-    """Losses under a setting, a row per region, seed, method, wording and readout, orders averaged; NaN where an item is missing.
+    """Return the table of :func:`run_table` with the losses of the recorded answers under a setting.
 
     Raises:
-        ValueError: in one line, if a result isn't of this survey, or two are of the same region and seed.
+        ValueError: if a result isn't of this survey, or two are of the same region and seed.
     """
     survey = survey_named(setting.instrument)
-    survey = replace(survey, scoring=survey.scoring.with_constant(setting.constant))
-    rows = []
-    for result in results:
-        target = load_region(survey, result.region.code, setting.vintage).target
-        orders = {r.option_order for r in result.scores}
-        for r in result.scores:
-            if r.option_order in ("both", "none") or "both" not in orders:
-                loss = l1_loss(dimension_scores(survey.scoring, _means(survey, r.item_means)), target)
-                rows.append((result.region.code, result.seed, r.method, r.wording, r.readout, float(loss)))
-    keys = ["region", "seed", "method", "wording", "readout"]
-    table = pd.DataFrame(rows, columns=[*keys, "loss"])
-    if table.duplicated(keys).any():
-        twice = table[table.duplicated(keys)].iloc[0]
-        raise ValueError(f"two results are of region {twice.region} and seed {twice.seed}; give one of each")
+    scoring = survey.scoring.with_constant(setting.constant)
+    codes = dict.fromkeys(result.region.code for result in results)
+    targets = {code: load_region(survey, code, setting.vintage).target for code in codes}
+
+    def loss(result: Result, record: ScoreRecord) -> float:
+        scores = dimension_scores(scoring, _item_means(survey, record))
+        return float(l1_loss(scores, targets[result.region.code]))
+
+    table = run_table(results, loss)
+    repeated = table[table.duplicated(["region", "seed", *CONDITION_COLUMNS])]
+    if len(repeated):
+        first = repeated.iloc[0]
+        raise ValueError(f"two results are of region {first.region} and seed {first.seed}; give one of each")
     return table
 
 
-def _means(survey: Survey, given: dict[str, float | None]) -> np.ndarray:
-    if set(given) != {item.id for item in survey.items}:
-        raise ValueError(f"a result has the items {', '.join(given)}, which aren't those of {survey.name}")
-    return np.array([np.nan if given[item.id] is None else given[item.id] for item in survey.items], dtype=float)
+def _item_means(survey: Survey, record: ScoreRecord) -> np.ndarray:
+    means = record.item_means
+    if set(means) != {item.id for item in survey.items}:
+        raise ValueError(f"a result has the items {', '.join(means)}, which aren't those of {survey.name}")
+    return np.array([np.nan if means[item.id] is None else means[item.id] for item in survey.items], dtype=float)
 
 
 def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
@@ -85,19 +92,5 @@ def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
         wording: ``tuned``, or ``held_out`` for the mean over the held-out wordings.
         readout: one of those reported.
     """
-    all_methods = with_icl(table, readout)
-    there = all_methods[(all_methods.readout == readout) & all_methods.wording.str.match(rf"{wording}(_\d+)?$")]
-    wide = there.pivot_table("loss", ["region", "seed"], "method", lambda x: x.mean(skipna=False), dropna=False)
-    return wide if "icl" in wide else wide.assign(icl=np.nan)
-
-
-def with_icl(table: pd.DataFrame, readout: str) -> pd.DataFrame:
-    """The table with the rows of each run's strongest in-context baseline once more, as method ``icl``.
-
-    Args:
-        table: of :func:`loss_table`.
-        readout: the one under which the strongest on the tuned wording is chosen.
-    """
-    first = table[(table.readout == readout) & (table.wording == "tuned") & table.method.isin(icl_keys())].dropna()
-    best = first.loc[first.groupby(["region", "seed"]).loss.idxmin(), ["region", "seed", "method"]]
-    return pd.concat([table, table.merge(best).assign(method="icl")], ignore_index=True)
+    wide = average_wordings(select(with_icl(table, readout), wording, readout))
+    return wide if STRONGEST_ICL.key in wide else wide.assign(**{STRONGEST_ICL.key: np.nan})

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cultural_sp.reporting.aggregate import select
 from cultural_sp.reporting.markdown import markdown_table
 from cultural_sp.runs.result import Result
 from cultural_sp.stats.intervals import Interval, bootstrap, rank_agreement, wilson
@@ -64,10 +65,9 @@ def write_table(runs: Runs, folder: Path) -> None:
 
 def tidy_table(runs: Runs) -> pd.DataFrame:
     """A row per condition, region (or ``mean``) and method: estimate, low, high of the 95 % interval, seeds and wordings."""
-    table = runs.losses[runs.losses.readout == runs.readout]
     rows: list[Row] = []
     for condition in CONDITIONS:
-        there = table if condition == "any" else table[table.wording.str.match(rf"{condition}(_\d+)?$")]
+        there = select(runs.losses, r"\w+" if condition == "any" else condition, runs.readout)
         for method in METHODS:
             found = {code: _losses(there, method, code) for code in runs.codes}
             known = {code: x for code, x in found.items() if x.size}

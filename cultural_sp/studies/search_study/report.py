@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
@@ -17,6 +18,7 @@ from matplotlib.figure import Figure
 
 from cultural_sp.config.groups import JOINT, ModelConfig
 from cultural_sp.config.studies import StudyConfig
+from cultural_sp.reporting.aggregate import CONDITION_COLUMNS, average_held_out, run_table
 from cultural_sp.reporting.markdown import markdown_table
 from cultural_sp.reporting.panels import Curve, Level, convergence_panel, legend_beside
 from cultural_sp.runs.folder import RESULT, RunFolder
@@ -60,15 +62,16 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
 
 def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
     """A row per run, region, method and condition, orders averaged; ``held_out`` is the mean over the held-out wordings."""
-    rows = []
-    for cell in grid:
-        for region, folder in RunFolder(cell.config).regions.items():
-            for r in [*load_result(folder / RESULT).scores, *gradient_records(cell)]:
-                if r.option_order in ("both", "none") or r.readout == "generate":
-                    wording = "held_out" if r.wording.startswith("held_out") else r.wording
-                    rows.append((cell.model, cell.arm, region, cell.seed, r.method, wording, r.readout, r.loss))
-    columns = ["model", "arm", "region", "seed", "method", "wording", "readout"]
-    return pd.DataFrame(rows, columns=[*columns, "loss"]).groupby(columns, sort=False, as_index=False).mean()
+    entries = [(cell, folder) for cell in grid for folder in RunFolder(cell.config).regions.values()]
+    results = [load_result(folder / RESULT) for _, folder in entries]
+    with_gradient = [
+        replace(result, scores=[*result.scores, *gradient_records(cell)])
+        for (cell, _), result in zip(entries, results, strict=True)
+    ]
+    table = run_table(with_gradient)
+    cells = [entries[run][0] for run in table.run]
+    named = table.assign(model=[cell.model for cell in cells], arm=[cell.arm for cell in cells])
+    return average_held_out(named)[["model", "arm", "region", "seed", *CONDITION_COLUMNS, "loss"]]
 
 
 def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:

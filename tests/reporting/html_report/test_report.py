@@ -12,9 +12,10 @@ from helpers.reports import HOSTILE, NOT_MEASURABLE, SURVEY, write_hostile, writ
 from helpers.runs import call
 from scipy import stats
 
+from cultural_sp.reporting.aggregate import estimate
 from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.reporting.html_report.collect import collect
-from cultural_sp.reporting.html_report.groups import config_differences, estimate, group
+from cultural_sp.reporting.html_report.groups import config_differences, group
 from cultural_sp.reporting.html_report.message import closest, comparisons, headline, seeds_sentence, wins
 from cultural_sp.reporting.html_report.plane import plane
 from cultural_sp.reporting.html_report.svg import apart, nice_ticks

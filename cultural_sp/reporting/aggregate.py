@@ -1,0 +1,201 @@
+"""One tidy table of finished runs, on which reports, the paper's artefacts, the study and summaries of sweeps are built.
+
+:func:`run_table` has one row per run, region, seed, method, wording and readout, with option orders averaged. A result is one
+region of a run, so a joint run gives as many results as it has regions. The columns:
+
+- ``run``: position of the result among those passed in, from 0. It identifies a row's result even if two agree in the rest.
+- ``region``, ``country``, ``vintage``: code in lower case, name, and edition of the target.
+- ``model``, ``optimizer``, ``seed``: as the result names them; the optimizer is the one behind method ``aligned``.
+- ``method``: one of :data:`METHODS`; after :func:`with_icl` also ``icl``, the strongest in-context baseline.
+- ``wording``: tuned, tuned_2, ..., held_out_1, ...; after :func:`average_held_out` held_out.
+- ``readout``: expected, argmax, sample or generate.
+- ``loss``: mean absolute difference to the target in ``unit``; NaN if an item that it needs has no answer.
+- ``valid_mass``: mean probability of the valid options together, from 0 to 1; NaN for generated text and the midpoint respondent.
+- ``missing``: share of answers that are missing, from 0 to 1.
+- ``unit``: of losses and scores.
+
+:func:`dimension_table` has the dimension scores, one row for each of them. Neither table holds an estimate over seeds:
+:func:`estimate` makes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cultural_sp.runs.methods import STRONGEST_ICL, icl_keys
+from cultural_sp.runs.result import Result, ScoreRecord
+from cultural_sp.stats.intervals import t_interval
+
+RUN_COLUMNS = ("run", "region", "country", "vintage", "model", "optimizer", "seed", "unit")
+CONDITION_COLUMNS = ("method", "wording", "readout")
+VALUE_COLUMNS = ("loss", "valid_mass", "missing")
+HELD_OUT = "held_out"
+"""Wording of the rows that :func:`average_held_out` makes."""
+T_INTERVAL, SEED_RANGE = "95 % t over seeds", "range over seeds"
+
+
+def run_table(results: Sequence[Result], loss: Callable[[Result, ScoreRecord], float] | None = None) -> pd.DataFrame:
+    """Return the table of runs, a row per result, method, wording and readout, in the order of the results' records.
+
+    Args:
+        results: of finished runs.
+        loss: computes the loss of a record; by default the recorded one is taken.
+    """
+    rows = [
+        (
+            *_about(run, result),
+            r.method,
+            r.wording,
+            r.readout,
+            loss(result, r) if loss else r.loss,
+            r.valid_mass,
+            r.missing,
+        )
+        for run, result in enumerate(results)
+        for r in order_averages(result)
+    ]
+    table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *CONDITION_COLUMNS, *VALUE_COLUMNS])
+    return table.astype(dict.fromkeys(VALUE_COLUMNS, float))
+
+
+def dimension_table(results: Sequence[Result]) -> pd.DataFrame:
+    """Return the dimension scores, a row per row of :func:`run_table` and dimension.
+
+    The columns are those of runs and conditions, then ``dimension``, ``score`` and ``target``, both in the unit of the survey.
+    A score is NaN if an item that it needs has no answer, a target if the region has none.
+    """
+    rows = [
+        (*_about(run, result), r.method, r.wording, r.readout, dimension, score, result.region.target.get(dimension))
+        for run, result in enumerate(results)
+        for r in order_averages(result)
+        for dimension, score in r.dimensions.items()
+    ]
+    table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *CONDITION_COLUMNS, "dimension", "score", "target"])
+    return table.astype({"score": float, "target": float})
+
+
+def _about(run: int, result: Result) -> tuple[object, ...]:
+    """The cells of :data:`RUN_COLUMNS`."""
+    region = result.region
+    where = (region.code, region.country, region.vintage)
+    return (run, *where, result.model, result.optimizer, result.seed, result.unit)
+
+
+def order_averages(result: Result) -> Iterator[ScoreRecord]:
+    """Yield one record per method, wording and readout: the averaged or order-free one, or the only one there is."""
+    conditions = dict.fromkeys((r.method, r.wording, r.readout) for r in result.scores)
+    for condition in conditions:
+        yield result.score(*condition)
+
+
+def with_icl(table: pd.DataFrame, readout: str) -> pd.DataFrame:
+    """Append the rows of each run's strongest in-context baseline once more, as method ``icl``.
+
+    The strongest has the lowest loss on the tuned wording; a baseline without a loss comes last, and a tie goes to the first
+    in the table of methods. A run without such a baseline gets no rows.
+
+    Args:
+        table: as :func:`run_table` returns it.
+        readout: the one whose losses are compared.
+    """
+    baselines = table[(table.wording == "tuned") & (table.readout == readout) & table.method.isin(icl_keys())]
+    ranked = baselines.assign(loss=baselines.loss.fillna(np.inf), place=baselines.method.map(icl_keys().index))
+    strongest = ranked.sort_values(["loss", "place"]).groupby("run").method.first()
+    chosen = table[table.method == table.run.map(strongest)]
+    return pd.concat([table, chosen.assign(method=STRONGEST_ICL.key)], ignore_index=True)
+
+
+def select(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
+    """Return the rows of a readout and a wording: ``tuned`` or ``held_out`` also stand for tuned_2, held_out_1 and so on."""
+    return table[(table.readout == readout) & table.wording.str.match(rf"{wording}(_\d+)?$")]
+
+
+def average_wordings(rows: pd.DataFrame, by: Sequence[str] = ("region", "seed")) -> pd.DataFrame:
+    """Return the mean loss over all wordings in the rows, [region x seed, method]; NaN where the loss of one is missing.
+
+    Regions and seeds are crossed: a seed that one region lacks is a row of NaN.
+
+    Args:
+        rows: of one readout, as :func:`select` returns them.
+        by: columns whose values become the rows.
+    """
+    by_wording = rows.pivot(index=[*by, "method"], columns="wording", values="loss")
+    wide = by_wording.mean(axis=1, skipna=False).unstack("method")
+    if not isinstance(wide.index, pd.MultiIndex) or wide.empty:
+        return wide
+    return wide.reindex(pd.MultiIndex.from_product(wide.index.levels))
+
+
+def average_held_out(table: pd.DataFrame) -> pd.DataFrame:
+    """Replace the rows of held-out wordings by their mean, with wording ``held_out``; NaN where one has no value."""
+    named = table.assign(wording=table.wording.str.replace(rf"^{HELD_OUT}_\d+$", HELD_OUT, regex=True))
+    keys = [column for column in named if column not in VALUE_COLUMNS]
+    values = [column for column in named if column in VALUE_COLUMNS]
+    grouped = named.groupby(keys, sort=False, dropna=False)[values]
+    return grouped.mean().where(grouped.count().eq(grouped.size(), axis=0)).reset_index()
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over seeds, and over wordings where there are several."""
+
+    mean: float
+    low: float
+    high: float
+    seeds: int
+    """Number of seeds with a value."""
+    of: int
+    """Number of all seeds."""
+    interval: str = ""
+    """What ``low`` and ``high`` are; empty if there is one value."""
+    digits: int = 1
+    """Decimals that are shown."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every seed has a value."""
+        return self.seeds == self.of
+
+    @property
+    def spread(self) -> bool:
+        """Whether the interval is so wide that it shows."""
+        return self.high - self.low > rounding(self.digits)
+
+    def shown(self, value: float) -> str:
+        """A loss with as many decimals as its unit calls for."""
+        return f"{value:.{self.digits}f}"
+
+    def __str__(self) -> str:
+        text = self.shown(self.mean)
+        if self.spread:
+            text += f" [{self.shown(self.low)}, {self.shown(self.high)}]"
+        return text if self.complete else f"{text} ({self.seeds} of {self.of} seeds)"
+
+
+def rounding(digits: int) -> float:
+    """Differences up to this don't show in numbers with so many decimals."""
+    return 0.5 * 10.0**-digits
+
+
+def estimate(values: Sequence[float | None], digits: int = 1) -> Estimate | None:
+    """Mean of a value per seed, with the 95 % t interval from three seeds on and the range with two.
+
+    Args:
+        values: one per seed; None or NaN is a missing one.
+        digits: decimals that are shown.
+
+    Returns:
+        None if no seed has a value.
+    """
+    known = [float(v) for v in values if v is not None and not np.isnan(v)]
+    if not known:
+        return None
+    n = len(known)
+    if n > 2:
+        found = t_interval(known)
+        return Estimate(found.estimate, found.low, found.high, n, len(values), T_INTERVAL, digits)
+    return Estimate(sum(known) / n, min(known), max(known), n, len(values), SEED_RANGE if n == 2 else "", digits)
