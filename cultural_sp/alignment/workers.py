@@ -144,7 +144,7 @@ def join(config: ModelConfig) -> WorkerGroup:
         ):
             raise ValueError(
                 "accelerate launch --cpu has started one process where several were asked for; use: "
-                "torchrun --standalone --nproc_per_node 2 experiments/align.py ..."
+                "torchrun --standalone --nproc_per_node 2 --module cultural_sp align ..."
             )
         return WorkerGroup()
     if config.device_map is not None:

@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 import cultural_sp.alignment.run
 import cultural_sp.evaluation.evaluator
 from cultural_sp.cli.command import run
-from cultural_sp.cli.sweep import RUNNING
+from cultural_sp.cli.sweep import RUNNING, Outcome
 from cultural_sp.cli.sweep_callback import SweepCallback, summary_after_failure
 from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.runs.methods import icl_keys
@@ -223,40 +223,40 @@ def test_a_job_that_fails_leaves_nothing_to_the_next(monkeypatch, capsys, tmp_pa
 
 
 @pytest.fixture
-def started(tmp_path):
-    """The files of a sweep that Hydra has announced."""
-    return lambda: _start(tmp_path)
+def start_sweep(tmp_path):
+    """Announce a sweep as Hydra does, with one finished job and one that runs; returns the sweep."""
+
+    def start():
+        hydra = {
+            "job": {"name": "align"},
+            "sweep": {"dir": str(tmp_path / "sweeps")},
+            "overrides": {"task": ["region=us,jp"]},
+        }
+        callback = SweepCallback()
+        callback.on_multirun_start(OmegaConf.create({"name": "align", "hydra": hydra}))
+        for number, state in ((0, "finished now"), (1, RUNNING)):
+            overrides = [f"seed={number}"]
+            outcome = Outcome(number, overrides, region="us", seed=number, model="m", readout=None, state=state)
+            callback.sweep.record(outcome)
+        return callback.sweep
+
+    return start
 
 
-def _start(tmp_path):
-    hydra = {
-        "job": {"name": "align"},
-        "sweep": {"dir": str(tmp_path / "sweeps")},
-        "overrides": {"task": ["region=us,jp"]},
-    }
-    callback = SweepCallback()
-    callback.on_multirun_start(OmegaConf.create({"name": "align", "hydra": hydra}))
-    sweep = callback.sweep
-    for job, state in ((0, "finished now"), (1, RUNNING)):
-        record = {"job": job, "overrides": [f"seed={job}"], "region": "us", "seed": job, "model": "m", "readout": None}
-        (sweep.jobs / f"{job}.json").write_text(json.dumps({**record, "state": state}))
-    return sweep
-
-
-def test_a_job_whose_process_died_has_failed(capsys, tmp_path, started):
+def test_a_job_whose_process_died_has_failed(capsys, tmp_path, start_sweep):
     failed = []
     with summary_after_failure(failed):
-        started()
+        start_sweep()
         SweepCallback.current.on_multirun_end(None)
     assert len(failed) == 1
     assert "1 of 2 jobs failed: job 1 seed=1: its process ended before the job did" in capsys.readouterr().err
     assert [row["state"] for row in summary_in(tmp_path)] == ["finished now", "failed"]
 
 
-def test_a_launcher_that_gives_up_is_one_line(capsys, tmp_path, started):
+def test_a_launcher_that_gives_up_is_one_line(capsys, tmp_path, start_sweep):
     failed = []
     with summary_after_failure(failed):
-        started()
+        start_sweep()
         raise BrokenProcessPool("a worker was killed\n\nby somebody")
     assert failed == ["the launcher gave up: a worker was killed by somebody"]
     assert capsys.readouterr().err == f"error: {failed[0]}\n"
@@ -271,10 +271,10 @@ def test_a_sweep_into_a_folder_that_cant_be_made_is_one_line(monkeypatch, capsys
     assert err.count("\n") == 1
 
 
-def test_a_summary_that_cant_be_written_is_one_line_and_the_table_is_there(capsys, started):
+def test_a_summary_that_cant_be_written_is_one_line_and_the_table_is_there(capsys, start_sweep):
     failed = []
     with pytest.raises(KeyboardInterrupt), summary_after_failure(failed):
-        sweep = started()
+        sweep = start_sweep()
         sweep.summary.mkdir()
         raise KeyboardInterrupt
     (error,) = failed

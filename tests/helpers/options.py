@@ -12,5 +12,5 @@ OPTIMIZERS = sorted(path.stem for path in (CONF / "optimizer").glob("*.yaml"))
 
 def optimizer_config(option="de", **changes):
     """The optimizer option of this name, seeded 0."""
-    given = yaml.safe_load((CONF / "optimizer" / f"{option}.yaml").read_text())
-    return OptimizerConfig(**{k: v for k, v in given.items() if k not in ("defaults", "seed")} | changes)
+    settings = yaml.safe_load((CONF / "optimizer" / f"{option}.yaml").read_text())
+    return OptimizerConfig(**{k: v for k, v in settings.items() if k != "seed"} | changes)

@@ -249,7 +249,7 @@ def test_a_finished_run_is_played_to_wandb_by_the_same_code(tracked, monkeypatch
     (uploaded / "run.wandb.synced").touch()  # as `wandb sync` does
     sync.main([str(tmp_path), "--offline"])
     assert len(list((folder / "wandb").glob("offline-run-*"))) == 2
-    command = f"python experiments/sync_wandb.py {os.path.relpath(folder)}"
+    command = f"cultural-sp sync-wandb {os.path.relpath(folder)}"
     assert f"wandb: offline; upload with: {command}\n" in capsys.readouterr().out
 
 
@@ -328,7 +328,7 @@ def test_an_online_run_goes_on_where_the_server_stands(tracked, monkeypatch, cap
     assert online.rows[9]["random_search_generation/number"] == 1
     out = capsys.readouterr().out
     assert "wandb: https://wandb.example/run\n" in out
-    later = f"python experiments/sync_wandb.py {os.path.relpath(folder)}"
+    later = f"cultural-sp sync-wandb {os.path.relpath(folder)}"
     assert f"wandb: the upload isn't complete; once the run is finished: {later}\n" in out
 
 
@@ -344,7 +344,7 @@ def test_a_tracker_that_fails_is_one_line_and_the_run_goes_on(
     code, out, err = call(monkeypatch, capsys, *short_run, f"output_dir={tmp_path}")
     assert code == 0, err
     assert outcome(folder_of(tmp_path)) == outcome(whole_run)
-    assert out.count("wandb: tracking ends (no space left); once the run is finished: python experiments/sync_wan") == 1
+    assert out.count("wandb: tracking ends (no space left); once the run is finished: cultural-sp sync-wandb") == 1
 
 
 @pytest.mark.slow

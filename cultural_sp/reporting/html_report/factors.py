@@ -14,7 +14,7 @@ from cultural_sp.stats.factor.analysis import from_json
 from cultural_sp.utils.errors import reason_of
 
 FOLDER = FactorConfig.name
-"""Where ``experiments/factor_analysis.py run=FOLDER`` writes, in the run folder."""
+"""Where ``cultural-sp factor-analysis run=FOLDER`` writes, in the run folder."""
 FIGURES = {
     "loadings": "Standardised loadings with 95 % intervals; right of 0 is as the survey declares",
     "correlations": "Correlations of the items",

@@ -12,7 +12,7 @@ from cultural_sp.utils.errors import reason_of
 
 def sync_command(folder: Path) -> str:
     """The command that brings a finished run into wandb, whether wandb knows it already or not."""
-    return f"python experiments/sync_wandb.py {shlex.quote(os.path.relpath(folder))}"
+    return f"cultural-sp sync-wandb {shlex.quote(os.path.relpath(folder))}"
 
 
 def error_line(error: Exception) -> str:

@@ -100,7 +100,7 @@ def report(runs: Runs) -> Report:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """``dashboard.py FOLDER``: save both at wandb, or with ``--dry-run`` print them as JSON."""
+    """``cultural-sp dashboard FOLDER``: save both at wandb, or with ``--dry-run`` print them as JSON."""
     parser = argparse.ArgumentParser(description="A wandb workspace and report over finished runs.")
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with the runs, such as outputs/align")
     parser.add_argument("--entity", help="account or team at wandb, if the runs' tracker.entity is null")

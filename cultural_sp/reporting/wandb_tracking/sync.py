@@ -18,7 +18,7 @@ from cultural_sp.search.journal import JOURNAL, read_journal
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """``sync_wandb.py FOLDER...``: sync every finished run below these folders; exit code 2 if one can't be read."""
+    """``cultural-sp sync-wandb FOLDER...``: sync every finished run below these folders; exit code 2 if one can't be read."""
     parser = argparse.ArgumentParser(description="Bring finished runs into wandb.")
     parser.add_argument(
         "folders", nargs="+", type=Path, metavar="FOLDER", help="a run folder, or any folder above some"

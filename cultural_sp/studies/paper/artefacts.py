@@ -65,7 +65,7 @@ class Runs:
             return cls([folder / str(name) for name in names])
         except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError) as error:
             raise ValueError(
-                f"{folder} holds no finished reproduction; give the folder of `make reproduce-paper`"
+                f"{folder} holds no finished reproduction; give the folder of `cultural-sp reproduce`"
             ) from error
 
     @cached_property
