@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from cultural_sp.runs.folder import CONFIG
 from cultural_sp.runs.history import RegionHistory
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.survey.instrument import Survey, load_survey
+from cultural_sp.utils.json_lines import DamagedLineError, read_json_lines
 
 
 class RunProgress:
@@ -65,26 +65,23 @@ class ProgressReader:
 
     def __init__(self, folder: Path) -> None:
         """Follow the run in ``folder``, which need not have started yet."""
-        self._folder, self._read = folder, 0
+        self._folder, self._offset = folder, 0
         self._progress: RunProgress | None = None
 
     def read(self) -> RunProgress | None:
         """Return the progress so far; None while there is no journal."""
         journal = self._folder / JOURNAL
-        if not journal.is_file() or journal.stat().st_size < self._read:  # replaced, or a torn batch was cut off
-            self._read, self._progress = 0, None
+        if not journal.is_file() or journal.stat().st_size < self._offset:  # replaced, or cut off after a kill
+            self._offset, self._progress = 0, None
         try:
-            with journal.open("rb") as lines:
-                lines.seek(self._read)
-                for line in lines:
-                    if not line.endswith(b"\n"):  # still on its way
-                        break
-                    self._add(json.loads(line))
-                    self._read += len(line)
+            for line in read_json_lines(journal, offset=self._offset):
+                self._add(line.record)
+                self._offset = line.end
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except ValueError:  # replaced by a longer one: from its start, next time
-            self._read = sys.maxsize
+        except DamagedLineError as error:
+            if not error.half_written:  # another journal took its place: read that one from its start, next time
+                self._offset = sys.maxsize
         return self._progress
 
     def _add(self, record: dict[str, Any]) -> None:

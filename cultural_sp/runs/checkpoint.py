@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cultural_sp.runs.result import KnowledgeScore, ScoreRow, Validity, as_json, read_record
-from cultural_sp.utils.files import REPLACE_HINT, JsonLines, disk_errors, write_text
+from cultural_sp.utils.files import REPLACE_HINT, disk_errors, write_text
+from cultural_sp.utils.json_lines import JsonLines
 from cultural_sp.utils.serialize import jsonable
 
 
@@ -50,11 +51,12 @@ class ResponseCache(Generic[Row]):
         """
         self._lines = JsonLines(path)
         self._rows: dict[str, list[Row]] = {}
-        for number, line in enumerate(self._lines.records, 1):
+        for line in self._lines.read():
+            record = line.record
             try:
-                self._rows[line["respondent"]] = [row(**answers) for answers in line["answers"]]
+                self._rows[record["respondent"]] = [row(**answers) for answers in record["answers"]]
             except (KeyError, TypeError) as error:
-                raise self._lines.damaged(number, str(error)) from error
+                raise self._lines.damaged(line.number, str(error)) from error
 
     def answers(self, respondent: str, ask: Callable[[], list[Row]]) -> list[Row]:
         """Return the saved answers of a respondent, or the result of ``ask``, which is saved.

@@ -12,7 +12,7 @@ import yaml
 
 from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.runs.folder import CONFIG
-from cultural_sp.search.journal import JOURNAL, read_header, read_journal
+from cultural_sp.search.journal import JOURNAL, read_header, read_records
 from cultural_sp.search.objective import Objective
 
 
@@ -64,7 +64,7 @@ def best_so_far(folder: Path, region: str) -> dict[str, pd.Series]:
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     history = RegionHistory(region, config, read_header(folder / JOURNAL))
     curves: dict[str, list[float]] = {}
-    for record in read_journal(folder / JOURNAL):
+    for record in read_records(folder / JOURNAL):
         history.add(record)
         curves.setdefault(record["search"], []).append(history.best["l1"] if history.best else np.inf)
     return {search: pd.Series(losses, index=range(1, len(losses) + 1)) for search, losses in curves.items()}

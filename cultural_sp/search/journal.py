@@ -1,171 +1,208 @@
-"""The journal: a header line, then one JSON line per evaluation, synced batch by batch. It is the search's checkpoint."""
+"""The journal of a run: a header line, then one JSON line per evaluation. It is the checkpoint of both searches."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cultural_sp.types import Array
+from cultural_sp.types import Candidates, DimensionScores, Losses
 from cultural_sp.utils.diff import differences
-from cultural_sp.utils.files import CHECKSUM, REPLACE_HINT, JsonLines
+from cultural_sp.utils.files import REPLACE_HINT
+from cultural_sp.utils.json_lines import JsonLine, JsonLines, read_json_lines
 from cultural_sp.utils.serialize import fingerprint, jsonable
 
 JOURNAL = "evaluations.jsonl"
 SCHEMA_VERSION = 4
-KEEP_Z_UP_TO = 1024  # longer search vectors would make the journal larger than the model
-MEASURED = ("batch_size", "start_mass")  # a run that goes on takes these from the header instead of measuring again
+MAX_STORED_COORDINATES = 1024
+"""Longer search vectors are left out of the journal, which would become larger than the model."""
+MEASURED_KEYS = ("batch_size", "start_mass")
+"""Header entries that are measured once. A resumed run takes them from its journal."""
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """What N candidates scored when they were evaluated; NaN where the journal has null."""
+class RecordedScores:
+    """Scores of N candidates from the journal; NaN where it has null."""
 
-    loss: Array
-    """[N], under the goal whose optimizer asked."""
-    l1: Array
-    """[N]"""
-    dimensions: Array
+    loss: Losses
+    """[N], under the objective whose optimizer proposed the candidates."""
+    l1: Losses
+    """Mean absolute differences [N]."""
+    dimensions: DimensionScores
     """[N, K]"""
-    valid_mass: Array
+    valid_mass: Losses
     """[N]"""
 
 
 class Journal:
-    """Every evaluation of a run, read again when the run goes on.
+    """The evaluations of a run on disk, read back when the run resumes.
 
-    A search that goes on asks a fresh optimizer of the same seed, and :meth:`recorded` answers for what was evaluated before.
+    A resumed search asks a fresh optimizer with the same seed. For evaluated candidates :meth:`replay` returns the recorded
+    scores; the scores of new ones are added with :meth:`append`. The file is read as the search consumes it, so a long journal
+    never is in memory as a whole.
     """
 
     def __init__(self, path: Path, header: dict[str, Any], measure: Callable[[], dict[str, Any]]) -> None:
-        """Open the journal in ``path``, or begin it with ``header``.
+        """Open the journal at ``path``, or begin it with ``header``.
 
         Args:
             path: the file.
-            header: what shapes the losses; must equal the journal's own.
-            measure: the entries ``batch_size``, how many candidates are evaluated together, and if the losses need it
-                ``start_mass``; only called for a new journal, which keeps them.
+            header: everything that determines the losses; an existing journal must have the same.
+            measure: returns the entries of :data:`MEASURED_KEYS`: ``batch_size``, the number of candidates that are evaluated
+                together, and ``start_mass`` if the losses need it. Called for a new journal only.
 
         Raises:
-            ValueError: in one line, if the journal is damaged or belongs to a run with another header.
+            ValueError: if the journal is damaged or has another header.
         """
         header = {"schema_version": SCHEMA_VERSION, **jsonable(header)}
         self._lines = JsonLines(path)
-        self.evaluations = max(len(self._lines.records) - 1, 0)
+        self.evaluations = max(self._lines.count - 1, 0)
         """Number of evaluations that the journal held when it was opened."""
-        self.header = self._lines.records[0] if self._lines.records else {**header, **jsonable(measure())}
+        if not self._lines.count:
+            self._lines.append([{**header, **jsonable(measure())}])
+        first = next(self._lines.read())
+        self.header = first.record
         """The first line."""
-        if not self._lines.records:
-            self._lines.append([self.header])
-        differ = differences({k: v for k, v in self.header.items() if k not in MEASURED}, header)
+        difference = differences({k: v for k, v in self.header.items() if k not in MEASURED_KEYS}, header)
         if "schema_version" not in self.header:
-            differ = "it has no header: another version of this program wrote it"
-        if differ:
-            raise ValueError(f"{path} belongs to another run: {differ}; {REPLACE_HINT}")
+            difference = "it has no header: another version of this program wrote it"
+        if difference:
+            raise ValueError(f"{path} belongs to another run: {difference}; {REPLACE_HINT}")
         size = self.header.get("batch_size")
         if not (isinstance(size, int) and size > 0):
             raise self._lines.damaged(1, f"its batch_size is {size!r}")
-        self._next = 1
+        self._n_read, self._offset = 1, first.end
+        """Number of lines that were replayed or written, and the byte offset of the next one."""
+        self._replay: Iterator[JsonLine] = iter(())
         self.listener: Callable[[Sequence[dict[str, Any]]], None] | None = None
-        """Is told every record that counts, in order: those taken over, then those written."""
+        """Called with every valid record in order: first the replayed ones, then the new ones."""
 
     def start(self, search: str, budget: int, generation_size: int) -> int:
-        """Number of evaluations of a search that are recorded; a last batch that a kill cut short is dropped.
+        """Begin a search and return the number of its evaluations that can be replayed. An unfinished last batch is cut off.
 
         Raises:
-            ValueError: in one line, if records of another search follow too early.
+            ValueError: if the journal holds other evaluations in the place of this search's.
         """
-        records, left = self._lines.records, len(self._lines.records) - self._next
-        found = 0
-        while found < left and records.begins(self._next + found, {"search": search, "index": found}):
-            found += 1
-        if found != budget and (found > budget or found < left):
-            at = min(found, budget)
-            raise self._lines.damaged(self._next + at + 1, f"evaluation {at} of {search} should stand there")
-        # Only whole batches count: a candidate's last digits may depend on those it is evaluated with.
-        generation = found // generation_size * generation_size
+        n_left = self._lines.count - self._n_read
+        n_recorded = self._count_records(search)
+        if n_recorded > budget or (n_recorded < budget and n_recorded < n_left):
+            index = min(n_recorded, budget)
+            raise self._lines.damaged(self._n_read + index + 1, f"evaluation {index} of {search} should stand there")
+        # Only whole batches count: the last digits of a candidate's scores may depend on its batch.
+        n_generations = n_recorded // generation_size * generation_size
         size = self.header["batch_size"]
-        whole = found if found == budget else generation + (found - generation) // size * size
-        if whole < found:
-            print(f"{search}: evaluating {found - whole} of an unfinished batch again", flush=True)
-            self._lines.truncate(self._next + whole)
-        return whole
+        n_whole = n_recorded if n_recorded == budget else n_generations + (n_recorded - n_generations) // size * size
+        if n_whole < n_recorded:
+            print(f"{search}: evaluating {n_recorded - n_whole} of an unfinished batch again", flush=True)
+            self._lines.truncate(self._n_read + n_whole)
+        self._replay = self._lines.read(self._offset)
+        return n_whole
+
+    def _count_records(self, search: str) -> int:
+        """Return how many of the next records are evaluations 0, 1, 2, ... of a search."""
+        index = 0
+        for line in self._lines.read(self._offset):
+            record = line.record
+            if (record.get("search"), record.get("index")) != (search, index):
+                break
+            index += 1
+        return index
 
     def end(self) -> None:
-        """Every search has been played or run.
+        """Check that the journal holds no evaluations after those of the searches.
 
         Raises:
-            ValueError: in one line, if evaluations are left that belong to none of them.
+            ValueError: if it does.
         """
-        if self._next < len(self._lines.records):
-            raise self._lines.damaged(self._next + 1, "nothing should stand there")
+        if self._n_read < self._lines.count:
+            raise self._lines.damaged(self._n_read + 1, "nothing should stand there")
 
-    def recorded(self, candidates: Array, objective: str, dimension_names: Sequence[str]) -> Recorded:
-        """What the candidates [N, d] that ``goal`` asks for scored before: the next N evaluations of the journal.
+    def replay(self, candidates: Candidates, objective: str, dimension_names: Sequence[str]) -> RecordedScores:
+        """Return the recorded scores of candidates [N, d], which must be the next N evaluations of the journal.
+
+        Args:
+            candidates: search vectors.
+            objective: name of the objective whose optimizer proposed them.
+            dimension_names: names of the K dimension scores.
 
         Raises:
-            ValueError: in one line, if the journal holds other candidates.
+            ValueError: if the journal holds other candidates there.
         """
-        numbers = [self._recorded(z, objective, dimension_names) for z in candidates]
-        table = np.array(numbers, dtype=np.float64).reshape(len(numbers), 3 + len(dimension_names))
-        return Recorded(table[:, 0], table[:, 1], table[:, 3:], table[:, 2])
+        rows = [self._replay_one(z, objective, dimension_names) for z in candidates]
+        table = np.array(rows, dtype=np.float64).reshape(len(rows), 3 + len(dimension_names))
+        return RecordedScores(table[:, 0], table[:, 1], table[:, 3:], table[:, 2])
 
-    def _recorded(self, z: Array, objective: str, dimension_names: Sequence[str]) -> list[float]:
-        """Loss, l1, valid mass and dimension scores of the next evaluation, of candidate z [d]."""
-        record = self._lines.records[self._next]
-        self._next += 1
+    def _replay_one(self, z: Candidates, objective: str, dimension_names: Sequence[str]) -> list[float]:
+        """Return loss, l1, valid mass and dimension scores of the next evaluation, which must be that of candidate z [d]."""
+        line = next(self._replay)
+        self._n_read, self._offset = self._n_read + 1, line.end
+        record = line.record
         if (record.get("fingerprint"), record.get("objective")) != (fingerprint(z), objective):
-            raise self._lines.damaged(self._next, "its fingerprint is not that of the candidate of that evaluation")
+            raise self._lines.damaged(self._n_read, "its fingerprint is not that of the candidate of that evaluation")
         try:
-            numbers = numbers_of(record, ("loss", "l1", "valid_mass"), dimension_names)
+            numbers = record_numbers(record, ("loss", "l1", "valid_mass"), dimension_names)
         except ValueError as error:
-            raise self._lines.damaged(self._next, str(error)) from error
+            raise self._lines.damaged(self._n_read, str(error)) from error
         if self.listener is not None:
             self.listener([record])
         return numbers
 
     def append(self, records: Sequence[dict[str, Any]]) -> None:
-        """Write a batch of records and push it to the disk.
+        """Write a batch of records and sync it to the disk.
 
         Raises:
-            ValueError: in one line, if it can't be written; the journal is as before then.
+            ValueError: if it can't be written; the journal then is as before.
         """
         plain = [jsonable(record) for record in records]
         self._lines.append(plain)
-        self._next += len(records)
+        self._n_read, self._offset = self._n_read + len(records), self._lines.size
         if self.listener is not None:
             self.listener(plain)
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """The first line of a journal."""
-    with path.open(encoding="utf-8") as lines:
-        header: dict[str, Any] = json.loads(next(lines))
-    header.pop(CHECKSUM, None)
-    return header
-
-
-def numbers_of(record: dict[str, Any], keys: Sequence[str], dimension_names: Sequence[str]) -> list[float]:
-    """The numbers of an evaluation under these keys, then its dimension scores; null becomes NaN.
+    """Return the first line of a journal.
 
     Raises:
-        ValueError: if one of them is no number.
+        ValueError: if there is none or it is damaged.
+        OSError: if the file can't be read.
+    """
+    for line in read_json_lines(path, strict=False):
+        return line.record
+    raise ValueError(f"{path} has no header")
+
+
+def read_records(path: Path, *, strict: bool = True) -> Iterator[dict[str, Any]]:
+    """Yield the evaluations of a journal in order, without its header.
+
+    Args:
+        path: the journal.
+        strict: False for the journal of a run that may be unfinished: stops at a half-written last line.
+
+    Raises:
+        ValueError: if a line is damaged; it names the line.
+        OSError: if the file can't be read.
+    """
+    for line in islice(read_json_lines(path, strict=strict), 1, None):
+        yield line.record
+
+
+def record_numbers(record: dict[str, Any], keys: Sequence[str], dimension_names: Sequence[str]) -> list[float]:
+    """Return the numbers of a record under ``keys``, then its dimension scores; null becomes NaN.
+
+    Raises:
+        ValueError: if one of them is missing or no number.
     """
     dimensions = record.get("dimensions")
     if not isinstance(dimensions, dict):
         raise ValueError(f"its dimensions are {dimensions!r}")
-    found = {key: record.get(key, "absent") for key in keys}
-    found |= {name: dimensions.get(name, "absent") for name in dimension_names}
-    for key, number in found.items():
+    numbers = {key: record.get(key, "absent") for key in keys}
+    numbers |= {name: dimensions.get(name, "absent") for name in dimension_names}
+    for key, number in numbers.items():
         if not (number is None or isinstance(number, float)):
             raise ValueError(f"its {key} is {number!r}")
-    return [np.nan if number is None else number for number in found.values()]
-
-
-def read_journal(path: Path) -> list[dict[str, Any]]:
-    """The evaluations of a journal, in order, without its header."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+    return [np.nan if number is None else number for number in numbers.values()]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from cultural_sp.search.history import ObjectiveFunction, SearchHistory, SearchResult
-from cultural_sp.search.journal import KEEP_Z_UP_TO, Journal
+from cultural_sp.search.journal import MAX_STORED_COORDINATES, Journal
 from cultural_sp.search.optimizers import Optimizer
 from cultural_sp.search.warm_start import WarmStart
 from cultural_sp.types import Array, Candidates
@@ -113,7 +113,7 @@ class Search:
 
     def _replay(self, name: str, candidates: Candidates, histories: Mapping[str, SearchHistory]) -> tuple[Array, Array]:
         """Take over recorded evaluations; returns dimension scores [N, K] and valid masses [N]."""
-        records = self.journal.recorded(candidates, name, self.dimension_names)
+        records = self.journal.replay(candidates, name, self.dimension_names)
         for other, history in histories.items():
             losses = (records.loss, records.l1) if other == name else None
             history.add(candidates, records.dimensions, records.valid_mass, losses)
@@ -152,7 +152,7 @@ class Search:
                 "valid_mass": scores.valid_mass[i],
                 "seconds": place["seconds"],
                 "fingerprint": fingerprint(z),
-                **({"z": z} if z.size <= KEEP_Z_UP_TO else {}),
+                **({"z": z} if z.size <= MAX_STORED_COORDINATES else {}),
             }
             for i, z in enumerate(batch)
         ]

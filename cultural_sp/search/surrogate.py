@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from cultural_sp.config.groups import OptimizerConfig
 from cultural_sp.search.history import Scores
-from cultural_sp.search.journal import KEEP_Z_UP_TO
+from cultural_sp.search.journal import MAX_STORED_COORDINATES
 from cultural_sp.search.nevergrad import FAILED_LOSS, best_first
 from cultural_sp.types import Array, Candidates, Losses
 
@@ -41,9 +41,9 @@ class SurrogateEvolution:
         Raises:
             ValueError: if ``dim`` is too large for a model of some hundred evaluations.
         """
-        if dim > KEEP_Z_UP_TO:
+        if dim > MAX_STORED_COORDINATES:
             raise ValueError(
-                f"optimizer=de_surrogate searches {KEEP_Z_UP_TO} coordinates at most, and this space has {dim}; "
+                f"optimizer=de_surrogate searches {MAX_STORED_COORDINATES} coordinates at most, and this space has {dim}; "
                 "choose optimizer=de, or another soft_prompt.space"
             )
         self.generation_size = config.population

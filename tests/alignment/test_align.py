@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.journals import read_journal
 from helpers.runs import Run, call, folder_of
 
 from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.reporting.figures import save_figures
 from cultural_sp.runs.methods import METHODS, icl_keys
 from cultural_sp.runs.result import load_result
-from cultural_sp.search.journal import read_journal
 
 pytestmark = pytest.mark.usefixtures("no_figures")
 

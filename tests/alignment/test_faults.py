@@ -6,6 +6,7 @@ import signal
 
 import numpy as np
 import pytest
+from helpers.journals import read_journal
 from helpers.runs import Run, call, folder_of, outcome, refused, without_bars
 
 from cultural_sp.config.groups import ModelConfig, RegionConfig
@@ -15,7 +16,6 @@ from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.reporting.figures import save_figures
 from cultural_sp.runs.folder import HOLDER, LOCK, RunFolder
 from cultural_sp.runs.result import load_result
-from cultural_sp.search.journal import read_journal
 
 RESUME_HINT = "the same command, without overwrite=true, goes on from what is saved"
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs

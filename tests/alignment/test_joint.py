@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.journals import read_journal
 from helpers.processes import start
 from helpers.runs import Run, call, refused
 
@@ -13,7 +14,6 @@ from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.reporting.tables import joint_summary, summary
 from cultural_sp.runs.methods import METHODS
 from cultural_sp.runs.result import load_result
-from cultural_sp.search.journal import read_journal
 
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
 CODES = ("sa", "us", "in")

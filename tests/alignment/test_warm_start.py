@@ -5,15 +5,16 @@ import shutil
 
 import numpy as np
 import pytest
+from helpers.journals import read_journal
 from helpers.runs import call, folder_of, refused
 
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.reporting.tables import summary
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.history import SearchHistory
-from cultural_sp.search.journal import SCHEMA_VERSION, read_journal
+from cultural_sp.search.journal import SCHEMA_VERSION
 from cultural_sp.search.warm_start import find_journals, read_warm_start
-from cultural_sp.utils import files
+from cultural_sp.utils.json_lines import CHECKSUM, encode_line
 from cultural_sp.utils.serialize import fingerprint
 
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs
@@ -35,8 +36,8 @@ def edited(whole_run, output, **header):
     path = output / "earlier" / "evaluations.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     first = {**json.loads(lines[0]), **header}
-    del first[files.CHECKSUM]
-    path.write_bytes(files._line({k: v for k, v in first.items() if v != "gone"}) + b"".join(lines[1:]))
+    del first[CHECKSUM]
+    path.write_bytes(encode_line({k: v for k, v in first.items() if v != "gone"}) + b"".join(lines[1:]))
     return output / "earlier"
 
 
@@ -144,7 +145,7 @@ def test_a_folder_above_holds_all_journals_but_the_runs_own(tmp_path, whole_run)
 
 def write_journal(path, records, **header):
     path.parent.mkdir(parents=True)
-    path.write_bytes(b"".join(map(files._line, [{"schema_version": SCHEMA_VERSION, **header}, *records])))
+    path.write_bytes(b"".join(map(encode_line, [{"schema_version": SCHEMA_VERSION, **header}, *records])))
     return path
 
 
@@ -184,7 +185,7 @@ def test_a_line_that_is_being_written_is_passed_over_and_stays(tmp_path):
 
 def only(**changes):
     """A journal with one evaluation."""
-    return lambda _: b"".join(map(files._line, [{"schema_version": SCHEMA_VERSION}, {**record([0.0], 1.0), **changes}]))
+    return lambda _: b"".join(map(encode_line, [{"schema_version": SCHEMA_VERSION}, {**record([0.0], 1.0), **changes}]))
 
 
 DAMAGE = {

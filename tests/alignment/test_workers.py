@@ -4,12 +4,12 @@ import time
 import numpy as np
 import psutil
 import pytest
+from helpers.journals import read_journal
 from helpers.processes import start
 from helpers.runs import folder_of
 
 from cultural_sp.alignment.workers import WorkerGroup, join
 from cultural_sp.config.groups import ModelConfig
-from cultural_sp.search.journal import read_journal
 from cultural_sp.studies.benchmark.scaling import scaling
 
 

@@ -10,14 +10,14 @@ from helpers.runs import folder_of
 
 from cultural_sp.reporting import watch
 from cultural_sp.reporting.wandb_tracking import dashboard, sync
-from cultural_sp.utils.files import CHECKSUM, _line
+from cultural_sp.utils.json_lines import CHECKSUM, encode_line
 
 pytestmark = pytest.mark.slow
 
 
 def _with_checksum(line, **changes):
     record = {k: v for k, v in json.loads(line).items() if k != CHECKSUM}
-    return _line({k: v for k, v in (record | changes).items() if v is not ...})
+    return encode_line({k: v for k, v in (record | changes).items() if v is not ...})
 
 
 def _changed(number, **changes):
@@ -100,12 +100,12 @@ def test_a_damaged_journal_ends_in_one_line(monkeypatch, capsys, tmp_path, short
 
 FILES = {
     "scores.jsonl with garbage": ("scores.jsonl", lambda text: b"garbage\n" + text),
-    "scores.jsonl of no respondent": ("scores.jsonl", lambda text: _line({"answers": []}) * 2),
+    "scores.jsonl of no respondent": ("scores.jsonl", lambda text: encode_line({"answers": []}) * 2),
     "scores.jsonl of other answers": (
         "scores.jsonl",
-        lambda text: _line({"respondent": "naive", "answers": [{"a": 1}]}) * 2,
+        lambda text: encode_line({"respondent": "naive", "answers": [{"a": 1}]}) * 2,
     ),
-    "scores.jsonl of no answers": ("scores.jsonl", lambda text: _line({"respondent": "naive", "answers": 3}) * 2),
+    "scores.jsonl of no answers": ("scores.jsonl", lambda text: encode_line({"respondent": "naive", "answers": 3}) * 2),
     "validity.json of nothing": ("validity.json", lambda text: b""),
     "validity.json half": ("validity.json", lambda text: text[:100]),
     "validity.json of a list": ("validity.json", lambda text: b"[]"),

@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 from shutil import copytree
 
 import pytest
+from helpers.journals import read_journal
 from helpers.runs import Run, call, outcome, without_bars
 from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
@@ -23,7 +24,6 @@ from cultural_sp.cli.sweep import RUNNING, Outcome
 from cultural_sp.cli.sweep_callback import SweepCallback, summary_after_failure
 from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.runs.methods import icl_keys
-from cultural_sp.search.journal import read_journal
 
 REGIONS = ("us", "jp", "cn", "in")
 pytestmark = [pytest.mark.usefixtures("no_figures"), pytest.mark.slow]  # each test makes several runs

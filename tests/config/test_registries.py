@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from helpers.journals import read_journal
 from helpers.runs import call, folder_of
 
 from cultural_sp.config.registries import (
@@ -18,7 +19,6 @@ from cultural_sp.config.registries import (
     SpaceEntry,
     load_object,
 )
-from cultural_sp.search.journal import read_journal
 from cultural_sp.search.space import Full
 
 

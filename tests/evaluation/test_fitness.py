@@ -86,7 +86,7 @@ def test_a_run_on_two_wordings_goes_on(monkeypatch, capsys, short_run, no_figure
 
 
 def min_l1(folder):
-    from cultural_sp.search.journal import read_journal
+    from helpers.journals import read_journal
 
     records = [r for r in read_journal(folder / "evaluations.jsonl") if r["search"] == "aligned"]
     return min(records, key=lambda r: r["loss"])["l1"]

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from helpers.journals import read_journal
 from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
@@ -15,8 +16,7 @@ from hydra.core.plugins import Plugins
 import cultural_sp
 from cultural_sp.cli.command import run
 from cultural_sp.config.compose import config_folder
-from cultural_sp.search.journal import read_journal
-from cultural_sp.utils.files import CHECKSUM
+from cultural_sp.utils.json_lines import CHECKSUM
 
 server = multiprocessing.get_context("forkserver")
 server.set_forkserver_preload(["cultural_sp.alignment.run", "peft"])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from helpers.journals import read_journal
 from helpers.runs import Run, call, folder_of, outcome
 
 from cultural_sp.config.groups import TrackerConfig
@@ -17,7 +18,6 @@ from cultural_sp.reporting.wandb_tracking import sync, wandb_start
 from cultural_sp.reporting.wandb_tracking.console import error_line
 from cultural_sp.reporting.wandb_tracking.start_tracker import tracker_of
 from cultural_sp.runs.result import load_result
-from cultural_sp.search.journal import read_journal
 
 BUDGET = 12
 GENERATIONS = [0, 1, 2]  # of 5, 5 and 2

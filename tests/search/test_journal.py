@@ -2,13 +2,15 @@ import json
 
 import numpy as np
 import pytest
+from helpers.journals import read_journal
 from helpers.options import optimizer_config
 
-from cultural_sp.search.journal import Journal, read_journal
+from cultural_sp.search.journal import Journal
 from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.optimizers import make_optimizer
 from cultural_sp.search.random_search import RandomSearch
-from cultural_sp.utils import files
+from cultural_sp.utils import json_lines
+from cultural_sp.utils.json_lines import CHECKSUM, encode_line
 from cultural_sp.utils.serialize import fingerprint
 
 HEADER = {"config_hash": "abc", "versions": {"numpy": "2.0", "torch": None}, "batch_size": 3}
@@ -56,7 +58,7 @@ def run(path, header=HEADER, only=tuple(SEARCHES), objectives=ONE):
 
 
 def timeless(path):
-    return [{k: v for k, v in r.items() if k not in ("seconds", files.CHECKSUM)} for r in read_journal(path)]
+    return [{k: v for k, v in r.items() if k not in ("seconds", CHECKSUM)} for r in read_journal(path)]
 
 
 @pytest.fixture(scope="module")
@@ -84,8 +86,8 @@ def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, who
     path, results, objectives = wholes[several]
     lines = path.read_bytes().splitlines(keepends=True)
     if not with_z:
-        stripped = [{k: v for k, v in json.loads(line).items() if k not in ("z", files.CHECKSUM)} for line in lines]
-        lines = [files._line(record) for record in stripped]
+        stripped = [{k: v for k, v in json.loads(line).items() if k not in ("z", CHECKSUM)} for line in lines]
+        lines = [encode_line(record) for record in stripped]
     for length in range(len(lines)):
         cut = tmp_path / f"{length}.jsonl"
         cut.write_bytes(b"".join(lines[:length]) + lines[length][:torn])
@@ -140,8 +142,8 @@ def rewritten(**changes):
 
     def change(line):
         record = {**json.loads(line), **changes}
-        del record[files.CHECKSUM]
-        return files._line(record)
+        del record[CHECKSUM]
+        return encode_line(record)
 
     return change
 
@@ -210,7 +212,7 @@ def test_a_batch_that_finds_no_room_leaves_the_journal_as_it_was(tmp_path, monke
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "fsync", full)
+        patch.setattr(json_lines.os, "fsync", full)
         with pytest.raises(ValueError, match="can't write .*evaluations.jsonl .No space left on device.; make room"):
             run(path)
     assert path.read_bytes() == before

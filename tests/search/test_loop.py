@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.journals import read_journal
 from helpers.options import OPTIMIZERS, optimizer_config
 
 from cultural_sp.search.history import SearchResult
-from cultural_sp.search.journal import Journal, read_journal
+from cultural_sp.search.journal import Journal
 from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.optimizers import make_optimizer
 from cultural_sp.utils.serialize import jsonable

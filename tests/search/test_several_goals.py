@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from helpers.journals import read_journal
 
-from cultural_sp.search.journal import Journal, read_journal
+from cultural_sp.search.journal import Journal
 from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.warm_start import WarmStart
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.runs.methods import SEARCHES
 from cultural_sp.runs.result import Result
 from cultural_sp.search.history import value_of_best
-from cultural_sp.search.journal import JOURNAL
+from cultural_sp.search.journal import JOURNAL, read_header, read_records
 from cultural_sp.search.objective import Objective
 from cultural_sp.types import Array
 from cultural_sp.utils.errors import reason_of
@@ -43,25 +42,20 @@ def read_searches(path: Path, result: Result, objective: object, n_tuned: int, n
         notes: gets a line for whatever can't be read.
     """
     try:
-        header, *lines = path.read_text(encoding="utf-8").splitlines() or [""]
-        goal = _goal(result, objective, json.loads(header), n_tuned) if result.joint else None
+        goal = _goal(result, objective, read_header(path), n_tuned) if result.joint else None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
         return {}
-    found: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
-    unread = []
-    for number, line in enumerate(lines, 2):
-        try:
-            record = json.loads(line)
-            values = [record["loss"], record["l1"]] if goal is None else _answers(record, len(goal.target))
-            found[record["search"]].append([math.nan if x is None else float(x) for x in values])
-        except (ValueError, KeyError, TypeError, AttributeError):
-            unread.append(number)
-    if unread:
-        more = f", nor {len(unread) - 1} more" if len(unread) > 1 else ""
-        notes.append(f"line {unread[0]} of {JOURNAL} can't be read{more}")
+    rows: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
     try:
-        return {name: _search(np.array(rows), goal) for name, rows in found.items() if rows}
+        for record in read_records(path, strict=False):
+            values = [record["loss"], record["l1"]] if goal is None else _answers(record, len(goal.target))
+            rows[record["search"]].append([math.nan if x is None else float(x) for x in values])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        n_read = sum(map(len, rows.values()))
+        notes.append(f"{JOURNAL} can't be read beyond evaluation {n_read} ({reason_of(error, 120)})")
+    try:
+        return {name: _search(np.array(losses), goal) for name, losses in rows.items() if losses}
     except ValueError as error:  # rows of different lengths
         notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
         return {}

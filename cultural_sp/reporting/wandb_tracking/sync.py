@@ -14,7 +14,7 @@ from cultural_sp.config.error_messages import exit_on_bad_input
 from cultural_sp.config.groups import TrackerConfig
 from cultural_sp.reporting.wandb_tracking.start_tracker import mode_of, tracker_of
 from cultural_sp.runs.folder import CONFIG, RESULT, finished_runs
-from cultural_sp.search.journal import JOURNAL, read_journal
+from cultural_sp.search.journal import JOURNAL, read_records
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -56,7 +56,7 @@ def sync(folder: Path, mode: str, changes: dict[str, str]) -> None:
     """
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     own = TrackerConfig(**config["tracker"]) if "tracker" in config else TrackerConfig(mode)
-    records = read_journal(folder / JOURNAL)
+    records = list(read_records(folder / JOURNAL))
     print(f"run folder: {folder}", flush=True)
     with tracker_of(replace(own, mode=mode, **changes), folder, live=False) as tracker:
         tracker.begin()

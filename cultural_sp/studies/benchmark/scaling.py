@@ -12,7 +12,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from cultural_sp.search.journal import read_journal
+from cultural_sp.search.journal import JOURNAL, read_records
 
 SEARCH = (
     "experiment=smoke",
@@ -66,7 +66,7 @@ def _run(size: int, overrides: list[str], folder: Path) -> list[dict[str, Any]]:
         errors = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
         reason = errors[0] if errors else process.stderr[-300:]
         raise ValueError(f"the run with {size} process(es) failed: {' '.join(reason.split())}")
-    return read_journal(next(folder.rglob("evaluations.jsonl")))
+    return list(read_records(next(folder.rglob(JOURNAL))))
 
 
 def _seconds(journal: list[dict[str, Any]]) -> float:

@@ -10,7 +10,8 @@ import numpy as np
 
 from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
-from cultural_sp.utils.files import REPLACE_HINT, JsonLines
+from cultural_sp.utils.files import REPLACE_HINT
+from cultural_sp.utils.json_lines import JsonLines
 from cultural_sp.utils.serialize import jsonable
 
 
@@ -24,18 +25,19 @@ class RespondentCache:
             ValueError: if the file is damaged or has another header.
         """
         self._lines = JsonLines(path)
-        if not self._lines.records:
+        if not self._lines.count:
             self._lines.append([header])
-        else:
-            differing = differences(self._lines.records[0], header)
-            if differing:
-                raise ValueError(f"{path} holds the answers of another analysis: {differing}; {REPLACE_HINT}")
+        lines = self._lines.read()
+        differing = differences(next(lines).record, header)
+        if differing:
+            raise ValueError(f"{path} holds the answers of another analysis: {differing}; {REPLACE_HINT}")
         self._answers: dict[tuple[str, int], list[float | None]] = {}
-        for number, line in enumerate(self._lines.records[1:], 2):
+        for line in lines:
+            record = line.record
             try:
-                self._answers[line["group"], line["respondent"]] = line["answers"]
+                self._answers[record["group"], record["respondent"]] = record["answers"]
             except KeyError as error:
-                raise self._lines.damaged(number, f"no {error}") from error
+                raise self._lines.damaged(line.number, f"no {error}") from error
 
     def get_or_compute(self, group: str, index: int, compute: Callable[[], Array]) -> Array:
         """Return the answers [Q] of a group's respondent; compute and store them if they aren't cached. NaN is missing.

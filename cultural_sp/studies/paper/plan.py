@@ -25,7 +25,7 @@ from cultural_sp.lm.option_scores import count_tokens
 from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.methods import icl_keys
-from cultural_sp.search.journal import JOURNAL, read_journal
+from cultural_sp.search.journal import JOURNAL, read_records
 
 ASKED = 4 + len(icl_keys())
 """Respondents of a run at most: naive, initial prompt, random search, aligned, and the in-context baselines."""
@@ -88,8 +88,10 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
 def _left(config: AlignConfig) -> tuple[int, int]:
     """Evaluations that are missing of random search and of the search."""
     file = RunFolder(config).path / JOURNAL
-    there = [record["search"] for record in read_journal(file)] if file.is_file() else []
-    return config.optimizer.budget - there.count("random_search"), config.optimizer.budget - there.count("aligned")
+    searches = [record["search"] for record in read_records(file, strict=False)] if file.is_file() else []
+    return config.optimizer.budget - searches.count("random_search"), config.optimizer.budget - searches.count(
+        "aligned"
+    )
 
 
 def _tokens(evaluator: SurveyEvaluator, wording: str, n_virtual: int) -> int:
