@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 import yaml
+from helpers.journals import write_lines
 
 from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord, Validity
@@ -109,7 +110,7 @@ def write_hostile(folder, seed=0):
 
 
 def write_journal(folder, rng, budget, names=tuple(SURVEY.dimensions)):
-    lines = [json.dumps({"schema_version": 3})]
+    lines = [{"schema_version": 4}]
     for search in ("random_search", "aligned"):
         for index in range(budget):
             loss = float(20 + 30 * rng.random() - (10 * index / budget if search == "aligned" else 0))
@@ -122,8 +123,8 @@ def write_journal(folder, rng, budget, names=tuple(SURVEY.dimensions)):
                 "dimensions": scores,
                 "valid_mass": 0.5,
             }
-            lines.append(json.dumps(record))
-    (folder / "evaluations.jsonl").write_text("\n".join(lines) + "\n")
+            lines.append(record)
+    write_lines(folder / "evaluations.jsonl", lines)
 
 
 def _record(rng, target, method, wording, readout):

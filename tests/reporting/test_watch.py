@@ -1,15 +1,16 @@
 """The program ``watch``: what it shows of a run folder."""
 
-import json
 import os
 import platform
 import shutil
 
 import pytest
 import yaml
+from helpers.journals import write_lines
 
 from cultural_sp.reporting.run_progress import ProgressReader
 from cultural_sp.reporting.watch import main, progress_chart, progress_line, run_state, watch
+from cultural_sp.utils.json_lines import encode_line
 
 RECORDS = [
     {"search": "random_search", "index": 0, "generation": 0, "loss": 30.0, "l1": 30.0, "seconds": 9.0},
@@ -28,7 +29,7 @@ def folder(tmp_path):
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
     lines = [{"targets": {"us": {"PDI": 40.0, "IDV": None}}}]
     lines += [{**record, **OTHERS, "dimensions": {"PDI": 50.0 + record["index"], "IDV": -3.0}} for record in RECORDS]
-    (tmp_path / "evaluations.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    write_lines(tmp_path / "evaluations.jsonl", lines)
     (tmp_path / ".holder").write_text(f"process {os.getpid()} on {platform.node()}")
     return tmp_path
 
@@ -63,9 +64,8 @@ def test_a_journal_that_is_replaced_is_read_from_its_start(folder):
     assert reader.read().n_evaluations == 5
     journal.write_bytes(b"".join(lines[:3]))  # a torn batch was cut off
     assert reader.read().n_evaluations == 2
-    journal.write_bytes(
-        lines[0].replace(b"40.0", b"41.25") + b"".join(lines[1:])
-    )  # another run, further than the first one was
+    header = encode_line({"targets": {"us": {"PDI": 41.25, "IDV": None}}})
+    journal.write_bytes(header + b"".join(lines[1:]))  # another run, further than the first one was
     reader.read()
     progress = reader.read()
     assert (progress.n_evaluations, progress.histories[0].target["PDI"]) == (5, 41.25)
@@ -119,7 +119,7 @@ def test_a_joint_run_has_a_line_per_region(folder, capsys, monkeypatch):
     journal = folder / "evaluations.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     header = {"targets": {"us": {"PDI": 40.0, "IDV": None}, "jp": {"PDI": 51.0, "IDV": -1.0}}}
-    journal.write_bytes(json.dumps(header).encode() + b"\n" + b"".join(lines[1:]))
+    journal.write_bytes(encode_line(header) + b"".join(lines[1:]))
     first, *regions = progress_chart(ProgressReader(folder).read())
     assert "best 10.75 index points off the target (mean of 2 regions), " in first
     assert regions == [  # for jp the second of its three candidates: scores of 51 and -3

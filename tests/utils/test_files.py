@@ -3,7 +3,7 @@ import errno
 import pytest
 from safetensors import SafetensorError
 
-from cultural_sp.utils.files import JsonLines, disk_errors, write_text
+from cultural_sp.utils.files import disk_errors, write_text
 
 
 @pytest.mark.parametrize(
@@ -33,14 +33,3 @@ def test_a_file_is_whole_or_as_before(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="can't write"):
         write_text(path, "two")
     assert path.read_text() == "one"
-
-
-def test_numbers_come_back_exactly(tmp_path):
-    values = [0.1 + 0.2, 1e-320, 12.0, -0.0, 1 / 3]
-    lines = JsonLines(tmp_path / "x.jsonl")
-    lines.append([{"values": values[:2]}, {"values": values[2:]}])
-    again = JsonLines(tmp_path / "x.jsonl")
-    assert repr([record["values"] for record in again.records]) == repr([values[:2], values[2:]])
-    again.append([{"values": None}])
-    again.truncate(1)
-    assert list(JsonLines(tmp_path / "x.jsonl").records) == [{"values": values[:2]}]
