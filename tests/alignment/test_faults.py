@@ -11,7 +11,7 @@ from helpers.runs import Run, call, folder_of, outcome, refused, without_bars
 
 from cultural_sp.config.groups import ModelConfig, RegionConfig
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.reporting.figures import save_figures
 from cultural_sp.runs.folder import HOLDER, LOCK, RunFolder
@@ -68,7 +68,7 @@ def test_a_read_only_folder_is_one_line(monkeypatch, capsys, tmp_path, mine):
 
 
 def test_a_folder_that_becomes_read_only_is_one_line(monkeypatch, capsys, tmp_path, mine, whole_run):
-    fitness, calls = SurveyEvaluator.fitness, []
+    fitness, calls = Fitness.__call__, []
 
     def then_read_only(self, prompts):
         calls.append(len(prompts))
@@ -79,7 +79,7 @@ def test_a_folder_that_becomes_read_only_is_one_line(monkeypatch, capsys, tmp_pa
         return fitness(self, prompts)
 
     with monkeypatch.context() as patch:
-        patch.setattr(SurveyEvaluator, "fitness", then_read_only)
+        patch.setattr(Fitness, "__call__", then_read_only)
         code, _, err = call(monkeypatch, capsys, *mine)
     assert code == 2
     (line,) = without_bars(err)
@@ -165,7 +165,7 @@ def test_a_signal_while_the_model_loads_stops_at_once(tmp_path, mine):
 @pytest.mark.parametrize("readout", ["expected", "argmax", "sample"])
 @pytest.mark.parametrize("fault", ["nan", "raise"])
 def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, capsys, tmp_path, mine, readout, fault):
-    fitness, calls = SurveyEvaluator.fitness, []
+    fitness, calls = Fitness.__call__, []
 
     def sometimes(self, prompts):
         calls.append(len(prompts))
@@ -173,7 +173,7 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
             return fitness(self, prompts)
         if fault == "raise":
             raise FloatingPointError("logits are not finite")
-        respondent = self.tuning()
+        respondent = self.survey_respondent()
         answer = respondent.answer
 
         def broken(given):
@@ -188,7 +188,7 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
         finally:
             monkeypatch.setattr(respondent, "answer", answer)
 
-    monkeypatch.setattr(SurveyEvaluator, "fitness", sometimes)
+    monkeypatch.setattr(Fitness, "__call__", sometimes)
     mine = [*mine, f"readout={readout}", "validity=false"]
     code, out, err = call(monkeypatch, capsys, *mine)
     assert code == 0, err

@@ -10,7 +10,7 @@ from helpers.journals import read_journal
 from helpers.processes import start
 from helpers.runs import Run, call, refused
 
-from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.reporting.tables import joint_summary, summary
 from cultural_sp.runs.methods import METHODS
 from cultural_sp.runs.result import load_result
@@ -180,8 +180,8 @@ def test_a_finished_joint_run_is_only_read_and_another_list_is_refused(monkeypat
 
 
 def test_all_takes_every_complete_region_even_if_they_get_no_turn(monkeypatch, capsys, tmp_path, short_run):
-    fitness, sizes = SurveyEvaluator.fitness, []
-    monkeypatch.setattr(SurveyEvaluator, "fitness", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
+    fitness, sizes = Fitness.__call__, []
+    monkeypatch.setattr(Fitness, "__call__", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
     monkeypatch.setattr("cultural_sp.runs.inputs.region_codes", lambda survey, vintage: ["de", "fr", "jp", "us"])
     mine = [
         *short_run,

@@ -8,7 +8,7 @@ import pytest
 from helpers.journals import read_journal
 from helpers.runs import call, folder_of, refused
 
-from cultural_sp.evaluation.evaluator import SurveyEvaluator
+from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.reporting.tables import summary
 from cultural_sp.runs.result import load_result
 from cultural_sp.search.history import SearchHistory
@@ -44,8 +44,8 @@ def edited(whole_run, output, **header):
 def test_a_search_starts_from_what_another_region_evaluated(monkeypatch, capsys, tmp_path, short_run, whole_run):
     cold, warm = tmp_path / "cold", tmp_path / "warm"
     assert call(monkeypatch, capsys, *short_run, *QUICK, f"output_dir={cold}")[0] == 0
-    fitness, sizes = SurveyEvaluator.fitness, []
-    monkeypatch.setattr(SurveyEvaluator, "fitness", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
+    fitness, sizes = Fitness.__call__, []
+    monkeypatch.setattr(Fitness, "__call__", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
     mine = [*short_run, *QUICK, f"output_dir={warm}", f"optimizer.warm_start={whole_run}"]
     code, out, err = call(monkeypatch, capsys, *mine)
     assert code == 0, err
