@@ -26,7 +26,8 @@ def reproduce_job(config: PaperConfig) -> None:
 
 def write_artefact(name: str) -> None:
     """Write one artefact of a reproduction anew, from the runs in the folder that the command line names."""
-    from cultural_sp.studies.paper.artefacts import ARTEFACTS, Runs
+    from cultural_sp.studies.paper.artefacts import ARTEFACTS
+    from cultural_sp.studies.paper.runs import Runs
 
     parser = argparse.ArgumentParser(description=f"Write {name} from finished runs.")
     about = "the folder of `cultural-sp reproduce`, such as outputs/paper/embedded"

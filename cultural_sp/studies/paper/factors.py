@@ -8,7 +8,7 @@ import pandas as pd
 
 from cultural_sp.reporting.html_report.factors import read_factors
 from cultural_sp.reporting.markdown import markdown_table
-from cultural_sp.studies.paper.artefacts import Runs
+from cultural_sp.studies.paper.runs import Runs
 from cultural_sp.utils.files import write_text
 
 NAME = "factor_analysis.md"

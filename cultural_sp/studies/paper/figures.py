@@ -20,7 +20,7 @@ from cultural_sp.reporting import figures as run_figures
 from cultural_sp.reporting.panels import Curve, Level, ScoreMarks, convergence_panel, dimension_panel, legend_beside
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.methods import SEARCHES, style_of
-from cultural_sp.studies.paper.artefacts import Runs
+from cultural_sp.studies.paper.runs import Runs
 from cultural_sp.studies.paper.table import METHODS
 from cultural_sp.utils.files import disk_errors
 

@@ -55,10 +55,11 @@ def reproduce(config: PaperConfig, align: Callable[[AlignConfig], None], *, lead
             print(f"\nrun {number} of {len(configs)}: {run.region.code.upper()} seed {run.seed}", flush=True)
         align(run)
     if leads:
-        from cultural_sp.studies.paper.artefacts import ARTEFACTS, GRID, Runs
+        from cultural_sp.studies.paper.artefacts import ARTEFACTS
+        from cultural_sp.studies.paper.runs import PROFILE_FILE, Runs
 
         there = [str(RunFolder(run).path.relative_to(config.folder)) for run in configs]
-        write_text(config.folder / GRID, yaml.safe_dump({**asdict(config), "runs": there}, sort_keys=False))
+        write_text(config.folder / PROFILE_FILE, yaml.safe_dump({**asdict(config), "runs": there}, sort_keys=False))
         grid = Runs.of(config.folder)
         for write in ARTEFACTS.values():
             write(grid, config.folder)

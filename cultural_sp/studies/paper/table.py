@@ -12,7 +12,7 @@ from cultural_sp.reporting.aggregate import select
 from cultural_sp.reporting.markdown import markdown_table
 from cultural_sp.runs.result import Result
 from cultural_sp.stats.intervals import Interval, bootstrap, rank_agreement, wilson
-from cultural_sp.studies.paper.artefacts import Runs
+from cultural_sp.studies.paper.runs import Runs
 from cultural_sp.types import Array
 from cultural_sp.utils.files import disk_errors, write_text
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,8 +25,8 @@ from cultural_sp.reporting.panels import Curve, Level, convergence_panel, legend
 from cultural_sp.runs.folder import RESULT, RunFolder
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.methods import METHODS as METHODS_TABLE
-from cultural_sp.runs.result import load_result
-from cultural_sp.studies.search_study.run import GRADIENT, WARM, Cell, gradient_records
+from cultural_sp.runs.result import ScoreRecord, load_result
+from cultural_sp.studies.search_study.grid import GRADIENT, WARM, Cell
 from cultural_sp.utils.files import disk_errors, write_text
 
 METHODS = (*METHODS_TABLE, GRADIENT)
@@ -65,13 +66,21 @@ def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
     entries = [(cell, folder) for cell in grid for folder in RunFolder(cell.config).regions.values()]
     results = [load_result(folder / RESULT) for _, folder in entries]
     with_gradient = [
-        replace(result, scores=[*result.scores, *gradient_records(cell)])
+        replace(result, scores=[*result.scores, *_gradient_records(cell)])
         for (cell, _), result in zip(entries, results, strict=True)
     ]
     table = run_table(with_gradient)
     cells = [entries[run][0] for run in table.run]
     named = table.assign(model=[cell.model for cell in cells], arm=[cell.arm for cell in cells])
     return average_held_out(named)[["model", "arm", "region", "seed", *CONDITION_COLUMNS, "loss"]]
+
+
+def _gradient_records(cell: Cell) -> list[ScoreRecord]:
+    """Read the scores of the gradient reference; none if the study left it out for this run."""
+    if not cell.gradient_file.is_file():
+        return []
+    entries = json.loads(cell.gradient_file.read_text(encoding="utf-8"))["records"]
+    return [ScoreRecord(**entry) for entry in entries]
 
 
 def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:

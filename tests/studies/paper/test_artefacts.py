@@ -4,8 +4,8 @@ import pytest
 import yaml
 from helpers.reports import two_analyses, write_analyses, write_run
 
-from cultural_sp.studies.paper.artefacts import Runs
 from cultural_sp.studies.paper.factors import write_factors
+from cultural_sp.studies.paper.runs import Runs
 
 
 def test_factor_analyses_are_extra_rows(tmp_path):
