@@ -85,20 +85,6 @@ def test_an_unfinished_run_of_another_config_is_refused_before_the_model_loads(
     assert "choose another name=, or replace it with overwrite=true" in err
 
 
-def test_a_finished_run_from_before_a_setting_came_is_still_finished(
-    monkeypatch, capsys, tmp_path, short_run, whole_run
-):
-    folder = folder_of(tmp_path)
-    shutil.copytree(whole_run, folder)
-    config = (folder / "config.yaml").read_text().replace(str(whole_run.parents[3]), str(tmp_path))
-    before = config.replace("  codes: null\n", "").replace("  warm_start: null\n", "")
-    assert len(before.splitlines()) == len(config.splitlines()) - 2
-    (folder / "config.yaml").write_text(before)
-    code, out, err = call(monkeypatch, capsys, *short_run, f"output_dir={tmp_path}")
-    assert code == 0, err
-    assert "already finished" in out
-
-
 def other_weights(model, survey, monkeypatch):
     from safetensors.numpy import save_file
 
@@ -117,7 +103,7 @@ def other_survey(model, survey, monkeypatch):
 
 
 def other_versions(model, survey, monkeypatch):
-    monkeypatch.setattr("cultural_sp.alignment.journal_header.shaping_versions", lambda: {"torch": "1.0"})
+    monkeypatch.setattr("cultural_sp.alignment.journal_header.loss_determining_versions", lambda: {"torch": "1.0"})
 
 
 @pytest.mark.parametrize(

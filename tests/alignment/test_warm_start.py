@@ -218,7 +218,7 @@ HEADERS = {
     "statements": ({"statements_hash": "x"}, "statements_hash=x there, None here"),
     "initial prompt": ({"initial_prompt_hash": "x"}, "initial_prompt_hash=x there, "),
     "chat template": ({"chat_template_hash": "x"}, "chat_template_hash=x there, "),
-    "an earlier version": ({"schema_version": 2, "asked": "gone"}, f": schema_version=2 there, {SCHEMA_VERSION} here; leave"),
+    "an earlier version": ({"schema_version": 2}, f": schema_version=2 there, {SCHEMA_VERSION} here; leave"),
 }  # fmt: skip
 
 
@@ -239,12 +239,12 @@ def test_a_source_whose_scores_came_about_otherwise_is_refused(
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("soft_prompt.scale=8", "asked.soft_prompt.scale=16.0 there, 8.0 here;"),
-        ("soft_prompt.dim=5", "asked.soft_prompt.dim=4 there, 5 here;"),
-        ("survey.calibrate=false", "asked.survey.calibrate=True there, False here;"),
-        ("readout=argmax", "asked.readout.kind=expected there, argmax here;"),
-        ("objective.constant=40", "asked.constant=50.0 there, 40.0 here;"),
-        ("seed=1", "asked.seed=0 there, 1 here;"),
+        ("soft_prompt.scale=8", "score_settings.soft_prompt.scale=16.0 there, 8.0 here;"),
+        ("soft_prompt.dim=5", "score_settings.soft_prompt.dim=4 there, 5 here;"),
+        ("survey.calibrate=false", "score_settings.survey.calibrate=True there, False here;"),
+        ("readout=argmax", "score_settings.readout.kind=expected there, argmax here;"),
+        ("objective.constant=40", "score_settings.constant=50.0 there, 40.0 here;"),
+        ("seed=1", "score_settings.seed=0 there, 1 here;"),
     ],
 )
 def test_settings_that_shape_scores_must_be_the_same(
