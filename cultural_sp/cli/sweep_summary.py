@@ -12,11 +12,13 @@ from math import isnan
 from pathlib import Path
 
 from cultural_sp.cli.sweep import FAILED, Outcome, Sweep
+from cultural_sp.reporting.text_tables import text_table
 from cultural_sp.runs.folder import result_files
+from cultural_sp.runs.methods import STRONGEST_ICL
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.utils.files import write_text
 
-METHODS = ("aligned", "naive", "persona", "icl", "random_search", "midpoint")
+METHODS = ("aligned", "naive", "persona", STRONGEST_ICL.key, "random_search", "midpoint")
 """The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
 MAX_LISTED_ERRORS = 5  # in the last line; the table has all
 FIXED_COLUMN_KEYS = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
@@ -111,8 +113,8 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
     write_text(path, text.getvalue())
 
 
-def printed(rows: Sequence[Row]) -> str:
-    """The rows as aligned text: the model and the readout only if there are several."""
+def summary_table(rows: Sequence[Row]) -> str:
+    """Return the rows as text, with the notes of the models below; models and readouts only if there are several."""
     columns: dict[str, list[str]] = {
         "job": [str(row.outcome.job) for row in rows],
         "region": [row.region or "" for row in rows],
@@ -124,14 +126,12 @@ def printed(rows: Sequence[Row]) -> str:
             columns[name] = values
     columns |= {key: [row.others[key] for row in rows] for key in rows[0].others}
     for method in METHODS:
-        columns[method.replace("_", " ").replace("icl", "ICL")] = [_loss(row, method) for row in rows]
-    states = [f"{row.outcome.state}: {row.outcome.error}" if row.outcome.error else row.outcome.state for row in rows]
-    lines = ["  ".join([*(_padded(head, columns[head], head) for head in columns), "state"])]
-    lines.append("-" * len(lines[0]))
-    for i, state in enumerate(states):
-        lines.append("  ".join([*(_padded(head, values, values[i]) for head, values in columns.items()), state]))
-    lines += [f"model: {note}" for note in dict.fromkeys(row.note for row in rows) if note]
-    return "\n".join(lines)
+        head = STRONGEST_ICL.label if method == STRONGEST_ICL.key else method.replace("_", " ")
+        columns[head] = [_loss(row, method) for row in rows]
+    columns["state"] = [": ".join(filter(None, (row.outcome.state, row.outcome.error))) for row in rows]
+    notes = [f"model: {note}" for note in dict.fromkeys(row.note for row in rows) if note]
+    table = text_table(list(columns), list(zip(*columns.values(), strict=True)), left=[len(columns) - 1])
+    return "\n".join([table, *notes])
 
 
 def _loss(row: Row, method: str) -> str:
@@ -139,10 +139,6 @@ def _loss(row: Row, method: str) -> str:
         return ""
     loss = row.losses[method]
     return "-" if loss is None else f"{loss:.{row.digits + 1}f}"
-
-
-def _padded(head: str, values: Sequence[str], value: str) -> str:
-    return value.rjust(max(len(head), *map(len, values)))
 
 
 def report(sweep: Sweep, *, whole: bool) -> list[str]:
@@ -158,7 +154,7 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
         return []
     rows = rows_of(outcomes)
     errors = [f"{row.title}: {row.outcome.error}" for row in rows if row.outcome.state == FAILED]
-    print(f"\n{printed(rows)}\n", flush=True)
+    print(f"\n{summary_table(rows)}\n", flush=True)
     if errors:
         listed = "; ".join(errors[:MAX_LISTED_ERRORS]) + ("; ..." if len(errors) > MAX_LISTED_ERRORS else "")
         print(f"error: {len(errors)} of {len(outcomes)} jobs failed: {listed}", file=sys.stderr, flush=True)

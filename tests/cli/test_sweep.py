@@ -146,7 +146,7 @@ def test_a_failed_job_is_named_and_the_others_finish(monkeypatch, capsys, tmp_pa
         assert float(rows[1][method]) == tuned[method]
     table = out[out.index("job  region") :].splitlines()
     assert " ".join(table[0].split()) == (
-        "job region seed optimizer.f1 aligned naive persona icl_keys() random search midpoint state"
+        "job region seed optimizer.f1 aligned naive persona ICL random search midpoint state"
     )
     assert table[3].split()[:5] == ["1", "us", "0", "0.7", f"{tuned['aligned']:.1f}"]
     assert table[4].split()[4] == "failed:"

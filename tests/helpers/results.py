@@ -27,3 +27,8 @@ def result(**changes):
         "provenance": {"config_hash": "abc"},
     }
     return Result(**{**fields, **changes})
+
+
+def single_spaced(table):
+    """The text of a table with the padding of its cells taken out."""
+    return "\n".join(" ".join(line.split()) for line in table.splitlines())

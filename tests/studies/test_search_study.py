@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from helpers.results import single_spaced
 from helpers.runs import call as start
 
 from cultural_sp.studies.search_study.report import arm_table, method_table, savings, verdicts
@@ -110,7 +111,7 @@ def test_tables_hold_medians():
         [("m", "a", r, 0, "aligned", n, 50.0 - n - (r == "us")) for r in ("us", "cn") for n in range(1, 9)],
         columns=["model", "arm", "region", "seed", "search", "evaluations", "loss"],
     )
-    assert "| a | 47.5 | 45.5 | 41.5 | 41.2-41.8 | 2 |" in arm_table(curves)
+    assert "| a | 47.5 | 45.5 | 41.5 | 41.2-41.8 | 2 |" in single_spaced(arm_table(curves))
 
 
 def test_savings_are_counted_against_the_chosen_arms_last_loss():

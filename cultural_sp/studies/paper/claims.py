@@ -13,6 +13,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from cultural_sp.reporting.text_tables import markdown_table
 from cultural_sp.runs.result import KnowledgeScore, Result
 from cultural_sp.stats.intervals import PairedTest, holm, paired_test
 from cultural_sp.studies.paper.losses import Setting, compared, loss_table, settings, survey_named
@@ -23,6 +24,7 @@ MARGIN = 0.05
 HOLDS, FAILS, OPEN = "holds", "fails", "can't tell"
 LARGEST = ("us", "in")
 FALLING = ("cn", "in")
+SETTING_COLUMNS = ("targets", "C", "MAS weights")
 
 
 @dataclass(frozen=True)
@@ -225,25 +227,24 @@ def markdown(verdicts: Sequence[Verdict]) -> str:
 
 
 def _detailed(verdicts: Sequence[Verdict]) -> str:
-    lines = [
-        "| claim | targets | C | MAS weights | verdict | p | test | numbers |",
-        "|---|---|---|---|---|---|---|---|",
+    """A row per verdict with its test and numbers."""
+    rows = [
+        [v.claim, *_named(v.setting), f"**{v.verdict}**", "-" if v.p is None else f"{v.p:.3g}", v.test, v.numbers]
+        for v in verdicts
     ]
-    for v in verdicts:
-        p = "-" if v.p is None else f"{v.p:.3g}"
-        cells = (v.claim, *_named(v.setting), f"**{v.verdict}**", p, v.test, v.numbers)
-        lines.append("| " + " | ".join(cell.replace("|", "/") for cell in cells) + " |")
-    return "\n".join(lines)
+    columns = ["claim", *SETTING_COLUMNS, "verdict", "p", "test", "numbers"]
+    return markdown_table(columns, rows, left=range(len(columns)))
 
 
 def _at_a_glance(verdicts: Sequence[Verdict]) -> str:
     """A row per setting, a column per claim."""
     claims = list(dict.fromkeys(v.claim for v in verdicts))
-    lines = ["| targets | C | MAS weights | " + " | ".join(claims) + " |", "|---" * (3 + len(claims)) + "|"]
+    rows = []
     for setting in dict.fromkeys(v.setting for v in verdicts):
-        found = {v.claim: v.verdict for v in verdicts if v.setting == setting}
-        lines.append("| " + " | ".join([*_named(setting), *(found[claim] for claim in claims)]) + " |")
-    return "\n".join(lines)
+        by_claim = {v.claim: v.verdict for v in verdicts if v.setting == setting}
+        rows.append([*_named(setting), *(by_claim[claim] for claim in claims)])
+    columns = [*SETTING_COLUMNS, *claims]
+    return markdown_table(columns, rows, left=range(len(columns)))
 
 
 def _named(setting: Setting | None) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from cultural_sp.reporting.html_report.factors import read_factors
-from cultural_sp.reporting.markdown import markdown_table
+from cultural_sp.reporting.text_tables import markdown_frame
 from cultural_sp.studies.paper.runs import Runs
 from cultural_sp.utils.files import write_text
 
@@ -35,5 +35,5 @@ def write_factors(runs: Runs, folder: Path) -> None:
         *(f"**{note}**" for note in runs.notes),
     ]
     if rows:
-        parts.append(markdown_table(pd.DataFrame(rows).T, "run, respondents"))
+        parts.append(markdown_frame(pd.DataFrame(rows).T, "run, respondents"))
     write_text(folder / NAME, "\n\n".join([*parts, "\n".join(f"- {line}" for line in said)]) + "\n")

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cultural_sp.reporting.aggregate import select
-from cultural_sp.reporting.markdown import markdown_table
+from cultural_sp.reporting.text_tables import markdown_frame
 from cultural_sp.runs.result import Result
 from cultural_sp.stats.intervals import Interval, bootstrap, rank_agreement, wilson
 from cultural_sp.studies.paper.runs import Runs
@@ -54,7 +54,7 @@ def write_table(runs: Runs, folder: Path) -> None:
         tidy.to_csv(folder / "table_1.csv", index=False)
     parts = ["# Table 1", title, ICL_IS, *(f"**{note}**" for note in runs.notes)]
     for name, panel in panels.items():
-        parts += [f"{name}.", markdown_table(panel, "method")]
+        parts += [f"{name}.", markdown_frame(panel, "method")]
     parts += ["Kendall's tau-b over regions between scores and targets, per dimension, mean over seeds.", agreement]
     write_text(folder / "table_1.md", "\n\n".join(parts) + "\n")
     tex = ["% " + title, *(f"% {note}" for note in runs.notes)]
@@ -166,4 +166,4 @@ def kendall(runs: Runs) -> str:
         means = pd.DataFrame(taus, columns=dimensions).mean()
         # The plain model is the same everywhere: no ranks, a dash.
         rows[METHODS[method]] = means.map(lambda x: "-" if pd.isna(x) else f"{x:+.2f}")
-    return markdown_table(pd.DataFrame(rows).T, "method")
+    return markdown_frame(pd.DataFrame(rows).T, "method")

@@ -20,8 +20,8 @@ from matplotlib.figure import Figure
 from cultural_sp.config.groups import JOINT, ModelConfig
 from cultural_sp.config.studies import StudyConfig
 from cultural_sp.reporting.aggregate import CONDITION_COLUMNS, average_held_out, run_table
-from cultural_sp.reporting.markdown import markdown_table
 from cultural_sp.reporting.panels import Curve, Level, convergence_panel, legend_beside
+from cultural_sp.reporting.text_tables import markdown_frame
 from cultural_sp.runs.folder import RESULT, RunFolder
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.methods import METHODS as METHODS_TABLE
@@ -104,7 +104,7 @@ def method_table(scores: pd.DataFrame) -> str:
     for name, (wording, readout) in CONDITIONS.items():
         there = scores[(scores.wording == wording) & (scores.readout == readout)]
         rows[f"**all, {name}**"] = there.groupby("method").loss.median().reindex(present)
-    return markdown_table(pd.DataFrame(rows).T, "median loss")
+    return markdown_frame(pd.DataFrame(rows).T, "median loss")
 
 
 def verdicts(scores: pd.DataFrame) -> str:
@@ -150,7 +150,7 @@ def arm_table(curves: pd.DataFrame) -> str:
             "quartiles at the end": f"{last.quantile(0.25):.1f}-{last.quantile(0.75):.1f}",
             "runs": str(len(last)),
         }
-    return markdown_table(pd.DataFrame(rows).T, "median loss")
+    return markdown_frame(pd.DataFrame(rows).T, "median loss")
 
 
 def savings(curves: pd.DataFrame, config: StudyConfig) -> str:

@@ -3,6 +3,7 @@
 import pytest
 import yaml
 from helpers.reports import two_analyses, write_analyses, write_run
+from helpers.results import single_spaced
 
 from cultural_sp.studies.paper.factors import write_factors
 from cultural_sp.studies.paper.runs import Runs
@@ -15,7 +16,7 @@ def test_factor_analyses_are_extra_rows(tmp_path):
     found = two_analyses()
     write_analyses(tmp_path / "b", found)
     write_factors(runs, tmp_path)
-    text = (tmp_path / "factor_analysis.md").read_text()
+    text = single_spaced((tmp_path / "factor_analysis.md").read_text())
     assert f"| IN seed 0, before | {found[0].exploration.kmo:.3f} |" in text
     assert "- IN seed 0, after, 5 respondents: not analysed: after: 5 respondents for 6 items" in text
     assert "US" not in text

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from helpers.results import single_spaced
 
 from cultural_sp.runs.result import ALL, Knowledge, KnowledgeScore, RegionTarget, Result, ScoreRecord
 from cultural_sp.studies.paper.claims import (
@@ -200,7 +201,7 @@ def test_conclusions_that_depend_on_the_constant_are_seen():
         and v.setting.instrument == "vsm13"
     }
     assert found == {(50.0, True): HOLDS, (0.0, False): FAILS}
-    text = markdown(verdicts)
+    text = single_spaced(markdown(verdicts))
     assert "| DE beats Naive in every region | insights_2021 | 50 | 35 and 35 | **holds** | 0.00781 |" in text
     assert "| DE beats Naive in every region | insights_2021 | 0 | 35 and 25 | **fails** |" in text
     assert "| no weight of the model changes | - | - | - | **holds** | - |" in text
