@@ -16,7 +16,7 @@ from cultural_sp.lm.chat_prompt import tokenize
 from cultural_sp.lm.generation import answer_open_questions
 from cultural_sp.lm.likelihood import divergence, token_losses
 from cultural_sp.lm.load import LanguageModel
-from cultural_sp.runs.result import ALL
+from cultural_sp.runs.result import ALL_COUNTRIES
 from cultural_sp.stats.intervals import Interval, bootstrap, share_change, wilson
 from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.types import Array, SoftPrompt
@@ -132,7 +132,7 @@ def knowledge(evaluator: SurveyEvaluator, questions: KnowledgeSet, prompt: SoftP
         {
             score.task: score
             for score in take_exam(evaluator, questions, method, Respondent(method, soft))
-            if (score.order, score.country) == ("averaged", ALL)
+            if (score.order, score.country) == ("averaged", ALL_COUNTRIES)
         }
         for method, soft in (("naive", None), ("aligned", prompt))
     )

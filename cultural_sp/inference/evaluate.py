@@ -20,7 +20,7 @@ from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.reporting.tables import report
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
 from cultural_sp.runs.provenance import config_hash
-from cultural_sp.runs.result import EVALUATION, Result
+from cultural_sp.runs.result import EVALUATION_NAME, Result
 from cultural_sp.survey.regions import Region
 from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.files import disk_errors
@@ -57,7 +57,7 @@ def evaluate(config: AlignConfig, cache: ModelCache | None = None) -> list[Path]
             config,
             survey,
             region,
-            name=EVALUATION,
+            name=EVALUATION_NAME,
             evaluations=0,
             optimizer="none",
             scores=scores[region.code],

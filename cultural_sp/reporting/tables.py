@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from cultural_sp.config.registries import GENERATE, OPTIMIZERS, READOUTS
 from cultural_sp.reporting.text_tables import text_table
 from cultural_sp.runs.methods import METHODS, STRONGEST_ICL
-from cultural_sp.runs.result import ALL, VERDICTS, Result, ScoreRecord
+from cultural_sp.runs.result import ALL_COUNTRIES, VERDICTS, Result, ScoreRecord
 
 MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
 
@@ -108,7 +108,7 @@ def knowledge_table(result: Result, names: Mapping[str, str]) -> list[str]:
     """
     if result.knowledge is None:
         return []
-    countries = (ALL, result.region.country)
+    countries = (ALL_COUNTRIES, result.region.country)
     averaged = [s for s in result.knowledge.scores if s.order == "averaged" and s.country in countries]
     chances = {(s.task, s.country): s.chance for country in countries for s in averaged if s.country == country}
     rows = []

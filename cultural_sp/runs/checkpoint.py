@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from cultural_sp.runs.result import KnowledgeScore, ScoreRow, Validity, as_json, read_record
+from cultural_sp.runs.result import KnowledgeScore, ScoreRow, Validity, read_record, to_json
 from cultural_sp.utils.files import REPLACE_HINT, disk_errors, write_text
 from cultural_sp.utils.json_lines import JsonLines
 from cultural_sp.utils.serialize import jsonable
@@ -29,7 +29,7 @@ def cached_validity(path: Path, check: Callable[[], Validity]) -> Validity:
                 f"{path} is no validity check of this program ({error}); delete it, or {REPLACE_HINT}"
             ) from error
     validity = check()
-    write_text(path, as_json(validity))
+    write_text(path, to_json(validity))
     return validity
 
 

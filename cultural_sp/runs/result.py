@@ -1,4 +1,4 @@
-"""Schema of ``result.json``: what a run found and where it came from."""
+"""Schema of ``result.json``: the scores of all methods of a run, and their provenance."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from cultural_sp.utils.files import write_text
 from cultural_sp.utils.serialize import jsonable
 
 VERDICTS = ("not measurable", "weakly measurable", "measurable")
-"""On whether a model can take a survey, the worst first."""
+"""Verdicts of the validity check, the worst first."""
 SCHEMA_VERSION = 1
-EVALUATION = "evaluation"  # name of results that no search belongs to
-ALL = "all"  # countries together
-FACTORS = "factor_analysis.json"
-
+EVALUATION_NAME = "evaluation"
+"""Name of results without a search, from the program ``evaluate``."""
+ALL_COUNTRIES = "all"
+"""``country`` of a knowledge score over all countries."""
+FACTORS_FILE = "factor_analysis.json"
+"""Factor analysis of a run, beside its result."""
 
 Record = TypeVar("Record")
 
@@ -35,7 +37,7 @@ def _strict(schema: type[Record]) -> type[Record]:
 @_strict
 @dataclass(frozen=True)
 class ScoreRow:
-    """What one respondent answered under one wording, option order and readout; the fields are those of a score record."""
+    """The answers of one respondent under one wording, option order and readout. For the fields see :class:`ScoreRecord`."""
 
     wording: str
     option_order: str
@@ -50,93 +52,94 @@ class ScoreRow:
 @_strict
 @dataclass(frozen=True)
 class ScoreRecord:
-    """One row of the tidy table ``scores``: a method under one wording, option order and readout."""
+    """One row of the tidy table ``scores``: one method under one wording, option order and readout."""
 
     method: str
     """A key of :data:`cultural_sp.runs.methods.METHODS`."""
     wording: str
-    """tuned, held_out_1 or held_out_2."""
+    """tuned, tuned_2, ..., held_out_1, ..."""
     option_order: str
-    """ascending, descending, both (averaged), or none where no list of options is shown."""
+    """ascending, descending, both (their average), or none if the prompt lists no options."""
     readout: str
     """expected, argmax, sample or generate."""
     loss: float | None
-    """Mean absolute difference to the target in the unit of the survey; None if an item needed for it has no answer."""
+    """Mean absolute difference to the target in the unit of the survey; None if an item that it needs has no answer."""
     dimensions: dict[str, float | None]
     """Dimension -> score in the unit of the survey."""
     item_means: dict[str, float | None]
-    """Item -> mean code."""
+    """Item -> mean code of its answers."""
     valid_mass: float | None
-    """Mean probability given to all valid options together; None for generated text and the midpoint respondent."""
+    """Mean probability of all valid options together; None for generated text and the midpoint respondent."""
     missing: float
-    """Share of answers that are missing: refusals and text that can't be read."""
+    """Share of missing answers: refusals and text that can't be parsed."""
     option_probabilities: dict[str, list[float]] | None = None
-    """Item -> probability of each option in the order of the codes, over the options alone; only with readout expected."""
+    """Item -> probability of each option, in the order of the codes, normalized over the options; readout expected only."""
 
 
 @_strict
 @dataclass(frozen=True)
 class Validity:
-    """Whether the model can take the survey at all; see ``analysis/validity.py`` for each statistic."""
+    """Whether the model can take the survey at all; ``evaluation/validity.py`` explains each statistic."""
 
     verdict: str
     """One of :data:`VERDICTS`."""
     sentence: str
     """The verdict with its reasons."""
     items_right: int
-    """Items that opposite personas move in the right direction, averaged over wordings."""
+    """Number of items that opposite personas move in the right direction, averaged over wordings."""
     items_total: int
     share_interval: tuple[float, float]
-    """95 % Wilson interval of the share of items right."""
+    """95 % Wilson interval of ``items_right / items_total``."""
     items_right_by_wording: dict[str, int]
     effects: dict[str, float]
-    """Dimension -> score under the high persona minus score under the low one, averaged over wordings."""
+    """Dimension -> score of the high persona minus score of the low one, averaged over wordings."""
     wording_agreement: float | None
-    """Mean correlation of item means between wordings, after taking out each scale's mean."""
+    """Mean correlation of item means between wordings, after each scale's mean is subtracted."""
     order_agreement: float | None
-    """The same between ascending and descending order; None if only one order, or no list, is shown."""
+    """The same between ascending and descending order; None if there is only one order."""
     content_share: float | None
-    """Share of the variance of item means within a scale that belongs to the item (one-way ICC over wordings and orders)."""
+    """Share of the variance of item means within a scale that is due to the item (one-way ICC over wordings and orders)."""
     valid_mass: float
-    """Mean probability on valid options over the personas."""
+    """Mean probability of all valid options together, over the personas."""
 
 
 @_strict
 @dataclass(frozen=True)
 class KnowledgeScore:
-    """How many questions, about one country or all, a method answered right, in one form and order."""
+    """The accuracy of a method on questions about one country or all, in one form and order."""
 
     method: str
-    """naive, aligned, or the strongest in-context baseline, an in-context baseline."""
+    """naive, aligned, or the strongest in-context baseline."""
     task: str
-    """easy: one choice among four options; hard: four judgements true or false, all of which must be right."""
+    """easy: one of four options; hard: four true-or-false judgements, all of which must be right."""
     order: str
-    """published: the options (easy) or the words true and false (hard) in one order; averaged: over all of them."""
+    """published: options (easy) or the words true and false (hard) in the published order; averaged: over all orders."""
     country: str
-    """Its name, or all for all countries together."""
+    """Name of a country, or :data:`ALL_COUNTRIES`."""
     right: int
     total: int
     accuracy: float
     low: float
-    """Of the 95 % Wilson interval over questions."""
+    """Lower end of the 95 % Wilson interval over questions."""
     high: float
+    """Upper end."""
     chance: float
     """Accuracy of guessing."""
     valid_mass: float
-    """Mean probability given to the allowed answers together."""
+    """Mean probability of all allowed answers together."""
     answers: dict[str, bool]
-    """Question -> whether it was answered right, so that methods can be compared question by question."""
+    """Question -> whether the answer is right, for paired comparisons of methods."""
 
 
 @_strict
 @dataclass(frozen=True)
 class Knowledge:
-    """What a run found about cultural knowledge."""
+    """The cultural knowledge of several methods."""
 
     name: str
-    """own or culturalbench."""
+    """Kind of the question set: own or culturalbench."""
     title: str
-    """What tables call the set of questions."""
+    """Name of the question set in tables."""
     fingerprint: str
     """SHA-256 of the questions."""
     scores: list[KnowledgeScore]
@@ -145,72 +148,73 @@ class Knowledge:
 @_strict
 @dataclass(frozen=True)
 class OpenAnswer:
-    """What methods wrote to one open question, greedily."""
+    """The texts that methods generated greedily for one open-ended question."""
 
     question: str
     answers: dict[str, str]
-    """naive and aligned -> text."""
+    """Method (naive or aligned) -> text."""
 
 
 @_strict
 @dataclass(frozen=True)
 class RegionTarget:
-    """The region that a run aligned to, with the published scores that it aimed at."""
+    """The region that a run aligns to, with its published scores."""
 
     code: str
     """ISO 3166 alpha-2 code in lower case."""
     country: str
     vintage: str
-    """Edition of the table that the scores are from."""
+    """Edition of the published table."""
     estimated: bool
     """Whether the source marks the scores as estimates."""
     target: dict[str, float | None]
-    """Dimension -> score in the unit of the survey; None where the region has none."""
+    """Dimension -> score in the unit of the survey; None if the region has none."""
 
     @classmethod
     def of(cls, survey: Survey, region: Region) -> RegionTarget:
-        """The target of a region under a survey."""
+        """Return the target of a region under a survey."""
         return cls(region.code, region.country, region.vintage, region.estimated, region_target(survey, region))
 
 
 @_strict
 @dataclass(frozen=True)
 class Result:
-    """Everything a run reports."""
+    """Everything that a run reports for one region."""
 
     name: str
     region: RegionTarget
     model: str
     seed: int
     evaluations: int
-    """Budget of the search, and again of random search; in a joint run of all its regions together."""
+    """Budget of each of the two searches; in a joint run of all its regions together."""
     scores: list[ScoreRecord]
     validity: Validity | None
-    """None if the check was switched off."""
+    """None if the run makes no validity check."""
     provenance: dict[str, Any]
     """Package versions, git commit, seeds, hashes of config, survey, chat template and weights before and after."""
+    optimizer: str
+    """``optimizer.kind`` of the search behind ``aligned``; none for a result without a search."""
+    note: str
+    """Note on the model that must accompany its numbers; empty if there is none."""
+    unit: str
+    """Unit of scores and losses."""
+    published_range: tuple[float, float]
+    """Range of the published scores of the survey."""
     seconds: dict[str, float] = field(default_factory=dict)
-    optimizer: str = "de"
-    """The optimizer behind ``aligned``: one of ``optimizer.kind``; the first runs had no other than de."""
-    note: str = ""
-    """What must be said about the model wherever its numbers appear."""
+    """Part of the run -> its duration."""
     joint: list[str] = field(default_factory=list)
-    """Codes of all regions of the joint run that this is part of, itself included; empty for a run of its own."""
+    """Codes of all regions of the joint run, this one included; empty for a run of one region."""
     warm_start: dict[str, Any] | None = None
-    """sources (journal -> number of its evaluations), and how many different candidates were offered; None without."""
-    unit: str = "index points"
-    """What scores and losses are counted in."""
-    published_range: tuple[float, float] = (0.0, 100.0)
-    """Where published scores of the survey lie."""
+    """``sources`` (journal -> number of its evaluations) and ``offered`` (number of different candidates); None without."""
     knowledge: Knowledge | None = None
-    """None if no questions were asked."""
+    """None if the run asks no knowledge questions."""
     open_answers: list[OpenAnswer] = field(default_factory=list)
-    """Empty if no open questions were asked; nothing is scored of it."""
+    """Empty if the run asks no open-ended questions. They are not scored."""
     schema_version: int = SCHEMA_VERSION
 
     @classmethod
     def of(cls, config: AlignConfig, survey: Survey, region: Region, **fields: Any) -> Result:
-        """The result for one region of a run; ``fields`` are those that neither config, survey nor region determine."""
+        """Return the result for one region. ``fields`` are all that config, survey and region don't determine."""
         shared: dict[str, Any] = {
             "name": config.name,
             "region": RegionTarget.of(survey, region),
@@ -224,13 +228,13 @@ class Result:
 
     @property
     def digits(self) -> int:
-        """Decimals with which scores are printed, losses with one more: hundredths of the published range."""
+        """Number of decimals of printed scores, a hundredth of the published range; losses get one more."""
         return decimals(self.published_range)
 
     def score(
         self, method: str, wording: str = "tuned", readout: str = "expected", order: str | None = None
     ) -> ScoreRecord:
-        """The record of a method; without ``order`` the averaged or order-free one.
+        """Return the record of a method. Without ``order`` it is the average over orders, or the only order that there is.
 
         Raises:
             KeyError: if there is no such record.
@@ -246,27 +250,27 @@ class Result:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that it has, in the order of :data:`METHODS`."""
-        there = {r.method for r in self.scores}
-        return tuple(method for method in METHODS if method in there)
+        """Keys of the methods that have scores, in the order of :data:`METHODS`."""
+        scored = {r.method for r in self.scores}
+        return tuple(method for method in METHODS if method in scored)
 
     def icl(self, readout: str = "expected") -> str:
-        """The strongest in-context baseline: the one with the lowest loss on the tuned wording under this readout."""
+        """Return the strongest in-context baseline, see :func:`strongest_icl`."""
         return strongest_icl(self.scores, readout)
 
     def save(self, path: Path) -> None:
-        """Write the result as JSON, in one step: a reader never sees half of it."""
-        write_text(path, as_json(self))
+        """Write the result as JSON in one step: a reader never sees half of it."""
+        write_text(path, to_json(self))
 
 
 def region_target(survey: Survey, region: Region) -> dict[str, float | None]:
-    """Dimension -> target score in the unit of the survey; None where the region has none."""
+    """Return dimension -> target score in the unit of the survey; None if the region has none."""
     scores: dict[str, float | None] = jsonable(dict(zip(survey.dimension_names, region.target, strict=True)))
     return scores
 
 
 def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
-    """The in-context baseline with the lowest loss on the tuned wording under a readout; the first one on a tie."""
+    """Return the in-context baseline with the lowest loss on the tuned wording under a readout; the first one on a tie."""
     losses: dict[str, float] = {}
     for method in icl_keys():
         rows = [r for r in scores if (r.method, r.wording, r.readout) == (method, "tuned", readout)]
@@ -276,28 +280,28 @@ def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
     return min(losses, key=losses.__getitem__)
 
 
-def summarised(result: Result, readout: str) -> Result:
-    """The result with its strongest in-context baseline under a readout in the place of ``persona``, and no other one."""
+def with_strongest_icl(result: Result, readout: str) -> Result:
+    """Return a result with only one in-context baseline: the strongest one under a readout, as ``persona``."""
     icl = set(icl_keys())
     if not icl & set(result.methods):
         return result
     strongest = result.icl(readout)
-    kept = (r for r in result.scores if r.method == strongest or r.method not in icl)
-    return replace(result, scores=[replace(r, method="persona") if r.method == strongest else r for r in kept])
+    scores = (r for r in result.scores if r.method == strongest or r.method not in icl)
+    return replace(result, scores=[replace(r, method="persona") if r.method == strongest else r for r in scores])
 
 
-def as_json(entry: Result | Validity) -> str:
-    """The text of a JSON file of a result or of a part of it."""
+def to_json(entry: Result | Validity) -> str:
+    """Return a result, or a part of it, as the text of a JSON file."""
     return json.dumps(jsonable(asdict(entry)), indent=1, allow_nan=False) + "\n"
 
 
 def read_record(schema: type[Record], text: str | bytes) -> Record:
-    """Read a record of this module from JSON: all fields there, none unknown, each of its type, every number finite.
+    """Read a record of this module from JSON. Every field must have its type, no field may be unknown, all numbers are finite.
 
     Raises:
-        ValueError: naming the first field that is wrong.
+        ValueError: if the text is no such record; it names the first wrong field.
     """
-    from pydantic import TypeAdapter, ValidationError  # here, as it takes a while to import
+    from pydantic import TypeAdapter, ValidationError  # imported here because it takes a while
 
     try:
         return TypeAdapter(schema).validate_json(text, strict=True)
@@ -311,7 +315,7 @@ def load_result(path: Path | str) -> Result:
     """Read a ``result.json``, or the one in a run folder.
 
     Raises:
-        ValueError: if the file isn't a result of this schema version.
+        ValueError: if the file can't be read or isn't a result of this schema version.
     """
     path = Path(path).expanduser()
     path = path / "result.json" if path.is_dir() else path

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from helpers.journals import write_lines
+from helpers.results import SETTINGS
 
 from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord, Validity
@@ -64,6 +65,7 @@ def write_run(
         "scores": scores,
         "validity": validity,
         "provenance": {"packages": {"torch": "2.9.0"}, "weights_hash_before": "ab", "weights_hash_after": "ab"},
+        **SETTINGS,
     }
     folder.mkdir(parents=True)
     Result(**{**fields, **changes}).save(folder / "result.json")

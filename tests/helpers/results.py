@@ -8,6 +8,10 @@ VALIDITY = Validity(
 )
 
 
+SETTINGS = {"optimizer": "de", "note": "", "unit": "index points", "published_range": (0.0, 100.0)}
+"""Fields of a result that follow from the config and the survey."""
+
+
 def result(**changes):
     region = {
         "code": "us",
@@ -25,6 +29,7 @@ def result(**changes):
         "scores": [RECORD],
         "validity": VALIDITY,
         "provenance": {"config_hash": "abc"},
+        **SETTINGS,
     }
     return Result(**{**fields, **changes})
 

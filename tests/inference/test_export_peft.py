@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from helpers.results import SETTINGS
 from helpers.runs import call, without_bars
 
 from cultural_sp.lm.soft_prompt import save_soft_prompt
@@ -66,7 +67,9 @@ def test_the_code_of_the_card_loads_the_same_model_and_prompt(monkeypatch, capsy
     save_soft_prompt(tmp_path / "soft_prompt", prompt, lm, "prefix")
     region = {"code": "us", "country": "United States", "vintage": "insights_2021", "estimated": False, "target": {}}
     origin = {"weights_hash_before": "", "config_hash": "", "packages": {}, "chat_template_hash": lm.chat_template_hash}
-    result = Result("card", RegionTarget(**region), lm.name, 0, 1, [], None, origin, note=config.model.note)
+    result = Result(
+        "card", RegionTarget(**region), lm.name, 0, 1, [], None, origin, **(SETTINGS | {"note": config.model.note})
+    )
     text = card(result, config, "a survey", on_hub=False)
     (command,) = re.findall(r"```bash\ncultural-sp export (.*)\n```", text)
     code, _, err = call(monkeypatch, capsys, *command.split(), entry="export")

@@ -9,7 +9,7 @@ import yaml
 from helpers.results import RECORD, result
 
 from cultural_sp.runs.methods import persona_texts
-from cultural_sp.runs.result import summarised
+from cultural_sp.runs.result import with_strongest_icl
 from cultural_sp.survey.instrument import DATA, load_survey
 from cultural_sp.survey.personas import DEMONSTRATIONS
 from cultural_sp.survey.regions import load_region, region_codes
@@ -98,6 +98,6 @@ def test_a_summarised_result_has_the_strongest_persona_alone():
     rows = [
         replace(RECORD, method=m, loss=loss) for m, loss in (("naive", 5.0), ("persona", 9.0), ("persona_native", 8.0))
     ]
-    found = summarised(result(scores=rows), "expected")
+    found = with_strongest_icl(result(scores=rows), "expected")
     assert [(r.method, r.loss) for r in found.scores] == [("naive", 5.0), ("persona", 8.0)]
-    assert summarised(result(scores=rows[:1]), "expected") == result(scores=rows[:1])
+    assert with_strongest_icl(result(scores=rows[:1]), "expected") == result(scores=rows[:1])

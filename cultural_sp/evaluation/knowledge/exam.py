@@ -11,7 +11,7 @@ from cultural_sp.evaluation.knowledge.scoring import CHANCE, choices_right, judg
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.option_scores import score_options
-from cultural_sp.runs.result import ALL, KnowledgeScore
+from cultural_sp.runs.result import ALL_COUNTRIES, KnowledgeScore
 from cultural_sp.stats.intervals import wilson
 from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.types import Array, SoftPrompt
@@ -66,7 +66,7 @@ class Exam:
         return [
             _score((method, task, order), country, questions, verdict, mass)
             for order, verdict in verdicts.items()
-            for country in (ALL, *dict.fromkeys(q.country for q in questions))
+            for country in (ALL_COUNTRIES, *dict.fromkeys(q.country for q in questions))
         ]
 
 
@@ -85,7 +85,7 @@ def _score(
 ) -> KnowledgeScore:
     """Score of a condition (method, task, order) over the questions about a country, or about all of them."""
     method, task, order = condition
-    chosen = [i for i, q in enumerate(questions) if country in (ALL, q.country)]
+    chosen = [i for i, q in enumerate(questions) if country in (ALL_COUNTRIES, q.country)]
     right = int(verdict[chosen].sum())
     share = wilson(right, len(chosen))
     return KnowledgeScore(

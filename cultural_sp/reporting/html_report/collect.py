@@ -19,7 +19,7 @@ from cultural_sp.reporting.html_report.searches import Search, read_searches
 from cultural_sp.reporting.tables import origin
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.methods import SUMMARY
-from cultural_sp.runs.result import VERDICTS, Result, load_result, summarised
+from cultural_sp.runs.result import VERDICTS, Result, load_result, with_strongest_icl
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.utils.diff import flatten
 from cultural_sp.utils.errors import reason_of
@@ -138,7 +138,7 @@ def _read(folder: Path, where: str) -> Run:
     raw = _config(above / CONFIG, notes)
     config = {key: "null" if value is None else str(value) for key, value in flatten(raw).items()}
     readout = config.get("readout.kind", "expected")
-    result = summarised(result, readout)
+    result = with_strongest_icl(result, readout)
     _check(result, readout)
     searches = {}
     if (above / JOURNAL).is_file():

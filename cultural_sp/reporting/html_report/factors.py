@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cultural_sp.config.studies import FactorConfig
 from cultural_sp.reporting.factor_tables import remarks, tables
-from cultural_sp.runs.result import FACTORS
+from cultural_sp.runs.result import FACTORS_FILE
 from cultural_sp.stats.factor.analysis import from_json
 from cultural_sp.utils.errors import reason_of
 
@@ -45,10 +45,10 @@ class Factors:
 def read_factors(run: Path, notes: list[str]) -> Factors | None:
     """The factor analysis in a run folder; None if there is none, or if it can't be read, which is noted."""
     folder = run / FOLDER
-    if not (folder / FACTORS).is_file():
+    if not (folder / FACTORS_FILE).is_file():
         return None
     try:
-        analyses = from_json(json.loads((folder / FACTORS).read_text(encoding="utf-8"))["analyses"])
+        analyses = from_json(json.loads((folder / FACTORS_FILE).read_text(encoding="utf-8"))["analyses"])
         said = {f"{a.group}, {a.n_respondents} respondents": [str(line) for line in remarks(a)] for a in analyses}
         drawn = {
             caption: base64.b64encode(path.read_bytes()).decode("ascii")
@@ -57,5 +57,5 @@ def read_factors(run: Path, notes: list[str]) -> Factors | None:
         }
         return Factors(said, [FactorTable(*table) for table in tables(analyses)], drawn)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        notes.append(f"{FOLDER}/{FACTORS} can't be read ({reason_of(error, 120)})")
+        notes.append(f"{FOLDER}/{FACTORS_FILE} can't be read ({reason_of(error, 120)})")
         return None

@@ -16,7 +16,7 @@ from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.reporting.factor_figures import correlations_figure, loadings_figure
 from cultural_sp.reporting.factor_tables import markdown
 from cultural_sp.reporting.figures import save_figure
-from cultural_sp.runs.result import FACTORS
+from cultural_sp.runs.result import FACTORS_FILE
 from cultural_sp.stats.factor.analysis import Analysis, analyse
 from cultural_sp.stats.factor.answers import MeasurementModel, complete_answers
 from cultural_sp.stats.factor.invariance import Invariance, invariance
@@ -57,7 +57,7 @@ def factor_analysis(config: FactorConfig, cache: ModelCache | None = None) -> Pa
     _remove_old_files(folder)
     for group, table in tables.items():
         write_text(folder / f"answers_{group}.csv", table.to_csv(index=False))
-    write_text(folder / FACTORS, _as_json(source, analyses, comparison))
+    write_text(folder / FACTORS_FILE, _as_json(source, analyses, comparison))
     _save_figures(folder / "figures", analyses, model)
     if config.answers is not None:
         human = next(analysis for analysis in analyses if analysis.group == PEOPLE)

@@ -16,7 +16,7 @@ from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.chat_prompt import SLOT, chat_text
 from cultural_sp.lm.option_scores import score_options
 from cultural_sp.reporting.tables import summary
-from cultural_sp.runs.result import ALL, KnowledgeScore, load_result
+from cultural_sp.runs.result import ALL_COUNTRIES, KnowledgeScore, load_result
 from cultural_sp.stats.intervals import wilson
 
 BREAD = KnowledgeQuestion(
@@ -116,8 +116,12 @@ def test_scores_per_country_add_up(tiny_lm):
     short = KnowledgeSet("own", "own", questions.easy[:3] + questions.easy[-3:], questions.hard[:2])
     scores = Exam(tiny_lm, short, "prefix", Batching(tiny_lm, 1)).take("naive", persona="You are brief.")
     assert [(s.task, s.order, s.country, s.total) for s in scores] == [
-        *(("easy", o, c, n) for o in ("published", "averaged") for c, n in ((ALL, 6), ("China", 3), ("India", 3))),
-        *(("hard", o, c, 2) for o in ("published", "averaged") for c in (ALL, "China")),
+        *(
+            ("easy", o, c, n)
+            for o in ("published", "averaged")
+            for c, n in ((ALL_COUNTRIES, 6), ("China", 3), ("India", 3))
+        ),
+        *(("hard", o, c, 2) for o in ("published", "averaged") for c in (ALL_COUNTRIES, "China")),
     ]
     for s in scores:
         interval = wilson(s.right, s.total)
@@ -148,7 +152,7 @@ def test_a_run_reports_what_its_methods_know(monkeypatch, capsys, no_figures, sh
     result = load_result(file)
     assert result.knowledge.title == "my questions"
     assert list(dict.fromkeys(s.method for s in result.knowledge.scores)) == ["naive", result.icl(), "aligned"]
-    assert {s.country for s in result.knowledge.scores} == {ALL, "United States", "China"}
+    assert {s.country for s in result.knowledge.scores} == {ALL_COUNTRIES, "United States", "China"}
     assert all(isinstance(s, KnowledgeScore) for s in result.knowledge.scores)
     head = next(line for line in out.splitlines() if line.startswith("my questions"))
     assert "easy, all" in head

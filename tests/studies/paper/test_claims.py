@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.results import single_spaced
+from helpers.results import SETTINGS, single_spaced
 
-from cultural_sp.runs.result import ALL, Knowledge, KnowledgeScore, RegionTarget, Result, ScoreRecord
+from cultural_sp.runs.result import ALL_COUNTRIES, Knowledge, KnowledgeScore, RegionTarget, Result, ScoreRecord
 from cultural_sp.studies.paper.claims import (
     FAILS,
     HOLDS,
@@ -54,7 +54,7 @@ def run(code, seed, **losses):
         rows.append(ScoreRecord(method, wording, "none", readout, None, {}, means, None, 0.0))
     hashes = {"weights_hash_before": "a", "weights_hash_after": "a"}
     entry = {"code": code, "country": region.country, "vintage": TUNED.vintage, "estimated": False, "target": {}}
-    return Result("paper", RegionTarget(**entry), "m", seed, 4, rows, None, hashes)
+    return Result("paper", RegionTarget(**entry), "m", seed, 4, rows, None, hashes, **SETTINGS)
 
 
 def runs(seeds=6, **changes):
@@ -154,7 +154,7 @@ def knowing(results, naive, aligned):
         for method, right in (("naive", naive[code]), ("aligned", aligned[code])):
             answers = {f"{i:02d}": i < right for i in range(40)}
             country = result.region.country
-            for name in (ALL, country):
+            for name in (ALL_COUNTRIES, country):
                 rows.append(
                     KnowledgeScore(
                         method, "easy", "averaged", name, right, 40, right / 40, 0.0, 1.0, 0.25, 0.5, answers
