@@ -78,7 +78,7 @@ def _complete() -> None:
     """Answer the shell: with the names of programs, or with what Hydra offers for the program in its line."""
     line = os.environ.get("COMP_LINE", "")
     word = re.match(r"\s*\S+\s+(\S*)(\s?)", line)
-    if "query=bash" in sys.argv and word and not word[2]:
+    if any(argument.startswith("query=") for argument in sys.argv) and word and not word[2]:
         print(" ".join(name for name in PROGRAMS if name.startswith(word[1])))
         return
     name = word[1] if word else "align"  # whichever program installs the completion, the shell's function is the same

@@ -37,9 +37,9 @@ def question_last(arguments: Sequence[str]) -> list[str]:
     ]
     overrides: list[str] = []
     words: list[str] = []
-    for before, argument in zip(["", *arguments], arguments, strict=False):
+    for previous, argument in zip(["", *arguments], arguments, strict=False):
         key, is_override, _ = argument.partition("=")
-        is_flag = argument.startswith(("-", "~")) or before in with_value
+        is_flag = argument.startswith(("-", "~")) or previous in with_value
         (overrides if is_flag or (is_override and " " not in key) else words).append(argument)
     if words:
         text = " ".join(words).replace("\\", "\\\\").replace("'", "\\'")

@@ -21,7 +21,9 @@ SCHEMA_OF = {program.name: SCHEMAS[program.config] for program in PROGRAMS.value
 def test_every_option_is_documented(schema):
     assert schema.__doc__
     inherited = set(AlignConfig.__dataclass_fields__) if schema.__base__ is AlignConfig else set()
-    options = [option for option in options_of(schema) if option.type != "RespondentsConfig"]  # a group of its own
+    options = [
+        option for option in options_of(schema) if option.type != "RespondentsConfig"
+    ]  # a group that is no group of a run
     groups = {f.name for f in fields(schema) if "Config" in str(f.type) and f.name in (*GROUPS, "respondents")}
     assert {option.name for option in options} == set(schema.__dataclass_fields__) - groups - inherited
     assert [option.name for option in options if len(option.doc) < 10] == []

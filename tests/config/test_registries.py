@@ -48,7 +48,7 @@ class Walk:
 
 
 def lowest(n_respondents, seed):
-    """A readout: the lowest code of every item, whatever the model answers."""
+    """A readout: always the lowest code of every item."""
     return lambda log_probs, codes: np.broadcast_to(np.nanmin(codes, axis=-1), log_probs.shape[:-1]).astype(float)
 
 
