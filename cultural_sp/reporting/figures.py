@@ -7,26 +7,17 @@ from pathlib import Path
 from textwrap import fill
 
 import matplotlib
-import numpy as np
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from cultural_sp.reporting.panels import (
-    Curve,
-    Level,
-    ScoreMarks,
-    convergence_panel,
-    dimension_panel,
-    label_line_ends,
-    legend_beside,
-)
+from cultural_sp.reporting.figure_data import as_array, loss_level, score_marks, search_curve
+from cultural_sp.reporting.panels import convergence_panel, dimension_panel, label_line_ends, legend_beside
 from cultural_sp.reporting.tables import labels, origin
-from cultural_sp.runs.methods import METHODS, SEARCHES, icl_keys
+from cultural_sp.runs.methods import SEARCHES, icl_keys
 from cultural_sp.runs.result import Result
 from cultural_sp.search.history import SearchResult
-from cultural_sp.types import DimensionScores
 
 
 def save_figures(folder: Path, result: Result, searches: Sequence[SearchResult], readout: str) -> None:
@@ -50,50 +41,38 @@ def save_figure(folder: Path, name: str, figure: Figure) -> None:
 
 
 def convergence(result: Result, searches: Sequence[SearchResult], readout: str) -> Figure:
-    """Best loss so far against evaluations, single evaluations as dots, every baseline as a labelled line."""
+    """Draw the best loss so far against evaluations, single evaluations as dots, every baseline as a labelled line."""
     figure, axes = plt.subplots(figsize=(7.5, 4.5))
     names = labels(result, readout)
     curves = [
-        Curve(names[method], METHODS[method].colour, search.l1_of_best(), evaluations=search.l1)
+        search_curve(method, names[method], search.l1, search.l1_of_best())
         for method, search in zip(SEARCHES, searches, strict=True)
     ]
-    levels = []
-    for method in baselines(result, readout):
-        loss, style = result.score(method, "tuned", readout).loss, METHODS[method]
-        if loss is not None:
-            levels.append(Level(names[method], style.colour, loss, style.dash))
+    losses = {method: result.score(method, "tuned", readout).loss for method in baselines(result, readout)}
+    levels = [loss_level(method, names[method], loss) for method, loss in losses.items() if loss is not None]
     convergence_panel(axes, curves, levels)
-    ends = [(float(curve.best[-1]), curve.label, curve.colour) for curve in curves]
-    ends += [(level.loss, level.label, level.colour) for level in levels]
-    digits = result.digits + 1
-    label_line_ends(axes, [(value, f"{label} {value:.{digits}f}", colour) for value, label, colour in ends])
-    axes.set_xlim(1, max(len(searches[-1].l1), 2))
+    label_line_ends(axes, curves, levels, result.digits + 1)
     axes.set_ylabel(f"loss (mean absolute difference, {result.unit})\ntuned wording, {readout} readout")
     axes.set_title(_title(result, "best candidate so far"), loc="left", fontsize=11)
     return figure
 
 
 def baselines(result: Result, readout: str) -> list[str]:
-    """Methods of a result that are no search, with the strongest in-context baseline only."""
+    """Return the methods of a result other than searches; of the in-context baselines only the strongest one."""
     hidden = {*SEARCHES, *icl_keys()} - {result.icl(readout)}
     return [method for method in result.methods if method not in hidden]
 
 
 def dimensions(result: Result, readout: str) -> Figure:
-    """Scores before and after beside the target, on the tuned wording and on held-out wordings."""
+    """Draw the scores of three methods beside the target, on the tuned wording and on held-out wordings."""
     figure, axes = plt.subplots(figsize=(7.5, 0.62 * len(result.region.target) + 1.5))
     held_out = sorted({r.wording for r in result.scores if r.wording.startswith("held_out")})
     names = labels(result, readout)
     marks = [
-        ScoreMarks(
-            names[method],
-            METHODS[method].colour,
-            tuned=_scores(result, method, ["tuned"], readout),
-            held_out=_scores(result, method, held_out, "expected"),
-        )
+        score_marks([result], method, names[method], readout, (["tuned"], held_out))
         for method in ("naive", result.icl(readout), "aligned")
     ]
-    target = np.array([np.nan if score is None else score for score in result.region.target.values()])
+    target = as_array(list(result.region.target.values()))
     dimension_panel(axes, list(result.region.target), marks, target, result.published_range)
     axes.set_xlabel(f"{result.unit} ({readout} readout; the published scale is shaded)")
     axes.set_title(_title(result, "dimension scores"), loc="left", fontsize=11)
@@ -104,10 +83,3 @@ def dimensions(result: Result, readout: str) -> Figure:
 def _title(result: Result, subject: str) -> str:
     lines = [f"{result.region.country} ({result.region.vintage}): {subject}"]
     return "\n".join([*lines, *(fill(line, 90) for line in origin(result))])
-
-
-def _scores(result: Result, method: str, wordings: Sequence[str], readout: str) -> DimensionScores:
-    """Scores [wordings, K] of a method; NaN where one is missing."""
-    records = [result.score(method, wording, readout).dimensions for wording in wordings]
-    rows = [[np.nan if record[d] is None else record[d] for d in result.region.target] for record in records]
-    return np.array(rows, dtype=float).reshape(len(rows), len(result.region.target))

@@ -38,8 +38,8 @@ def progress_line(progress: RunProgress) -> str:
 def progress_chart(progress: RunProgress) -> list[str]:
     """Format progress as lines of text.
 
-    After the progress line, a run of one region has a bar per dimension with the best candidate's score and the target. A joint run
-    has a line per region.
+    After the progress line, a run of one region has a bar per dimension with the best candidate's score and the target.
+    A joint run has a line per region.
     """
     published = progress.published_range
     if len(progress.histories) == 1:

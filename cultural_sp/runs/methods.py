@@ -26,33 +26,36 @@ class Method:
     label: str
     """Name in printed tables, figures and the report."""
     colour: str
-    """Of Okabe and Ito's palette, which readers with any colour vision can tell apart."""
+    """In figures: a colour of Okabe and Ito's palette, which readers with any colour vision can tell apart."""
+    page_colours: tuple[str, str]
+    """On the report's light and dark page: as ``colour``, but with enough contrast for text."""
+    marker: str
+    """Matplotlib's name of its mark in figures. Methods of one figure differ in it."""
     dash: tuple[int, ...] = ()
     """Lengths of dash and gap of its line in figures, in line widths; empty for a solid line."""
     persona: Persona | None = None
     """Makes the system message of an in-context baseline; None for other methods."""
 
 
-_PERSONA_COLOUR, _PERSONA_DASH = "#D55E00", (6, 2, 1, 2)  # figures show the strongest in-context baseline
+_ICL_STYLE = ("#D55E00", ("#b94d00", "#ff8a3d"), "^", (6, 2, 1, 2))  # figures show only the strongest of them
 _TABLE = (
-    Method("midpoint", "midpoint respondent", "#999999", (1, 2)),
-    Method("naive", "naive", "#000000", (4, 2)),
-    Method("persona", "persona", _PERSONA_COLOUR, _PERSONA_DASH, lambda survey, region: persona(region)),
-    Method("persona_demonstrations", "persona + demonstrations", _PERSONA_COLOUR, _PERSONA_DASH, with_demonstrations),
+    Method("midpoint", "midpoint respondent", "#999999", ("#6b717a", "#a8adb5"), "s", (1, 2)),
+    Method("naive", "naive", "#000000", ("#000000", "#f2f2f2"), "o", (4, 2)),
+    Method("persona", "persona", *_ICL_STYLE, lambda survey, region: persona(region)),
+    Method("persona_demonstrations", "persona + demonstrations", *_ICL_STYLE, with_demonstrations),
     Method(
         "persona_native",
         "native persona",
-        _PERSONA_COLOUR,
-        _PERSONA_DASH,
+        *_ICL_STYLE,
         lambda survey, region: native_persona(region),
     ),
-    Method("start", "initial soft prompt", "#CC79A7", (5, 1, 1, 1, 1, 1)),
-    Method("random_search", "random search", "#56B4E9"),
-    Method("aligned", "aligned", "#009E73"),
+    Method("start", "initial soft prompt", "#CC79A7", ("#b0588f", "#e39bc4"), "v", (5, 1, 1, 1, 1, 1)),
+    Method("random_search", "random search", "#56B4E9", ("#0f74ab", "#6cc4f5"), "x"),
+    Method("aligned", "aligned", "#009E73", ("#00795a", "#27c796"), "D"),
 )
 METHODS: dict[str, Method] = {method.key: method for method in _TABLE}
 """Key -> method, in the order of tables."""
-STRONGEST_ICL = Method("icl", "ICL", _PERSONA_COLOUR, _PERSONA_DASH)
+STRONGEST_ICL = Method("icl", "ICL", *_ICL_STYLE)
 """The in-context baseline with the lowest loss, in tables that show only one."""
 SUMMARY = ("midpoint", "naive", "persona", "start", "random_search", "aligned")
 """Methods of a summary, in which ``persona`` is the strongest in-context baseline."""

@@ -27,10 +27,10 @@ from cultural_sp.reporting.html_report.message import (
 )
 from cultural_sp.reporting.html_report.options import codes_of, items_of, options
 from cultural_sp.reporting.html_report.plane import maps
-from cultural_sp.reporting.html_report.svg import MARKS, nice_ticks
+from cultural_sp.reporting.html_report.svg import SHAPES, nice_ticks
 from cultural_sp.reporting.html_report.tables import in_markdown, masses, provenance_of
 from cultural_sp.reporting.tables import MEANS_NOTHING, origin
-from cultural_sp.runs.methods import SUMMARY
+from cultural_sp.runs.methods import METHODS, SUMMARY
 from cultural_sp.utils.progress import with_progress
 
 HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, where they don't cover marks
@@ -57,7 +57,8 @@ def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOu
         ],
         maps=maps(groups),
         options=options(groups),
-        marks=MARKS,
+        marks={method: SHAPES[METHODS[method].marker] for method in SUMMARY},
+        colours={method: METHODS[method].page_colours for method in SUMMARY},
         script=Markup(script),
         script_hash=digest,
     )

@@ -174,7 +174,7 @@ def _journey(
     if g.id in goals:
         tx, ty = float(x(goals[g.id][0])), float(y(goals[g.id][1]))
         if "aligned" in here:
-            parts.append(method_group("aligned", line(*here["aligned"], tx, ty, "thread m-aligned")))
+            parts.append(method_group("aligned", line(*here["aligned"], tx, ty, "thread")))
         parts.append(
             tag(
                 "path",
@@ -185,7 +185,7 @@ def _journey(
         )
         parts += _label(g.region, tx, ty, taken)
     if "aligned" in here and "naive" in here:
-        parts.append(method_group("aligned", line(*here["naive"], *here["aligned"], "way m-aligned")))
+        parts.append(method_group("aligned", line(*here["naive"], *here["aligned"], "way")))
     for method, (px, py) in here.items():
         parts.append(method_group(method, mark(method, px, py, title=f"{g.names[method]}: {g.country}")))
     return tag("g", *parts, data_region=g.region)

@@ -17,7 +17,16 @@ from matplotlib.figure import Figure
 
 from cultural_sp.config.registries import GENERATE, READOUTS
 from cultural_sp.reporting import figures as run_figures
-from cultural_sp.reporting.panels import Curve, Level, ScoreMarks, convergence_panel, dimension_panel, legend_beside
+from cultural_sp.reporting.figure_data import (
+    Curve,
+    Level,
+    as_array,
+    highest_loss,
+    loss_level,
+    score_marks,
+    summary_curve,
+)
+from cultural_sp.reporting.panels import convergence_panel, dimension_panel, legend_beside
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.methods import SEARCHES, style_of
 from cultural_sp.studies.paper.runs import Runs
@@ -50,45 +59,44 @@ def convergence(runs: Runs) -> Figure:
     """Loss of the best candidate so far: median over seeds, band from lowest to highest; other methods as lines."""
     figure, panels = _panels(runs, 3.4, 3.8)
     table = runs.losses[(runs.losses.wording == "tuned") & (runs.losses.readout == runs.readout)]
-    for panel, code in zip(panels, runs.codes, strict=True):
-        own = [
-            best_so_far(folder, code)
-            for folder, result in zip(runs.folders, runs.results, strict=True)
-            if result.region.code == code
-        ]
-        curves = []
-        for search in SEARCHES:
-            by_seed = pd.DataFrame([curve[search] for curve in own])
-            low, middle, high = (x.to_numpy() for x in (by_seed.min(), by_seed.median(), by_seed.max()))
-            curves.append(Curve(METHODS[search], style_of(search).colour, middle, low, high))
-        levels = []
-        for method in ("naive", "icl", "midpoint"):
-            losses, style = table[(table.method == method) & (table.region == code)].loss, style_of(method)
-            if len(losses):
-                levels.append(Level(METHODS[method], style.colour, losses.mean(), style.dash))
-        convergence_panel(panel, curves, levels)
-        panel.set_ylim(bottom=0)
+    content = [(_curves(runs, code), _levels(table[table.region == code])) for code in runs.codes]
+    top = max(highest_loss(curves, levels) for curves, levels in content)
+    for panel, (curves, levels) in zip(panels, content, strict=True):
+        convergence_panel(panel, curves, levels, top)
     panels[0].set_ylabel(f"loss of the best candidate so far\n(index points, tuned wording, {runs.readout} readout)")
     legend_beside(panels[-1], 8)
     return figure
 
 
+def _curves(runs: Runs, code: str) -> list[Curve]:
+    """The searches of a region, each summarised over its seeds."""
+    folders = [f for f, result in zip(runs.folders, runs.results, strict=True) if result.region.code == code]
+    by_seed = [best_so_far(folder, code) for folder in folders]
+    return [
+        summary_curve(METHODS[search], style_of(search).colour, pd.DataFrame([x[search] for x in by_seed]).to_numpy())
+        for search in SEARCHES
+    ]
+
+
+def _levels(table: pd.DataFrame) -> list[Level]:
+    """The mean losses of the other methods in a region's rows of the table of losses."""
+    losses = table.groupby("method").loss.mean()
+    return [loss_level(m, METHODS[m], losses[m]) for m in ("naive", "icl", "midpoint") if m in losses.index]
+
+
 def dimensions(runs: Runs) -> Figure:
-    """Dimension scores: target, naive, in-context and aligned; dots are seeds."""
+    """Dimension scores: target, naive, in-context and aligned; a mark per seed."""
     figure, panels = _panels(runs, 3.4, 4.0)
     for panel, code in zip(panels, runs.codes, strict=True):
-        own = [r for r in runs.results if r.region.code == code]
-        names = list(own[0].region.target)
-        marks = []
-        for method in ("naive", "icl", "aligned"):
-            keys = [result.icl(runs.readout) if method == "icl" else method for result in own]
-            records = [r.score(key, "tuned", runs.readout).dimensions for r, key in zip(own, keys, strict=True)]
-            scores = np.array([[record[d] for d in names] for record in records], dtype=float)
-            marks.append(ScoreMarks(METHODS[method], style_of(method).colour, scores, scores[:0]))
-        target = np.array([own[0].region.target[d] for d in names], dtype=float)
-        dimension_panel(panel, names, marks, target, own[0].published_range)
+        results = [r for r in runs.results if r.region.code == code]
+        target = results[0].region.target
+        marks = [
+            score_marks(results, method, METHODS[method], runs.readout, (["tuned"], []))
+            for method in ("naive", "icl", "aligned")
+        ]
+        dimension_panel(panel, list(target), marks, as_array(list(target.values())), results[0].published_range)
     legend_beside(panels[-1], 8)
-    figure.supxlabel("index points (the published scale is shaded); a dot per seed", fontsize=10)
+    figure.supxlabel("index points (the published scale is shaded); a mark per seed", fontsize=10)
     return figure
 
 

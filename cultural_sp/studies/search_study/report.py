@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 from cultural_sp.config.groups import JOINT, ModelConfig
 from cultural_sp.config.studies import StudyConfig
 from cultural_sp.reporting.aggregate import CONDITION_COLUMNS, average_held_out, run_table
-from cultural_sp.reporting.panels import Curve, Level, convergence_panel, legend_beside
+from cultural_sp.reporting.figure_data import Level, summary_curve
+from cultural_sp.reporting.panels import convergence_panel, legend_beside
 from cultural_sp.reporting.text_tables import markdown_frame
 from cultural_sp.runs.folder import RESULT, RunFolder
 from cultural_sp.runs.history import best_so_far
@@ -37,7 +38,9 @@ CONDITIONS = {
     "tuned sample": ("tuned", "sample"),
 }
 NAMES = {JOINT: "joint, evaluations of all regions", WARM: "warm start from another region"}
-LINES = {key: METHODS_TABLE[key].dash for key in ("naive", "persona", "midpoint")} | {GRADIENT: (8, 3)}
+BASELINE_DASHES = {key: METHODS_TABLE[key].dash for key in ("naive", "persona", "midpoint")} | {GRADIENT: (8, 3)}
+RANDOM_SEARCH_DASH = (4, 2)
+QUARTILES = (0.25, 0.75)
 PALETTE = ("#009E73", "#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
 
 
@@ -185,23 +188,24 @@ def figure(curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig, note
 
 
 def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str) -> None:
+    """Draw the arms of one model, and the chosen arm's baselines."""
     lines = [(arm, "aligned") for arm in curves.arm.unique()] + [(chosen, "random_search")]
-    drawn = []
+    arm_curves = []
     for (arm, search), colour in zip(lines, PALETTE * len(lines), strict=False):
-        part = curves[(curves.arm == arm) & (curves.search == search)].groupby("evaluations").loss
-        low, middle, high = (part.quantile(q).to_numpy() for q in (0.25, 0.5, 0.75))
+        part = curves[(curves.arm == arm) & (curves.search == search)]
+        best = part.pivot_table("loss", ["region", "seed"], "evaluations", dropna=False).to_numpy()
         name = NAMES.get(arm, arm) if search == "aligned" else f"random search ({arm})"
-        style: tuple[int, ...] = () if search == "aligned" else (4, 2)
-        band = (low, high) if arm == chosen else (None, None)
-        drawn.append(Curve(f"{name} {middle[-1]:.1f}", colour, middle, low=band[0], high=band[1], dash=style))
+        label = f"{name} {np.nanmedian(best[:, -1]):.1f}"
+        dash = () if search == "aligned" else RANDOM_SEARCH_DASH
+        arm_curves.append(summary_curve(label, colour, best, QUARTILES if arm == chosen else None, dash))
     tuned = scores[(scores.arm == chosen) & (scores.wording == "tuned") & (scores.readout == "expected")]
-    levels = []
-    for method, dash in LINES.items():
-        loss = tuned[tuned.method == method].loss.median()
-        if not np.isnan(loss):
-            levels.append(Level(f"{method.replace('_', ' ')} {loss:.1f}", "black", loss, dash))
-    convergence_panel(panel, drawn, levels)
-    panel.set_ylim(bottom=0)
+    medians = tuned.groupby("method").loss.median().dropna()
+    levels = [
+        Level(f"{method.replace('_', ' ')} {medians[method]:.1f}", "black", medians[method], dash)
+        for method, dash in BASELINE_DASHES.items()
+        if method in medians.index
+    ]
+    convergence_panel(panel, arm_curves, levels)
     legend_beside(panel)
 
 

@@ -13,12 +13,13 @@ from helpers.runs import call
 from scipy import stats
 
 from cultural_sp.reporting.aggregate import estimate
+from cultural_sp.reporting.figure_data import spread_out
 from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.reporting.html_report.collect import collect
 from cultural_sp.reporting.html_report.groups import config_differences, group
 from cultural_sp.reporting.html_report.message import closest, comparisons, headline, seeds_sentence, wins
 from cultural_sp.reporting.html_report.plane import plane
-from cultural_sp.reporting.html_report.svg import apart, nice_ticks
+from cultural_sp.reporting.html_report.svg import nice_ticks
 from cultural_sp.reporting.html_report.tables import in_markdown
 from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.runs.result import load_result
@@ -329,8 +330,8 @@ def test_small_helpers_by_hand():
     assert nice_ticks(0, 42, 5) == [0, 10, 20, 30, 40]
     assert nice_ticks(0, 0, 5) == [0]
     assert nice_ticks(-30, 120, 6) == [0, 50, 100]
-    assert apart([5, 5, 30], 10, 0, 100) == [5, 15, 30]
-    assert apart([98, 99], 10, 0, 100) == [90, 100]
+    assert spread_out([5, 5, 30], 10, 0, 100) == [5, 15, 30]
+    assert spread_out([98, 99], 10, 0, 100) == [90, 100]
     assert in_markdown("a|b\n<c> *d*") == "a&#124;b &lt;c&gt; \\*d\\*"
 
 
