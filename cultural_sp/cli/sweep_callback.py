@@ -24,7 +24,7 @@ class SweepCallback(Callback):
     """The callback that ``conf/program.yaml`` names. Without ``--multirun`` it does nothing.
 
     Hydra makes one in the process that starts a sweep; a launcher sends a copy to every process that runs a job. Hydra turns
-    an exception of a hook into a warning, so the hooks collect errors instead.
+    an exception of a hook into a warning, so the hooks keep theirs, and :func:`summary_after_failure` reports them.
     """
 
     current: ClassVar[SweepCallback | None] = None
@@ -35,6 +35,8 @@ class SweepCallback(Callback):
         self.sweep: Sweep | None = None
         self.errors: list[str] = []
         """Errors of the summary, and of jobs in it; they are printed already."""
+        self.failure: Exception | None = None
+        """An unexpected exception of the last hook."""
         self._outcome: Outcome | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -59,7 +61,10 @@ class SweepCallback(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Print the summary of a sweep whose jobs have all ended."""
-        self.summarize(whole=True)
+        try:
+            self.summarize(whole=True)
+        except Exception as error:
+            self.failure = error
 
     def stop(self) -> None:
         """Record that a signal stops the job; Hydra calls no hook then."""
@@ -99,6 +104,9 @@ def summary_after_failure(errors: list[str]) -> Iterator[None]:
     SweepCallback.current = None
     try:
         yield
+        if (failure := _current().failure) is not None:
+            SweepCallback.current = None  # no second attempt at the summary
+            raise failure
     except Exception as error:
         sweep = _current().sweep
         if isinstance(error, OSError) and sweep and str(error.filename) in _folders_above(sweep.summary):

@@ -253,6 +253,16 @@ def test_a_job_whose_process_died_has_failed(capsys, tmp_path, start_sweep):
     assert [row["state"] for row in summary_in(tmp_path)] == ["finished now", "failed"]
 
 
+def test_a_fault_of_the_summary_is_not_hidden(monkeypatch, start_sweep):
+    def fail(*arguments, **options):
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr("cultural_sp.cli.sweep_callback.report", fail)
+    with pytest.raises(ZeroDivisionError, match="a fault"), summary_after_failure([]):
+        start_sweep()
+        SweepCallback.current.on_multirun_end(None)
+
+
 def test_a_launcher_that_gives_up_is_one_line(capsys, tmp_path, start_sweep):
     failed = []
     with summary_after_failure(failed):
