@@ -1,4 +1,4 @@
-"""The folder of a run: its path follows from the config, never from the clock, and one process at a time writes it."""
+"""The folder of a run. Its path depends on the config alone, and only one process at a time writes into it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ from cultural_sp.utils.files import REPLACE_HINT, disk_errors, write_text
 
 RESULT, CONFIG = "result.json", "config.yaml"
 SCORES, VALIDITY, KNOWLEDGE = "scores.jsonl", "validity.json", "knowledge.jsonl"
-"""Responses of the final methods and the validity check: a resumed run asks nobody twice."""
+"""Files of responses that a resumed run doesn't ask for again."""
 LOCK, HOLDER = ".lock", ".holder"
+"""The lock of the writing process, and a file that names this process."""
 
 
 class RunFolder:
     """``output_dir/name/region[-vintage]/model/seed-N``; the region of a joint run is ``joint``."""
 
     def __init__(self, config: AlignConfig) -> None:
-        """Derive the path; nothing is read or written."""
+        """Derive the path from the config. Nothing is read or written."""
         self.config = config
         region = config.region.code.lower() + (f"-{config.region.vintage}" if config.region.vintage else "")
         self.path = Path(config.output_dir) / config.name / region / config.model.slug / f"seed-{config.seed}"
@@ -53,7 +54,7 @@ class RunFolder:
 
     @property
     def finished(self) -> bool:
-        """Whether every region has a result, of whatever config."""
+        """Whether every region has a result; its config isn't compared."""
         return all((folder / RESULT).is_file() for folder in self.regions.values())
 
     def load_finished(self) -> list[Result] | None:
@@ -166,25 +167,25 @@ class RunFolder:
         return journal
 
     def score_responses(self) -> ResponseCache[ScoreRow]:
-        """Survey answers of the final methods so far."""
+        """Return the survey answers of the final methods so far."""
         return ResponseCache(self.path / SCORES, ScoreRow)
 
     def knowledge_responses(self) -> ResponseCache[KnowledgeScore]:
-        """Knowledge answers of the final methods so far."""
+        """Return the knowledge answers of the final methods so far."""
         return ResponseCache(self.path / KNOWLEDGE, KnowledgeScore)
 
     def cached_validity(self, check: Callable[[], Validity]) -> Validity:
-        """The saved validity check, or the outcome of ``check``, which is saved."""
+        """Return the saved validity check, or the outcome of ``check``, which is saved."""
         return cached_validity(self.path / VALIDITY, check)
 
 
 def result_files(folder: Path) -> list[Path]:
-    """The results in any run folder: its own, or one per region of a joint run."""
+    """Return the result files of a run folder: its own one, or one per region of a joint run."""
     return [folder / RESULT] if (folder / RESULT).is_file() else sorted(folder.glob(f"*/{RESULT}"))
 
 
 def finished_runs(folder: Path) -> list[Path]:
-    """The run folders in and below ``folder`` that hold a result; for a joint run one region's result is enough."""
+    """Return the run folders in and below ``folder`` with a result. For a joint run the result of one region is enough."""
     parents = {file.parent for file in folder.rglob(RESULT)}
     return sorted({path.parent if (path.parent / CONFIG).is_file() else path for path in parents})
 

@@ -1,4 +1,4 @@
-"""The history of a run, read from its journal, for each of its regions."""
+"""The evaluations of a run under the objective of each of its regions, read from its journal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from cultural_sp.search.objective import Objective
 
 
 class RegionHistory:
-    """The evaluations of a run in order, under the objective of one of its regions."""
+    """The evaluations of a run in order, under the objective of one of its regions. Tracks the best candidate so far."""
 
     def __init__(self, region: str, config: Mapping[str, Any], header: Mapping[str, Any]) -> None:
         """Start before the first evaluation.
@@ -29,18 +29,18 @@ class RegionHistory:
         """
         self.region = region
         self.target: Mapping[str, float | None] = header["targets"][region]
-        """Dimension -> target score; None where there is none."""
+        """Dimension -> target score; None if the region has none."""
         self.best: dict[str, Any] = {}
-        """The record with the lowest loss in the present search; empty while there is none."""
+        """The record with the lowest loss in the current search; empty while no record has a loss."""
         target = np.array([np.nan if score is None else score for score in self.target.values()])
         n_tuned = len(config["survey"]["tune_wordings"])
         self._objective = Objective(target, ObjectiveConfig(**config["objective"]), header.get("start_mass"), n_tuned)
 
     def add(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Take in the next record of the journal; returns it with the loss and the l1 for this region."""
+        """Add the next record of the journal; return it with ``loss`` and ``l1`` for this region."""
         if record["index"] == 0:
             self.best = {}
-        if record["objective"] != self.region:  # the record holds the losses for the region whose optimizer asked
+        if record["objective"] != self.region:  # the record has the losses for the region whose optimizer proposed it
             record = record | self._losses(record)
         loss = record["loss"]
         if loss is not None and (not self.best or loss < self.best["loss"]):
@@ -55,11 +55,14 @@ class RegionHistory:
 
 
 def best_so_far(folder: Path, region: str) -> dict[str, pd.Series]:
-    """Search -> mean absolute difference, in index points, of its best candidate after 1, 2, ... evaluations.
+    """Return search -> mean absolute difference of its best candidate after 1, 2, ... evaluations, in the unit of the survey.
 
     Args:
         folder: folder of a finished run.
         region: code of one of its regions.
+
+    Raises:
+        OSError, ValueError: if the config or the journal can't be read.
     """
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     history = RegionHistory(region, config, read_header(folder / JOURNAL))

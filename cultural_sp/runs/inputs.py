@@ -1,4 +1,4 @@
-"""The survey and the regions that a config names. Loads no torch."""
+"""Survey, regions and wordings of a run, read from its config. Loads no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from cultural_sp.survey.regions import Region, known_vintage, load_region, regio
 
 
 def survey_from_config(config: AlignConfig) -> Survey:
-    """The configured instrument, with the objective's C and a licensed questionnaire's texts if they are given."""
+    """Return the configured instrument, with ``objective.constant`` and the texts of ``survey.questionnaire`` if they are set.
+
+    Raises:
+        ValueError: if the instrument or the questionnaire can't be read.
+    """
     survey = load_survey(config.survey.instrument)
     if config.objective.constant is not None:
         survey = replace(survey, scoring=survey.scoring.with_constant(config.objective.constant))
@@ -19,26 +23,26 @@ def survey_from_config(config: AlignConfig) -> Survey:
 
 
 def regions_from_config(config: AlignConfig, survey: Survey) -> tuple[Region, ...]:
-    """The regions to align to: one, or those of a joint run.
+    """Return the regions to align to: one, or those of a joint run.
 
     Raises:
-        ValueError: in one line, for an unknown code or vintage or a region without any score in it.
+        ValueError: if a code or the vintage is unknown, or if a region has no score in that vintage.
     """
-    given, vintage = config.region, config.region.vintage
-    if given.codes is None:
-        return (load_region(survey, given.code, vintage),)
+    vintage = config.region.vintage
+    if config.region.codes is None:
+        return (load_region(survey, config.region.code, vintage),)
     return tuple(load_region(survey, code, vintage, "region.codes") for code in joint_codes(config, survey))
 
 
 def joint_codes(config: AlignConfig, survey: Survey | None = None) -> list[str]:
-    """Lower-case codes of the regions of a joint run, in order.
+    """Return the lower-case codes of the regions of a joint run, in order.
 
     Args:
-        config: of a run with ``region.codes``.
-        survey: its survey; opened if it is needed and not given.
+        config: config with ``region.codes``.
+        survey: its survey; None to load it if ``region.codes`` is ``all``.
 
     Raises:
-        ValueError: in one line, if ``all`` finds none.
+        ValueError: if ``all`` matches no region.
     """
     if config.region.codes != "all":
         return [code.lower() for code in config.region.codes]
@@ -53,16 +57,16 @@ def joint_codes(config: AlignConfig, survey: Survey | None = None) -> list[str]:
 
 
 def tuned_wordings(config: AlignConfig, survey: Survey) -> dict[str, int]:
-    """Name -> index of the wordings that the search sees: ``tuned``, ``tuned_2``, ...
+    """Return name -> index of the wordings that the search sees: ``tuned``, ``tuned_2``, ...
 
     Raises:
-        ValueError: in one line, if the survey lacks one of them.
+        ValueError: if the survey lacks one of them.
     """
-    given = config.survey.tune_wordings
-    lacking = [i for i in given if i >= survey.n_wordings]
-    if lacking:
+    indices = config.survey.tune_wordings
+    missing = [i for i in indices if i >= survey.n_wordings]
+    if missing:
         raise ValueError(
-            f"survey.tune_wordings={given} names wording {lacking[0]}; {survey.name} has the wordings 0 to "
+            f"survey.tune_wordings={indices} names wording {missing[0]}; {survey.name} has the wordings 0 to "
             f"{survey.n_wordings - 1}"
         )
-    return {f"tuned_{place}" if place > 1 else "tuned": i for place, i in enumerate(given, 1)}
+    return {f"tuned_{place}" if place > 1 else "tuned": i for place, i in enumerate(indices, 1)}

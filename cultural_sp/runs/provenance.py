@@ -1,4 +1,4 @@
-"""Provenance of a result: versions, commit, hashes."""
+"""Provenance of a result: package versions, git commit, seeds and the hash of the config."""
 
 from __future__ import annotations
 
@@ -24,15 +24,16 @@ PACKAGES = (
     "safetensors",
     "peft",
 )
+"""Packages whose versions a result records."""
 LOSS_DETERMINING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy")
-"""Packages of which another version may give other losses."""
+"""Packages whose version can change losses."""
 WITHOUT_EFFECT = ("output_dir", "overwrite", "tracker", "open_ended_questions")
 WITHOUT_EFFECT_IN_GROUPS = (("optimizer", "max_failed_share"), ("model", "note"))
-"""Settings that change no result: where it lies, how it is shown, when a run gives up."""
+"""Settings that can't change the numbers of a result: its place, its presentation, and when a run gives up."""
 
 
 def result_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """The settings that can change a result, from a config as nested dictionaries."""
+    """Return the settings that can change a result, from a config as nested dictionaries."""
     settings = {key: value for key, value in config.items() if key not in WITHOUT_EFFECT}
     for group, key in WITHOUT_EFFECT_IN_GROUPS:
         settings[group] = {k: v for k, v in settings[group].items() if k != key}
@@ -40,12 +41,12 @@ def result_settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def config_hash(config: AlignConfig) -> str:
-    """SHA-256 of all settings that can change a result."""
+    """Return the SHA-256 of all settings that can change a result."""
     return hashlib.sha256(json.dumps(result_settings(asdict(config)), sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str | None]:
-    """Installed versions of Python and of the packages that affect a result; None for a missing package."""
+    """Return the installed versions of Python and of :data:`PACKAGES`; None for a missing package."""
     installed: dict[str, str | None] = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -56,14 +57,14 @@ def versions() -> dict[str, str | None]:
 
 
 def loss_determining_versions() -> dict[str, str | None]:
-    """Versions between which losses may differ: a search can't resume under another one."""
+    """Return the versions that can change losses. A search can resume only under the same ones."""
     major, minor, _ = platform.python_version_tuple()
     installed = versions()
     return {"python": f"{major}.{minor}"} | {package: installed[package] for package in LOSS_DETERMINING}
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout that the package runs from, with ``-dirty`` if files differ; None outside a checkout."""
+    """Return the commit of the checkout that contains this package, with ``-dirty`` if files differ; None without a checkout."""
     folder = Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -72,7 +73,7 @@ def git_commit() -> str | None:
 
     try:
         if git("ls-files", Path(__file__).name) == "":
-            return None  # installed into some other project's checkout
+            return None  # the package is installed inside the checkout of another project
         return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
     except (OSError, subprocess.SubprocessError):
         return None

@@ -1,4 +1,4 @@
-"""Ask, evaluate, tell: a search that resumes from its journal and can serve several objectives at once."""
+"""The search loop: ask, evaluate, tell. It resumes from a journal and can serve several objectives at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cultural_sp.utils.signals import delay_signals
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of N candidates, independent of any objective; NaN where an answer is missing or not finite."""
+    """Scores of N candidates, which don't depend on any objective; NaN if an answer is missing or not finite."""
 
     dimensions: Array
     """[N, K]"""
@@ -52,13 +52,13 @@ class Search:
     objectives: Mapping[str, ObjectiveFunction]
     """Name -> objective."""
     evaluate: Callable[[Candidates], Evaluation]
-    """Scores search vectors [N, d]."""
+    """Scores search vectors [N, d] with the model."""
     budget: int
     """Number of evaluations, of all objectives together."""
     dimension_names: tuple[str, ...]
     """Names of the K dimension scores, for the journal."""
     journal: Journal
-    """Gets one record per evaluation. Its header says how many candidates are evaluated together."""
+    """Gets one record per evaluation; ``batch_size`` in its header is the number of candidates in a batch."""
     max_failed_share: float = 0.5
     """Largest share of evaluations that may lack a finite loss."""
     parallel_batches: int = 1
@@ -186,5 +186,5 @@ class Search:
 
 
 def _most_failures(histories: Mapping[str, SearchHistory]) -> int:
-    """Number of evaluations without a loss, of the objective that has most of them."""
+    """Return the number of evaluations without a loss, of the objective with most of them."""
     return max(history.n_failed for history in histories.values())

@@ -15,7 +15,7 @@ def test_a_saved_result_reads_back_equal(tmp_path, validity):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", json.dumps({"schema_version": 99})])
-def test_what_is_no_result_is_refused_in_one_line(tmp_path, text):
+def test_a_file_that_is_no_result_is_refused_in_one_line(tmp_path, text):
     path = tmp_path / "result.json"
     path.write_text(text)
     with pytest.raises(ValueError, match="is no result.json") as error:
@@ -28,9 +28,9 @@ def test_score_prefers_the_average_over_orders():
         ScoreRecord("naive", "tuned", o, "expected", 1.0 * i, {}, {}, None, 0.0)
         for i, o in enumerate(["ascending", "both"])
     ]
-    found = result(scores=orders)
-    assert found.score("naive").option_order == "both"
-    assert found.score("naive", order="ascending").loss == 0.0
+    averaged = result(scores=orders)
+    assert averaged.score("naive").option_order == "both"
+    assert averaged.score("naive", order="ascending").loss == 0.0
     assert result(scores=orders[:1]).score("naive").option_order == "ascending"
     with pytest.raises(KeyError):
-        found.score("aligned")
+        averaged.score("aligned")

@@ -30,7 +30,7 @@ ONE, TWO = {"us": small}, {"us": small, "in": shifted}
 
 
 def run(path, header=HEADER, only=tuple(SEARCHES), objectives=ONE):
-    """Both searches on a sphere with holes, where a loss depends on the place in the batch; returns them and the calls."""
+    """Run both searches on a sphere with holes, where a loss depends on the place in its batch; return results, batch sizes."""
     journal = Journal(
         path, {k: v for k, v in header.items() if k != "batch_size"}, lambda: {"batch_size": header["batch_size"]}
     )
@@ -62,28 +62,28 @@ def timeless(path):
 
 
 @pytest.fixture(scope="module")
-def wholes(tmp_path_factory):
-    """For one goal and for two: the journal of a run that nothing stopped, its results and its goals."""
-    found = []
+def whole_runs(tmp_path_factory):
+    """For one objective and for two: the journal of an uninterrupted run, its results and its objectives."""
+    runs = []
     for objectives in (ONE, TWO):
         path = tmp_path_factory.mktemp("whole") / "evaluations.jsonl"
         results, calls = run(path, objectives=objectives)
         assert sum(calls) == 2 * BUDGET
         assert len(results) == 2 * len(objectives)
-        found.append((path, results, objectives))
-    return found
+        runs.append((path, results, objectives))
+    return runs
 
 
 @pytest.fixture
-def whole(wholes):
-    return wholes[0][:2]
+def whole(whole_runs):
+    return whole_runs[0][:2]
 
 
-@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("two_objectives", [False, True])
 @pytest.mark.parametrize("with_z", [True, False])
 @pytest.mark.parametrize("torn", [0, pytest.param(1, marks=pytest.mark.slow), 40])
-def test_a_search_goes_on_from_every_length_of_its_journal(tmp_path, capsys, wholes, torn, with_z, several):
-    path, results, objectives = wholes[several]
+def test_a_search_resumes_from_every_length_of_its_journal(tmp_path, capsys, whole_runs, torn, with_z, two_objectives):
+    path, results, objectives = whole_runs[two_objectives]
     lines = path.read_bytes().splitlines(keepends=True)
     if not with_z:
         stripped = [{k: v for k, v in json.loads(line).items() if k not in ("z", CHECKSUM)} for line in lines]
@@ -158,7 +158,7 @@ DAMAGE = {
     "no l1": (at(9, rewritten(l1=1)), "line 9 is damaged (its l1 is 1)"),
     "no scores": (at(9, rewritten(dimensions=None)), "line 9 is damaged (its dimensions are None)"),
     "no score": (at(9, rewritten(dimensions={"PDI": 1.0})), "line 9 is damaged (its IDV is 'absent')"),
-    "another goal": (at(30, rewritten(objective="in")), "line 30 is damaged (its fingerprint is not that of"),
+    "another objective": (at(30, rewritten(objective="in")), "line 30 is damaged (its fingerprint is not that of"),
     "a line lost": (lambda lines: lines[:6] + lines[7:], "line 7 is damaged (evaluation 5 of"),
     "lines swapped": (lambda lines: [*lines[:6], lines[7], lines[6], *lines[8:]], "line 7 is damaged (evaluation 5 of"),
     "last line of a search lost": (

@@ -49,7 +49,7 @@ def test_returns_the_earliest_best_candidate(tmp_path):
     assert [r["best_loss"] for r in read_journal(tmp_path / "evaluations.jsonl")] == [1.0] * 22
 
 
-def test_what_is_reported_is_that_of_the_candidate_with_the_lowest_loss():
+def test_the_reported_l1_belongs_to_the_candidate_with_the_lowest_loss():
     nan = np.nan
     losses, l1 = np.array([nan, 5.0, 7.0, 3.0, 3.0, nan]), np.array([nan, 2.0, 1.0, 4.0, 0.0, 0.5])
     result = SearchResult(np.zeros(1), 3.0, losses, l1)
@@ -99,7 +99,7 @@ def test_too_many_failed_evaluations_end_the_search(tmp_path, share, allowed, me
         search(tmp_path, failing(share), max_failed_share=allowed)
 
 
-def test_as_many_failed_evaluations_as_allowed_are_lived_with(tmp_path):
+def test_the_allowed_share_of_failed_evaluations_is_accepted(tmp_path):
     assert np.isnan(search(tmp_path, failing(0.5), budget=16).losses).sum() == 8
 
 

@@ -1,4 +1,4 @@
-"""What every optimizer must do with candidates that somebody else evaluated."""
+"""Rules for every optimizer on candidates that another search evaluated."""
 
 import warnings
 
@@ -65,7 +65,7 @@ def test_the_initial_prompt_is_asked_first_whatever_was_offered(kind, offered):
 
 
 @every
-def test_what_has_no_loss_is_no_offer(kind):
+def test_candidates_without_a_loss_are_ignored(kind):
     def run(losses):
         search = make(kind, population=8)
         with warnings.catch_warnings():
@@ -114,7 +114,7 @@ def test_a_better_offer_changes_what_is_asked_before_and_between_generations(kin
 
 
 @choosy
-def test_a_worse_offer_changes_nothing_once_there_is_something(kind):
+def test_a_worse_offer_changes_nothing_after_the_first_generation(kind):
     bad = others(5, around=50.0)
     asked = []
     for offered in (False, True):
@@ -132,12 +132,12 @@ def test_a_good_neighbourhood_saves_evaluations(kind):
     alone, helped = [], []
     for seed in range(5):
         near = others(20, seed=seed, dim=20, around=objective, spread=0.3)
-        for found, offers in ((alone, False), (helped, True)):
+        for best, offers in ((alone, False), (helped, True)):
             search = make(kind, dim=20, seed=seed)
             if offers:
                 search.offer(near, ((near - objective) ** 2).sum(axis=1))
             z = spend(search, 5, lambda z: ((z - objective) ** 2).sum(axis=1), n=20)
-            found.append(((z - objective) ** 2).sum(axis=1).min())
+            best.append(((z - objective) ** 2).sum(axis=1).min())
     assert np.median(helped) < 0.7 * np.median(alone)
 
 
@@ -169,7 +169,7 @@ def test_the_population_is_the_best_of_all_that_was_offered(kind):
 
 
 @evolution
-def test_a_population_that_has_begun_takes_over_one_candidate_and_only_a_better_one(kind):
+def test_a_population_that_has_started_takes_over_one_candidate_and_only_a_better_one(kind):
     search = make(kind, population=8)
     spend(search, 2)
     before = {member.value.tobytes(): member.loss for member in search._optimizer.population.values()}

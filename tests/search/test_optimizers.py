@@ -1,4 +1,4 @@
-"""What every optimizer must do; an option that is added to conf/optimizer is tested without further ado."""
+"""Rules for every optimizer; a new option in conf/optimizer is tested without a change here."""
 
 import random
 import warnings
@@ -69,13 +69,13 @@ def test_same_seed_and_losses_give_the_same_candidates(kind):
 
 
 @every
-def test_the_budget_has_no_say(kind):
+def test_the_budget_does_not_matter(kind):
     short, long = (spend(make(kind, budget=budget), 60)[0] for budget in (60, 5000))
     np.testing.assert_array_equal(short, long)
 
 
 @every
-def test_the_global_generators_have_no_say_and_are_left_alone(kind):
+def test_global_generators_are_neither_used_nor_changed(kind):
     asked = []
     for seed in (0, 1):
         np.random.seed(seed)  # noqa: NPY002
@@ -89,14 +89,14 @@ def test_the_global_generators_have_no_say_and_are_left_alone(kind):
 
 @every
 def test_a_fresh_optimizer_told_the_same_losses_takes_over_at_any_generation(kind):
-    asked, told = spend(make(kind, seed=5, population=8), 44, holes)
-    assert np.isnan(told).any()
+    asked, recorded = spend(make(kind, seed=5, population=8), 44, holes)
+    assert np.isnan(recorded).any()
     for taken_over in range(0, 44, 8):
         second = make(kind, seed=5, population=8)
         for first in range(0, 44, 8):
             z = second.ask(min(8, 44 - first))
             np.testing.assert_array_equal(z, asked[first : first + 8])
-            second.tell(told[first : first + 8] if first < taken_over else holes(z))
+            second.tell(recorded[first : first + 8] if first < taken_over else holes(z))
 
 
 @every
@@ -112,7 +112,7 @@ def test_changing_a_candidate_that_was_asked_changes_nothing(kind):
 
 @every
 @pytest.mark.parametrize("failing", [0.3, 1.0])
-def test_failed_evaluations_are_lived_with_quietly(kind, failing):
+def test_failed_evaluations_raise_no_warning_and_leave_candidates_finite(kind, failing):
     rng = np.random.default_rng(0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -147,9 +147,9 @@ def test_it_beats_random_search_on_a_shifted_sphere(kind):
     def best(search):
         return spend(search, BUDGETS.get(kind, 400), lambda z: ((z - target(20)) ** 2).sum(axis=1))[1].min()
 
-    found = [best(make(kind, dim=20, seed=seed)) for seed in range(5)]
+    losses = [best(make(kind, dim=20, seed=seed)) for seed in range(5)]
     by_chance = [best(RandomSearch(optimizer_config(kind, seed=seed), 20)) for seed in range(5)]
-    assert np.median(found) < np.median(by_chance)
+    assert np.median(losses) < np.median(by_chance)
 
 
 def target(dim):
@@ -163,7 +163,7 @@ def test_a_whole_soft_prompt_is_not_too_many_dimensions(kind):
     assert np.isfinite(z).all()
 
 
-def test_random_search_as_an_optimizer_has_draws_of_its_own():
+def test_random_search_as_an_optimizer_draws_other_candidates_than_the_baseline():
     baseline = RandomSearch(optimizer_config("random", population=8), 6).ask(8)
     assert not np.isclose(make("random", population=8).ask(8)[1:], baseline[1:]).any()
     z, _ = spend(make("random", dim=200), 400)

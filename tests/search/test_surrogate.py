@@ -1,4 +1,4 @@
-"""What surrogate-assisted evolution does beyond what every optimizer must."""
+"""Surrogate-assisted evolution, beyond the rules for every optimizer."""
 
 import numpy as np
 import pytest
@@ -25,21 +25,21 @@ def loss_of(scores):
     return np.abs(scores - TARGET).mean(axis=1)
 
 
-def spend(search, generations, told=True, n=20, missing=None):
+def spend(search, generations, with_scores=True, n=20, missing=None):
     """Losses [generations * n] of a search that is told the scores too, or only the losses."""
     losses = []
     for _ in range(generations):
         z = search.ask(n)
         values = survey(z) if missing is None else np.where(missing(z)[:, None], np.nan, survey(z))
         losses.append(loss_of(values))
-        search.tell(losses[-1], Scores(values, loss_of) if told else None)
+        search.tell(losses[-1], Scores(values, loss_of) if with_scores else None)
     return np.concatenate(losses)
 
 
 def test_scores_teach_more_than_losses_and_both_more_than_evolution_alone():
     scores, losses, alone = (
         spend(make("de_surrogate"), 5).min(),
-        spend(make("de_surrogate"), 5, told=False).min(),
+        spend(make("de_surrogate"), 5, with_scores=False).min(),
         spend(make("de"), 5).min(),
     )
     assert scores < 0.5 * losses
@@ -47,7 +47,7 @@ def test_scores_teach_more_than_losses_and_both_more_than_evolution_alone():
     assert scores < spend(make("de"), 20).min()
 
 
-def test_the_evaluations_of_another_goal_are_all_it_takes():
+def test_the_evaluations_of_another_objective_are_enough():
     z = np.random.default_rng(5).standard_normal((200, 12))
     search = make()
     search.offer(z, loss_of(survey(z)), Scores(survey(z), loss_of))
@@ -56,7 +56,7 @@ def test_the_evaluations_of_another_goal_are_all_it_takes():
     assert np.median(loss_of(survey(first[1:]))) < 0.5 * loss_of(survey(z)).min()
 
 
-def test_it_keeps_to_where_it_was_told_something():
+def test_it_stays_where_evaluations_are():
     search = make(population=8)
     for _ in range(3):
         z = search.ask(8)
@@ -64,9 +64,9 @@ def test_it_keeps_to_where_it_was_told_something():
     assert 2 < np.abs(search.ask(8)).max() <= 3
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_failed_candidates_keep_it_away(told):
-    losses = spend(make(), 6, told, missing=lambda z: z[:, 0] > 0.3)
+@pytest.mark.parametrize("with_scores", [True, False])
+def test_failed_candidates_keep_it_away(with_scores):
+    losses = spend(make(), 6, with_scores, missing=lambda z: z[:, 0] > 0.3)
     assert np.isnan(losses[:20]).mean() > 0.2
     assert np.isnan(losses[-40:]).mean() < 0.1
 
@@ -83,13 +83,13 @@ def test_bad_offers_teach_too():
     assert not np.isclose(*asked).all()
 
 
-def test_more_evaluations_than_a_model_takes_are_no_hindrance():
+def test_more_evaluations_than_a_model_is_fitted_to_are_no_problem():
     search, z = make(), np.random.default_rng(5).standard_normal((3000, 12))
     search.offer(z, loss_of(survey(z)), Scores(survey(z), loss_of))
     assert np.median(loss_of(survey(search.ask(4)[1:]))) < loss_of(survey(z)).min()
 
 
-def test_more_coordinates_than_it_can_tell_apart_are_refused():
+def test_too_many_coordinates_are_refused():
     make(dim=1024)
     with pytest.raises(
         ValueError, match=r"^optimizer=de_surrogate searches 1024 .* has 1025; choose optimizer=de, or [^\n]+$"
@@ -97,7 +97,7 @@ def test_more_coordinates_than_it_can_tell_apart_are_refused():
         make(dim=1025)
 
 
-def test_the_scores_of_a_ledger_come_to_its_losses():
+def test_the_scores_of_a_history_give_its_losses():
     def objective(dimensions, valid_mass):
         return dimensions.sum(axis=1) + valid_mass, dimensions[:, 0]
 
