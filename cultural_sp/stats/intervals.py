@@ -148,35 +148,6 @@ def bootstrap(
     return Interval(estimate, estimate - float(width), estimate + float(width))
 
 
-def clustered_bootstrap(
-    values: ArrayLike, clusters: Sequence[object], *, resamples: int = 2000, confidence: float = 0.95, seed: int = 0
-) -> Interval:
-    """Mean of values [n] that come in clusters of any size, with an interval that doesn't take them as independent.
-
-    Contract: clusters are independent of each other; values within one may depend on each other in any way. Clusters are
-    drawn whole, and the mean is that of all drawn values, so a large cluster counts for more. The interval is made as in
-    :func:`bootstrap` with the clusters as levels; with fewer than ten, or very unequal ones, it is a little too narrow.
-
-    Raises:
-        ValueError: if there aren't as many clusters as values, fewer than two different ones, or values that aren't finite.
-    """
-    table = _finite(values)
-    if table.ndim != 1 or len(clusters) != len(table):
-        raise ValueError(f"each value needs one cluster, got values {table.shape} and {len(clusters)} clusters")
-    names = list(dict.fromkeys(clusters))
-    member = np.array([names.index(c) for c in clusters])
-    sums = np.bincount(member, table, len(names))
-    sizes = np.bincount(member, minlength=len(names)).astype(float)
-    return bootstrap(
-        np.stack([sums, sizes], axis=1),
-        (0,),
-        statistic=lambda drawn: float(drawn[:, 0].sum() / drawn[:, 1].sum()),
-        resamples=resamples,
-        confidence=confidence,
-        seed=seed,
-    )
-
-
 def paired_test(first: ArrayLike, second: ArrayLike, alternative: str = "two-sided") -> PairedTest:
     """Compare two methods on the same units, such as seeds, by an exact sign-flip test of the mean difference.
 

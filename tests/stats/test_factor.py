@@ -71,12 +71,6 @@ def test_schools_configurally(holzinger):
     assert min(found.congruence.values()) > 0.95
 
 
-@pytest.mark.parametrize("level", ["metric", "scalar", "strict"])
-def test_other_levels_of_invariance_are_refused(holzinger, level):
-    with pytest.raises(ValueError, match=r"^[^\n]*refused; allowed: configural; [^\n]*semopy[^\n]*$"):
-        invariance({"a": holzinger, "b": holzinger}, THREE, level)
-
-
 def test_exploration_of_holzinger_swineford(holzinger):
     found = explore(holzinger[list(THREE.items)])
     # R's psych: KMO 0.75, cortest.bartlett 904.0971 with 36 degrees of freedom, fa.parallel three factors

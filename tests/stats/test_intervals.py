@@ -4,7 +4,6 @@ from scipy import stats as reference
 
 from cultural_sp.stats.intervals import (
     bootstrap,
-    clustered_bootstrap,
     holm,
     paired_test,
     rank_agreement,
@@ -46,20 +45,6 @@ def test_levels_are_drawn_whole_and_other_axes_stay():
     bootstrap(values, (0, 1), statistic=lambda drawn: seen.append(drawn.copy()) or drawn.mean(), resamples=20)
     for drawn in seen[:-1]:  # rows and columns are chosen apart: every row holds the same columns
         assert len({tuple(row % 4) for row in drawn}) == 1
-
-
-def test_clusters_of_equal_size_are_the_means_of_clusters():
-    values = rng.standard_normal((6, 5))
-    flat, names = values.ravel(), np.repeat(list("abcdef"), 5)
-    mixed = rng.permutation(30)
-    found = clustered_bootstrap(flat[mixed], list(names[mixed]), resamples=20000)
-    expected = reference.ttest_1samp(values.mean(axis=1), 0).confidence_interval(0.95)
-    assert found.estimate == pytest.approx(values.mean())
-    assert found.high - found.low == pytest.approx(expected.high - expected.low, rel=0.02)
-
-
-def test_a_large_cluster_counts_for_more():
-    assert clustered_bootstrap([1.0, 1, 1, 5], ["a", "a", "a", "b"]).estimate == 2.0
 
 
 def covered(truth, intervals):
@@ -157,8 +142,6 @@ def test_rank_agreement_is_scipys_and_leaves_out_what_is_missing():
         (lambda: bootstrap([1.0, 2.0], (1,)), "are no axes of a table of shape"),
         (lambda: bootstrap([1.0, 2.0], ()), "give one or more from 0"),
         (lambda: bootstrap([1.0, 2.0], (0,), resamples=1), "resamples=1 gives no standard error"),
-        (lambda: clustered_bootstrap([1.0, 2.0], ["a"]), "each value needs one cluster"),
-        (lambda: clustered_bootstrap([1.0, 2.0], ["a", "a"]), "has no two levels"),
         (lambda: paired_test([1.0], [1.0, 2.0]), "two lists of the same length"),
         (lambda: paired_test([1.0], [1.0], "smaller"), "choose one of: less, greater, two-sided"),
         (lambda: holm([0.5, 1.5]), "from 0 to 1"),

@@ -12,8 +12,6 @@ from scipy.stats import chi2
 from cultural_sp.stats.factor.answers import MeasurementModel
 from cultural_sp.stats.factor.confirmatory import FactorFit, confirm
 
-CONFIGURAL = "configural"
-LEVELS = (CONFIGURAL, "metric", "scalar", "strict")
 NOT_TESTED = (
     "metric, scalar and strict invariance are not tested: "
     "semopy 2.3 can't hold loadings or intercepts equal across groups"
@@ -34,20 +32,16 @@ class Invariance:
     """Dimension -> Tucker's congruence of the standardised loadings, the lowest over pairs of groups (Tucker 1951)."""
 
 
-def invariance(groups: Mapping[str, pd.DataFrame], model: MeasurementModel, level: str = CONFIGURAL) -> Invariance:
+def invariance(groups: Mapping[str, pd.DataFrame], model: MeasurementModel) -> Invariance:
     """Fit ``model`` to every group's complete answers.
 
     Args:
         groups: name -> answers [R, Q].
         model: the measurement model.
-        level: only ``configural``.
 
     Raises:
-        ValueError: in one line, for another level, fewer than two groups, or a group that can't be analysed.
+        ValueError: if there are fewer than two groups, or if one can't be analysed.
     """
-    if level != CONFIGURAL:
-        allowed = "unknown" if level not in LEVELS else "refused"
-        raise ValueError(f"invariance level {level!r} is {allowed}; allowed: {CONFIGURAL}; {NOT_TESTED}")
     if len(groups) < 2:
         raise ValueError(f"invariance compares groups, got {', '.join(groups) or 'none'}; give at least two")
     fits = {name: confirm(answers, model, name) for name, answers in groups.items()}
