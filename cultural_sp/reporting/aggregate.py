@@ -65,17 +65,21 @@ def run_table(results: Sequence[Result], loss: Callable[[Result, ScoreRecord], f
 def dimension_table(results: Sequence[Result]) -> pd.DataFrame:
     """Return the dimension scores, a row per row of :func:`run_table` and dimension.
 
-    The columns are those of runs and conditions, then ``dimension``, ``score`` and ``target``, both in the unit of the survey.
-    A score is NaN if an item that it needs has no answer, a target if the region has none.
+    The columns are those of runs and conditions, the ``loss`` over all dimensions, then ``dimension``, ``score`` and ``target``,
+    both in the unit of the survey. A score is NaN if an item that it needs has no answer, a target if the region has none.
     """
     rows = [
-        (*_about(run, result), r.method, r.wording, r.readout, dimension, score, result.region.target.get(dimension))
+        (
+            *_about(run, result),
+            *(r.method, r.wording, r.readout, r.loss),
+            *(dimension, score, result.region.target.get(dimension)),
+        )
         for run, result in enumerate(results)
         for r in order_averages(result)
         for dimension, score in r.dimensions.items()
     ]
-    table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *CONDITION_COLUMNS, "dimension", "score", "target"])
-    return table.astype({"score": float, "target": float})
+    table = pd.DataFrame(rows, columns=[*RUN_COLUMNS, *CONDITION_COLUMNS, "loss", "dimension", "score", "target"])
+    return table.astype({"loss": float, "score": float, "target": float})
 
 
 def _about(run: int, result: Result) -> tuple[object, ...]:
@@ -99,7 +103,7 @@ def with_icl(table: pd.DataFrame, readout: str) -> pd.DataFrame:
     in the table of methods. A run without such a baseline gets no rows.
 
     Args:
-        table: as :func:`run_table` returns it.
+        table: as :func:`run_table` or :func:`dimension_table` returns it.
         readout: the one whose losses are compared.
     """
     baselines = table[(table.wording == "tuned") & (table.readout == readout) & table.method.isin(icl_keys())]

@@ -1,1 +1,1 @@
-"""The paper's table and claims, from results of finished runs."""
+"""Reproduction of arXiv 2503.16094: its runs, its table and figures, and a verdict on every claim."""

@@ -1,4 +1,4 @@
-"""How the survey's factor model fits the answers of simulated respondents, in the runs of a reproduction that were analysed."""
+"""The factor analyses of simulated respondents that runs of a reproduction have."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from cultural_sp.reporting.text_tables import markdown_frame
 from cultural_sp.studies.paper.runs import Runs
 from cultural_sp.utils.files import write_text
 
-NAME = "factor_analysis.md"
+FILE = "factor_analysis.md"
 
 
 def write_factors(runs: Runs, folder: Path) -> None:
-    """``factor_analysis.md``: a row per run and group of respondents, and why there is none where there is none."""
-    rows, said = {}, []
+    """Write ``factor_analysis.md``, a row of fit indices per run and group of respondents; nothing if no run has an analysis.
+
+    Groups that couldn't be analysed are listed below the table with the reason.
+    """
+    rows, remarks = {}, []
     for path, result in zip(runs.folders, runs.results, strict=True):
         notes: list[str] = []
-        found = read_factors(path, notes)
+        factors = read_factors(path, notes)
         name = f"{result.region.code.upper()} seed {result.seed}"
-        said += [f"{name}: {note}" for note in notes]
-        if found is None:
+        remarks += [f"{name}: {note}" for note in notes]
+        if factors is None:
             continue
-        said += [f"{name}, {group}: {'; '.join(lines)}" for group, lines in found.remarks.items()]
-        for place, group in enumerate(found.tables[0].groups if found.tables else []):
-            rows[f"{name}, {group}"] = {row: cells[place] for t in found.tables[:2] for row, cells in t.rows.items()}
-    if not said:
+        remarks += [f"{name}, {group}: {'; '.join(lines)}" for group, lines in factors.remarks.items()]
+        for place, group in enumerate(factors.tables[0].groups if factors.tables else []):
+            rows[f"{name}, {group}"] = {row: cells[place] for t in factors.tables[:2] for row, cells in t.rows.items()}
+    if not remarks:
         return
     parts = [
         "# Factor analysis of simulated respondents",
@@ -36,4 +39,4 @@ def write_factors(runs: Runs, folder: Path) -> None:
     ]
     if rows:
         parts.append(markdown_frame(pd.DataFrame(rows).T, "run, respondents"))
-    write_text(folder / NAME, "\n\n".join([*parts, "\n".join(f"- {line}" for line in said)]) + "\n")
+    write_text(folder / FILE, "\n\n".join([*parts, "\n".join(f"- {line}" for line in remarks)]) + "\n")

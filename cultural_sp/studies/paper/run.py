@@ -1,4 +1,4 @@
-"""Reproduce the paper: the plan, the runs that are missing, then every artefact."""
+"""Reproduces the paper: prints the plan, does the missing runs, then writes every artefact."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from cultural_sp.runs.folder import RunFolder
 from cultural_sp.utils.files import write_text
 
 
-def runs(config: PaperConfig) -> list[AlignConfig]:
-    """The runs, those of a seed after each other, since they share random search.
+def run_configs(config: PaperConfig) -> list[AlignConfig]:
+    """Return the configs of the runs. Runs of one seed follow each other, as they share random search.
 
     Raises:
-        ValueError: in one line, if an override isn't allowed.
+        ValueError: if an override isn't allowed.
     """
-    found = []
+    configs = []
     for seed in config.seeds:
         for region in config.regions:
-            own = [f"region={region}", f"seed={seed}", f"name={config.name}"]
-            run = compose("align", overrides=[*config.settings, *config.overrides, *own])
+            place = [f"region={region}", f"seed={seed}", f"name={config.name}"]
+            run = compose("align", overrides=[*config.settings, *config.overrides, *place])
             run.output_dir = config.output_dir
-            found.append(build_config(run, AlignConfig))
-    return found
+            configs.append(build_config(run, AlignConfig))
+    return configs
 
 
 def reproduce(config: PaperConfig, align: Callable[[AlignConfig], None], *, leads: bool) -> Path:
-    """Do what is missing; returns the folder of the artefacts.
+    """Do the missing runs, write the artefacts, and return their folder.
 
     Args:
         config: the reproduction.
-        align: does one run, in every process that was started.
+        align: does one run; every process calls it.
         leads: whether this process prints and writes.
 
     Raises:
-        ValueError: in one line, for bad input and for what a run refuses.
+        ValueError: for bad input, and if a run raises it.
     """
-    configs = runs(config)
+    configs = run_configs(config)
     if leads:
         print(plan(config, configs), flush=True)
     if config.dry_run:
@@ -58,22 +58,24 @@ def reproduce(config: PaperConfig, align: Callable[[AlignConfig], None], *, lead
         from cultural_sp.studies.paper.artefacts import ARTEFACTS
         from cultural_sp.studies.paper.runs import PROFILE_FILE, Runs
 
-        there = [str(RunFolder(run).path.relative_to(config.folder)) for run in configs]
-        write_text(config.folder / PROFILE_FILE, yaml.safe_dump({**asdict(config), "runs": there}, sort_keys=False))
-        grid = Runs.of(config.folder)
+        paths = [str(RunFolder(run).path.relative_to(config.folder)) for run in configs]
+        write_text(config.folder / PROFILE_FILE, yaml.safe_dump({**asdict(config), "runs": paths}, sort_keys=False))
+        runs = Runs.of(config.folder)
         for write in ARTEFACTS.values():
-            write(grid, config.folder)
+            write(runs, config.folder)
         print((config.folder / "table_1.md").read_text(encoding="utf-8"))
     return config.folder
 
 
 def plan(config: PaperConfig, configs: list[AlignConfig]) -> str:
-    """What is going to be done and how long it takes, measured on this machine.
+    """Return the plan: the work left and how long it takes, measured on this machine.
+
+    A dry run with a geometry does without the model's weights.
 
     Raises:
-        ValueError: in one line, if the model can't be loaded, unless the plan is all that is asked for.
+        ValueError: if the model can't be loaded.
     """
-    from cultural_sp.studies.paper.plan import described, measured_rate, weightless, work_left
+    from cultural_sp.studies.paper.plan import measured_rate, model_without_weights, plan_text, remaining_work
 
     head = f"profile {config.name} -> {config.folder}"
     if all(RunFolder(run).finished for run in configs):
@@ -84,7 +86,7 @@ def plan(config: PaperConfig, configs: list[AlignConfig]) -> str:
     except ValueError:
         if not config.dry_run or config.geometry is None:
             raise
-        lm = weightless(first, config.geometry)
-        return f"{head}\n{described(configs, work_left(configs, lm, lenient=True), lm, None)}"
-    work = work_left(configs, lm)
-    return f"{head}\n{described(configs, work, lm, measured_rate(first, lm, PROCESS_CACHE))}"
+        lm = model_without_weights(first, config.geometry)
+        return f"{head}\n{plan_text(configs, remaining_work(configs, lm, lenient=True), lm, None)}"
+    work = remaining_work(configs, lm)
+    return f"{head}\n{plan_text(configs, work, lm, measured_rate(first, lm, PROCESS_CACHE))}"

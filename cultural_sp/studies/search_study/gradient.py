@@ -1,4 +1,4 @@
-"""Gradient reference: what Adam finds in the same space. A yardstick for the searches, which see nothing but losses."""
+"""Gradient reference: Adam in the space of a search. The searches see only losses, so it shows how much a gradient adds."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from cultural_sp.search.space import Space
 from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
 
-LEARNING_RATE = 0.1  # in z, whose standard normal draws the searches begin with
+LEARNING_RATE = 0.1
+"""Step size in z, in which the searches begin with standard normal draws."""
 
 
 def expected_scores(respondent: SurveyRespondent, prompts: torch.Tensor) -> torch.Tensor:
-    """Dimension scores [N, K] by the expected readout of soft prompts [N, P, H], with their gradient.
+    """Return dimension scores [N, K] under the expected readout for soft prompts [N, P, H], with their gradient.
 
-    The same numbers as :meth:`SurveyEvaluator.fitness` gives, in single precision.
+    They are the scores of :class:`Fitness` in single precision.
 
     Raises:
-        ValueError: if the survey had to be cut into several trees; gradients need the memory of one.
+        ValueError: if memory doesn't suffice for the survey in one token tree.
     """
     if len(respondent.trees) > 1:
         raise ValueError("the gradient reference needs the whole survey in one token tree; raise model.memory_gib")
@@ -43,15 +44,21 @@ def expected_scores(respondent: SurveyRespondent, prompts: torch.Tensor) -> torc
 
 
 def gradient_reference(respondent: SurveyRespondent, space: Space, target: Array, steps: int) -> tuple[Array, Array]:
-    """Lower the mean absolute difference to a target [K] by Adam from z = 0.
+    """Lower the mean absolute difference to a target [K] by Adam, beginning at z = 0.
+
+    Args:
+        respondent: the model with the survey.
+        space: the search space, which is affine in z.
+        target: dimension scores [K] in the unit of the survey; NaN where the region has none.
+        steps: number of gradient steps.
 
     Returns:
-        The best z [d] and the losses [steps] on the way.
+        The best z [d] and the losses [steps].
     """
     known = ~np.isnan(target)
     zero = np.zeros((1, space.dim))
     start = torch.from_numpy(space.decode(zero)).to(respondent.lm.embeddings.device)
-    # Every space is affine in z, so its directions are what unit vectors add to the initial prompt.
+    # Spaces are affine in z, so a unit vector adds its own direction to the initial prompt.
     units = space.decode(np.eye(space.dim)) - space.decode(zero)
     directions = torch.from_numpy(units.reshape(space.dim, -1)).to(start.device)
     z = torch.zeros(space.dim, device=start.device, requires_grad=True)

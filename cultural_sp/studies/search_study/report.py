@@ -1,4 +1,4 @@
-"""Tables and figure of the study: medians over regions and seeds, and every run in a CSV."""
+"""Tables and figure of the study: medians over regions and seeds, and a CSV file with every run."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONDITIONS = {
     "tuned argmax": ("tuned", "argmax"),
     "tuned sample": ("tuned", "sample"),
 }
-NAMES = {JOINT: "joint, evaluations of all regions", WARM: "warm start from another region"}
+ARM_LABELS = {JOINT: "joint, evaluations of all regions", WARM: "warm start from another region"}
 BASELINE_DASHES = {key: METHODS_TABLE[key].dash for key in ("naive", "persona", "midpoint")} | {GRADIENT: (8, 3)}
 RANDOM_SEARCH_DASH = (4, 2)
 QUARTILES = (0.25, 0.75)
@@ -65,7 +65,7 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
 
 
 def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
-    """A row per run, region, method and condition, orders averaged; ``held_out`` is the mean over the held-out wordings."""
+    """Return losses, a row per run, region, method and condition; ``held_out`` is the mean over the held-out wordings."""
     entries = [(cell, folder) for cell in grid for folder in RunFolder(cell.config).regions.values()]
     results = [load_result(folder / RESULT) for _, folder in entries]
     with_gradient = [
@@ -87,7 +87,10 @@ def _gradient_records(cell: Cell) -> list[ScoreRecord]:
 
 
 def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
-    """Loss of the best candidate so far, a row per evaluation and region; random search within each space beside its arm."""
+    """Return the loss of the best candidate so far, a row per run, region, search and number of evaluations.
+
+    An arm's random search draws from the arm's own space.
+    """
     rows = [
         (cell.model, cell.arm, region, cell.seed, search, n, loss)
         for cell in grid
@@ -99,19 +102,19 @@ def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
 
 
 def method_table(scores: pd.DataFrame) -> str:
-    """Median loss over seeds: regions x methods for the tuned wording, then all regions together in every condition."""
+    """Return median losses in Markdown: a row per region on the tuned wording, then a row per condition over all regions."""
     tuned = scores[(scores.wording == "tuned") & (scores.readout == "expected")]
     present = [m for m in METHODS if m in set(scores.method)]
     by_region = tuned.pivot_table("loss", "region", "method", "median", sort=False)[present]
     rows = {f"{region} (tuned expected)": row for region, row in by_region.iterrows()}
     for name, (wording, readout) in CONDITIONS.items():
-        there = scores[(scores.wording == wording) & (scores.readout == readout)]
-        rows[f"**all, {name}**"] = there.groupby("method").loss.median().reindex(present)
+        own = scores[(scores.wording == wording) & (scores.readout == readout)]
+        rows[f"**all, {name}**"] = own.groupby("method").loss.median().reindex(present)
     return markdown_frame(pd.DataFrame(rows).T, "median loss")
 
 
 def verdicts(scores: pd.DataFrame) -> str:
-    """What the study must show, counted."""
+    """Return the answers to the study's questions, as a list in Markdown."""
     wide = {
         name: scores[(scores.wording == wording) & (scores.readout == readout)].pivot_table(
             "loss", ["region", "seed"], "method", "mean"
@@ -123,13 +126,13 @@ def verdicts(scores: pd.DataFrame) -> str:
     wins = int((tuned.aligned < tuned.random_search).sum())
     by_region = tuned.groupby(level="region").median()
     persona = int((by_region.aligned < by_region.persona).sum())
-    gained, kept = (tuned.naive - tuned.aligned), (held_out.naive - held_out.aligned)
+    gain, held_out_gain = (tuned.naive - tuned.aligned).median(), (held_out.naive - held_out.aligned).median()
     lines = [
         f"- median aligned loss over median naive loss: {ratio:.2f}",
         f"- below random search in {wins} of {len(tuned)} runs; below persona in the median of {persona} of "
         f"{len(by_region)} regions",
-        f"- improvement over naive, median: {gained.median():.1f} on the tuned wording, {kept.median():.1f} on held-out wordings "
-        f"({kept.median() / gained.median():.0%} of it)",
+        f"- improvement over naive, median: {gain:.1f} on the tuned wording, {held_out_gain:.1f} on held-out wordings "
+        f"({held_out_gain / gain:.0%} of it)",
     ]
     for name in ("tuned argmax", "tuned sample"):
         better = wide[name].naive - wide[name].aligned
@@ -140,7 +143,7 @@ def verdicts(scores: pd.DataFrame) -> str:
 
 
 def arm_table(curves: pd.DataFrame) -> str:
-    """Median loss over regions and seeds after a quarter, half and all of the evaluations."""
+    """Return median losses over regions and seeds after a quarter, half and all of the evaluations, in Markdown."""
     budget = int(curves[~curves.arm.isin((JOINT, WARM))].evaluations.max())
     marks = sorted({max(1, budget // 4), max(1, budget // 2), budget})
     rows = {}
@@ -157,7 +160,10 @@ def arm_table(curves: pd.DataFrame) -> str:
 
 
 def savings(curves: pd.DataFrame, config: StudyConfig) -> str:
-    """After how many evaluations joint runs and warm starts reach the median loss that the chosen arm ends with."""
+    """Return after how many evaluations joint runs and warm starts reach the final median loss of the chosen arm.
+
+    A list in Markdown; empty if the study has neither.
+    """
     median = curves[curves.search == "aligned"].groupby(["arm", "evaluations"]).loss.median()
     alone = median[config.chosen]
     lines = []
@@ -194,7 +200,7 @@ def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str)
     for (arm, search), colour in zip(lines, PALETTE * len(lines), strict=False):
         part = curves[(curves.arm == arm) & (curves.search == search)]
         best = part.pivot_table("loss", ["region", "seed"], "evaluations", dropna=False).to_numpy()
-        name = NAMES.get(arm, arm) if search == "aligned" else f"random search ({arm})"
+        name = ARM_LABELS.get(arm, arm) if search == "aligned" else f"random search ({arm})"
         label = f"{name} {np.nanmedian(best[:, -1]):.1f}"
         dash = () if search == "aligned" else RANDOM_SEARCH_DASH
         arm_curves.append(summary_curve(label, colour, best, QUARTILES if arm == chosen else None, dash))
@@ -210,6 +216,6 @@ def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str)
 
 
 def _notes(grid: Sequence[Cell]) -> list[str]:
-    """What must be said about the models."""
+    """Return the notes of the models, which stand beside their numbers."""
     models: dict[str, ModelConfig] = {cell.model: cell.config.model for cell in grid}
     return [f"**{name}**: {model.note}." for name, model in models.items() if model.note]

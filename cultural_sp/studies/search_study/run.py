@@ -1,4 +1,4 @@
-"""Run what is missing of the study, then write its tables and figure. Every run is one of the main job's, so all can go on."""
+"""Does the missing runs of the study, then writes its tables and figure. Every run is a run of ``align`` and can be resumed."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from cultural_sp.utils.serialize import jsonable
 
 
 def study(config: StudyConfig) -> Path:
-    """Run the grid and write what it shows; returns the folder of the tables.
+    """Do the missing runs of the grid, write the tables and the figure, and return their folder.
 
     Raises:
-        ValueError: in one line, for bad input, what a run refuses, and if the disk refuses a file.
+        ValueError: for bad input, if a run raises it, and if the disk refuses a file.
     """
     folder = Path(config.output_dir) / config.name
     with disk_errors(folder), suppress(FileNotFoundError):
-        folder.stat()  # a file in the way is said before the grid is composed, which takes a while
+        folder.stat()  # a file in the way is an error at once: composing the grid takes a while
     grid = cells(config)
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def study(config: StudyConfig) -> Path:
 
 
 def _gradient(cell: Cell, steps: int) -> None:
-    """The gradient reference in the run's own space, kept beside its result."""
+    """Compute the gradient reference in the space of a run and write it beside the run's result, unless it is there."""
     if cell.gradient_file.is_file():
         return
     config = cell.config
@@ -59,5 +59,5 @@ def _gradient(cell: Cell, steps: int) -> None:
     evaluator = SurveyEvaluator(lm, survey, config, PROCESS_CACHE)
     z, losses = gradient_reference(Fitness(evaluator).survey_respondent(), space, region.target, steps)
     records = score_records(GRADIENT, evaluator.score_rows(Respondent(GRADIENT, space.decode(z[None])[0])), region)
-    kept = {"losses": losses, "records": [asdict(record) for record in records]}
-    write_text(cell.gradient_file, json.dumps(jsonable(kept), indent=1, allow_nan=False) + "\n")
+    reference = {"losses": losses, "records": [asdict(record) for record in records]}
+    write_text(cell.gradient_file, json.dumps(jsonable(reference), indent=1, allow_nan=False) + "\n")
