@@ -1,4 +1,4 @@
-"""The figures of a factor analysis: loadings with their intervals, and correlations of the items."""
+"""Draws the figures of a factor analysis: loadings with their intervals, and correlations of items."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MARKERS = ("o", "D", "^")
 
 
 def loadings_figure(analyses: Sequence[Analysis]) -> Figure:
-    """Standardised loadings times their declared sign, with 95 % intervals: right of 0 is as declared.
+    """Draw standardised loadings times their declared sign, with 95 % intervals; right of 0 the sign is as declared.
 
     Args:
-        analyses: those with a fit, of the same model.
+        analyses: analyses of the same measurement model; ones without a fit are left out.
     """
     fits = [a.fit for a in analyses if a.fit is not None]
     first = fits[0].loadings
@@ -58,7 +58,7 @@ def loadings_figure(analyses: Sequence[Analysis]) -> Figure:
 
 
 def correlations_figure(analyses: Sequence[Analysis], model: MeasurementModel) -> Figure:
-    """Heat maps of the items' correlations, one per group, lines between dimensions; grey where an item has no variance."""
+    """Draw a heat map of item correlations per group, with lines between dimensions; grey if an item has no variance."""
     items = model.items
     of = {item: d for d, its in reversed(list(model.signs.items())) for item in its}  # the first dimension of each item
     edges = [i for i in range(1, len(items)) if of[items[i]] != of[items[i - 1]]]

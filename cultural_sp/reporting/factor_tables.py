@@ -1,4 +1,4 @@
-"""A factor analysis as Markdown."""
+"""Formats a factor analysis as Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cultural_sp.stats.factor.invariance import NOT_TESTED, Invariance
 
 
 def markdown(title: str, analyses: Sequence[Analysis], invariance: Invariance | None) -> str:
-    """What was found for every group, side by side, with what makes it doubtful."""
+    """Return the results of all groups side by side, with remarks on doubtful ones."""
     parts = [f"# {title}"]
     for analysis in analyses:
         head = f"## {analysis.group}: {analysis.n_respondents} respondents"
@@ -24,7 +24,7 @@ def markdown(title: str, analyses: Sequence[Analysis], invariance: Invariance | 
 
 
 def remarks(analysis: Analysis) -> list[str]:
-    """What was left out, why there is no analysis, and what makes its numbers doubtful."""
+    """Return the remarks on an analysis: what was left out, why it is missing, what makes its numbers doubtful."""
     said = [*analysis.notes]
     if analysis.refusal is not None:
         said.append(f"not {'analysed' if analysis.exploration is None else 'fitted'}: {analysis.refusal}")
@@ -37,7 +37,7 @@ def remarks(analysis: Analysis) -> list[str]:
 
 
 def tables(analyses: Sequence[Analysis]) -> list[tuple[str, list[str], dict[str, list[str]]]]:
-    """Title, groups, and rows with a cell per group: of those that have what the table is about."""
+    """Return title, groups and rows of every table. A table has a cell per group for which its numbers exist."""
     explored = [a for a in analyses if a.exploration is not None]
     fitted = [a for a in analyses if a.fit is not None]
     made = (
@@ -49,39 +49,39 @@ def tables(analyses: Sequence[Analysis]) -> list[tuple[str, list[str], dict[str,
 
 
 def _fit_rows(explored: Sequence[Analysis]) -> dict[str, list[str]]:
-    """Whether there is anything to factor, and how the declared model fits, a dash where it couldn't be fitted."""
+    """Return measures of factorability and of the fit of the declared model; a dash if it couldn't be fitted."""
     columns = [{**_about(a.exploration), **_indices(a.fit)} for a in explored if a.exploration is not None]
     return {row: [column[row] for column in columns] for row in columns[0]}
 
 
-def _about(found: Exploration) -> dict[str, str]:
+def _about(exploration: Exploration) -> dict[str, str]:
     return {
-        "KMO": f"{found.kmo:.3f}",
-        "Bartlett chi2 (df), p": f"{found.bartlett_chi2:.1f} ({found.bartlett_df}), {_p(found.bartlett_p)}",
-        "factors by parallel analysis": str(found.suggested_factors),
+        "KMO": f"{exploration.kmo:.3f}",
+        "Bartlett chi2 (df), p": f"{exploration.bartlett_chi2:.1f} ({exploration.bartlett_df}), {_p(exploration.bartlett_p)}",
+        "factors by parallel analysis": str(exploration.suggested_factors),
     }
 
 
 def _indices(fit: FactorFit | None) -> dict[str, str]:
     if fit is None:
         return dict.fromkeys(("chi2 (df), p", "CFI", "TLI", "RMSEA (90 %)", "SRMR"), "-")
-    found = fit.indices
+    indices = fit.indices
     return {
-        "chi2 (df), p": f"{found.chi2:.3f} ({found.df}), {_p(found.p)}",
-        "CFI": _number(found.cfi),
-        "TLI": _number(found.tli),
-        "RMSEA (90 %)": _rmsea(found),
-        "SRMR": f"{found.srmr:.3f}",
+        "chi2 (df), p": f"{indices.chi2:.3f} ({indices.df}), {_p(indices.p)}",
+        "CFI": _number(indices.cfi),
+        "TLI": _number(indices.tli),
+        "RMSEA (90 %)": _rmsea(indices),
+        "SRMR": f"{indices.srmr:.3f}",
     }
 
 
-def _rmsea(found: FitIndices) -> str:
-    interval = found.rmsea_interval
-    return _number(found.rmsea) + ("" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})")
+def _rmsea(indices: FitIndices) -> str:
+    interval = indices.rmsea_interval
+    return _number(indices.rmsea) + ("" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})")
 
 
 def _reliability_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
-    """Row -> a cell per analysis: alpha and omega of every dimension."""
+    """Return alpha and omega of every dimension: row -> a cell per analysis."""
     return {
         f"{d}: alpha, omega": [f"{_number(_fit(a).alphas[d])}, {_number(_fit(a).omegas[d])}" for a in there]
         for d in _fit(there[0]).alphas
@@ -89,7 +89,7 @@ def _reliability_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
 
 
 def _loading_rows(there: Sequence[Analysis]) -> dict[str, list[str]]:
-    """Row -> a cell per analysis: every loading with its standard error."""
+    """Return every loading with its standard error: row -> a cell per analysis."""
     rows: dict[str, list[str]] = {}
     for analysis in there:
         for x in _fit(analysis).loadings:
@@ -104,13 +104,13 @@ def _same(invariance: Invariance) -> str:
     groups = " and ".join(invariance.groups)
     repeated = ", as if the groups were independent samples, which the same respondents before and after are not"
     repeated = repeated if {"before", "after"} <= set(invariance.groups) else ""
-    found = ", ".join(f"{d} {value:.3f}" for d, value in invariance.congruence.items())
+    congruence = ", ".join(f"{d} {value:.3f}" for d, value in invariance.congruence.items())
     return "\n".join(
         [
             f"## The same structure for {groups}?",
             "",
             f"- configural model: chi2 {invariance.chi2:.3f} ({invariance.df}), {_p(invariance.p)}{repeated}",
-            f"- Tucker's congruence of the loadings: {found}",
+            f"- Tucker's congruence of the loadings: {congruence}",
             f"- {NOT_TESTED}",
         ]
     )

@@ -1,4 +1,4 @@
-"""The model card of a soft prompt: what it is, all its scores, what they don't say, and how to load it. Loads no torch."""
+"""Writes the model card of a soft prompt: what it is, all its scores, their limits, and how to load it. Needs no torch."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def write_card(folder: Path, result: Result, config: AlignConfig, survey: str, *
     """Write the card of a run's soft prompt into its folder.
 
     Raises:
-        ValueError: in one line, if it can't be written.
+        ValueError: if it can't be written.
     """
     write_text(folder / CARD, card(result, config, survey, on_hub=on_hub))
 
 
 def card(result: Result, config: AlignConfig, survey: str, *, on_hub: bool) -> str:
-    """The card as Markdown, with the metadata that the hub reads.
+    """Return the card as Markdown, with the metadata of the hub.
 
     Args:
-        result: of the run, for one region.
-        config: of the run.
+        result: result of one region.
+        config: the run's config.
         survey: title of the survey.
-        on_hub: whether ``model.name_or_path`` is a hub id. Other models, and those with an adapter, have to be exported as a
-            folder before anything but this program can load them.
+        on_hub: whether ``model.name_or_path`` is a hub id. A model from elsewhere, or one with an adapter, must be exported as
+            a folder before other programs can load it.
     """
     environment = Environment(
         loader=PackageLoader("cultural_sp.reporting"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -64,7 +64,7 @@ def card(result: Result, config: AlignConfig, survey: str, *, on_hub: bool) -> s
 
 
 def _metadata(config: AlignConfig, *, on_hub: bool) -> dict[str, Any]:
-    """Of the hub; only a base model that lies there is named, for it refuses others."""
+    """Return the metadata of the hub. It names the base model only if that is on the hub, which refuses others."""
     base = {"base_model": config.model.name_or_path} if on_hub else {}
     tags = ["prompt-tuning", "soft-prompt", "cultural-alignment", "cultural-sp"]
     return {"library_name": "peft", **base, "pipeline_tag": "text-generation", "tags": tags}

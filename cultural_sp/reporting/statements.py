@@ -1,4 +1,4 @@
-"""Which statements a solution weighs, as a file and as a few lines."""
+"""Formats the weights of value statements in a solution, as CSV and as a summary."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from cultural_sp.survey.value_statements import Statement
 
-SHOWN = 5
+N_SUMMARY = 5
 
 
 def weights_csv(statements: Sequence[Statement], z: NDArray[np.float64]) -> str:
-    """A CSV of the weight z [d] of every statement, the largest in size first."""
+    """Return a CSV with the weight of every statement, the largest absolute weights first. ``z`` [d] holds the weights."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["weight", "dimension", "pole", "statement"])
@@ -25,11 +25,11 @@ def weights_csv(statements: Sequence[Statement], z: NDArray[np.float64]) -> str:
 
 
 def weights_summary(statements: Sequence[Statement], z: NDArray[np.float64]) -> str:
-    """The statements that weigh most in z [d], a line each."""
+    """Return a line for each of the statements with the largest absolute weights in ``z`` [d]."""
     if not z.any():
         return "statements: none has a weight, as nothing beat the initial prompt"
     lines = [f"statements that weigh most, of {len(statements)} (statements.csv):"]
-    for statement, weight in _by_size(statements, z)[:SHOWN]:
+    for statement, weight in _by_size(statements, z)[:N_SUMMARY]:
         lines.append(f"  {weight:+5.2f}  {statement.dimension} {statement.pole:<4}  {statement.text}")
     return "\n".join(lines)
 

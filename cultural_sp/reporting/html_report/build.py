@@ -1,4 +1,4 @@
-"""Writes a report: the page, its Markdown and a CSV file of every table, in one folder."""
+"""Writes a report into one folder: the page, a Markdown file and a CSV file per table."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PAGE, FOLDER = "report.html", "report"
 
 
 def write_report(folders: Sequence[Path], output: Path, left_out: Sequence[LeftOut] = ()) -> Path:
-    """Write the report on every finished run in and below ``folders`` into ``output``; returns the page's path.
+    """Write the report on all finished runs below some folders; returns the path of the page.
 
     Args:
-        folders: run folders, or folders above some.
-        output: made if need be; files of an earlier report in it are replaced.
-        left_out: what the page names beside what can't be read in the folders.
+        folders: run folders, or folders that contain them at any depth.
+        output: folder of the report. It is created if needed; files of an earlier report are replaced.
+        left_out: entries that the page lists as left out, in addition to runs that can't be read.
 
     Raises:
-        ValueError: in one line, if there is no finished run or the disk refuses a write.
+        ValueError: if there is no finished run, or if a file can't be written.
     """
     runs, unread = collect(folders, Path(os.path.commonpath(folders)))
     left_out = [*left_out, *unread]
@@ -35,11 +35,11 @@ def write_report(folders: Sequence[Path], output: Path, left_out: Sequence[LeftO
             f"runs={folders[0]} holds no finished run{why}; give a run folder, or a folder above some, such as outputs/align"
         )
     groups = group(runs)
-    found = tables(groups, runs, left_out)
-    files = [f"{table.name}.csv" for table in found]
+    csv_tables = tables(groups, runs, left_out)
+    files = [f"{table.name}.csv" for table in csv_tables]
     with disk_errors(output):
         output.mkdir(parents=True, exist_ok=True)
-    for table in found:
+    for table in csv_tables:
         write_text(output / f"{table.name}.csv", table.csv())
     write_text(output / "report.md", markdown_page(groups, runs, left_out, files))
     write_text(output / PAGE, page(groups, runs, left_out, files))
@@ -47,10 +47,10 @@ def write_report(folders: Sequence[Path], output: Path, left_out: Sequence[LeftO
 
 
 def report(config: ReportConfig) -> Path:
-    """Write the configured report; returns the page's path.
+    """Run the program ``report``; returns the path of the page.
 
     Raises:
-        ValueError: in one line, if the folder isn't there or holds no finished run, or if the disk refuses a write.
+        ValueError: if the folder doesn't exist or holds no finished run, or if a file can't be written.
     """
     runs = Path(config.runs).expanduser()
     if not runs.is_dir():

@@ -1,4 +1,4 @@
-"""Finds finished runs below folders and reads what a report shows of them; whatever can't be read is named, not fatal."""
+"""Finds finished runs below folders and reads the files that a report shows. An unreadable file becomes a note, not an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import yaml
 from cultural_sp.config.registries import OPTIMIZERS
 from cultural_sp.reporting.aggregate import run_table
 from cultural_sp.reporting.html_report.factors import Factors, read_factors
-from cultural_sp.reporting.html_report.searches import Search, read_searches
+from cultural_sp.reporting.html_report.searches import SearchLosses, read_searches
 from cultural_sp.reporting.tables import origin
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.methods import SUMMARY
@@ -26,7 +26,7 @@ from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.progress import with_progress
 
 TOKENS, STATEMENTS = "nearest_tokens.csv", "statements.csv"
-TABLES = {  # file -> the columns that a report shows, and which of them hold numbers
+TABLES = {  # file -> columns that a report shows -> whether they hold numbers
     TOKENS: {"virtual_token": False, "length": True, "rank": False, "token": False, "cosine": True},
     STATEMENTS: {"weight": True, "dimension": False, "pole": False, "statement": False},
 }
@@ -37,31 +37,31 @@ class Run:
     """One finished run."""
 
     where: str
-    """Its folder, relative to the one that was asked for."""
+    """Its folder, relative to the folder of the report's runs."""
     result: Result
     config: dict[str, str]
-    """Keys with dots -> values as text; empty if there is no config."""
+    """Dotted key -> value as text; empty if there is no config."""
     readout: str
-    """The searched one."""
-    searches: dict[str, Search]
-    """``random_search`` and ``aligned``, as far as the journal has them."""
+    """The searched readout."""
+    searches: dict[str, SearchLosses]
+    """``random_search`` and ``aligned``, if the journal has them."""
     tokens: list[dict[str, str]]
     statements: list[dict[str, str]]
     factors: Factors | None = None
-    """None if its respondents' answers weren't factor analysed."""
+    """Its factor analysis; None if there is none."""
     notes: tuple[str, ...] = ()
-    """What belongs to the run and couldn't be read."""
+    """One line for each file of the run that can't be read."""
 
     @property
     def model(self) -> tuple[str, str | None, str]:
-        """What tells its model from others: name or path, adapter, and what must be said about it."""
+        """Identity of its model: name or path, adapter, and the note on it."""
         adapter = self.config.get("model.adapter", "null")
         return self.result.model, None if adapter == "null" else adapter, self.result.note
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something that a report lacks."""
+    """A folder that the report leaves out, and the reason."""
 
     where: str
     reason: str
@@ -71,28 +71,28 @@ class LeftOut:
 
 
 class UnreadableError(Exception):
-    """Why a run can't be shown; the text goes behind "because"."""
+    """A run can't be shown. The message follows the word "because"."""
 
 
 def collect(folders: Sequence[Path], root: Path) -> tuple[list[Run], list[LeftOut]]:
-    """Every finished run in and below ``folders``, in the order of their paths, and what was left out.
+    """Read all finished runs below some folders, sorted by path; returns the runs and the folders left out.
 
     Args:
-        folders: run folders, or folders above some.
-        root: paths are shown relative to this one where they lie below it.
+        folders: run folders, or folders that contain them at any depth.
+        root: paths below it are shown relative to it.
     """
     runs: dict[tuple[str, ...], Run] = {}
     left_out: list[LeftOut] = []
-    found = {path.resolve(): (path, names) for folder in folders for path, names in _folders(folder, root, left_out)}
-    finished = [path for path, (_, names) in found.items() if RESULT in names]
-    for resolved, (path, names) in with_progress("reading", sorted(found.items())):
+    contents = {path.resolve(): (path, names) for folder in folders for path, names in _folders(folder, root, left_out)}
+    finished = [path for path, (_, names) in contents.items() if RESULT in names]
+    for resolved, (path, names) in with_progress("reading", sorted(contents.items())):
         where = _shown(path, root)
         try:
             if RESULT in names:
                 run = _read(path, where)
-                same = runs.setdefault(_identity(run), run)
-                if same is not run:  # a copy is no second seed
-                    raise UnreadableError(f"it repeats {same.where}, with the same config and seed")
+                first = runs.setdefault(_identity(run), run)
+                if first is not run:  # a copy is no second seed
+                    raise UnreadableError(f"it repeats {first.where}, with the same config and seed")
             elif names & {CONFIG, JOURNAL} and not any(resolved in other.parents for other in finished):
                 raise UnreadableError(f"it isn't finished{_progress(path / JOURNAL)}")
         except UnreadableError as error:
@@ -101,17 +101,17 @@ def collect(folders: Sequence[Path], root: Path) -> tuple[list[Run], list[LeftOu
 
 
 def _identity(run: Run) -> tuple[str, ...]:
-    """Equal for a run and a copy of it."""
+    """Return a key that is equal for a run and a copy of it."""
     origin = run.result.provenance
     hashes = (origin.get("config_hash", run.where), origin.get("weights_hash_before"))
     return (run.result.region.code, *map(str, hashes))
 
 
 def _folders(top: Path, root: Path, left_out: list[LeftOut]) -> Iterator[tuple[Path, set[str]]]:
-    def closed(error: OSError) -> None:
+    def leave_out(error: OSError) -> None:
         left_out.append(LeftOut(_shown(Path(error.filename), root), f"it can't be read ({error.strerror})"))
 
-    for path, _, names in os.walk(top, onerror=closed):
+    for path, _, names in os.walk(top, onerror=leave_out):
         yield Path(path), set(names)
 
 
@@ -134,22 +134,22 @@ def _read(folder: Path, where: str) -> Run:
     except ValueError as error:
         raise UnreadableError(" ".join(str(error).removeprefix(str(folder / RESULT)).split())) from error
     notes: list[str] = []
-    above = folder.parent if result.joint else folder  # what the regions of a joint run share lies above them
-    raw = _config(above / CONFIG, notes)
+    shared = folder.parent if result.joint else folder  # the regions of a joint run share a config and a journal
+    raw = _config(shared / CONFIG, notes)
     config = {key: "null" if value is None else str(value) for key, value in flatten(raw).items()}
     readout = config.get("readout.kind", "expected")
     result = with_strongest_icl(result, readout)
     _check(result, readout)
     searches = {}
-    if (above / JOURNAL).is_file():
+    if (shared / JOURNAL).is_file():
         n_tuned = len(tuned(result, readout))
-        searches = read_searches(above / JOURNAL, result, raw.get("objective"), n_tuned, notes)
+        searches = read_searches(shared / JOURNAL, result, raw.get("objective"), n_tuned, notes)
     tokens, statements = (_table(folder / name, notes) for name in (TOKENS, STATEMENTS))
     return Run(where, result, config, readout, searches, tokens, statements, read_factors(folder, notes), tuple(notes))
 
 
 def _check(result: Result, readout: str) -> None:
-    """Refuse a result that parses but doesn't hold what every figure relies on."""
+    """Raise if a result parses but lacks values that the figures need."""
     try:
         target = result.region.target
         _require(bool(result.model), "model is empty")
@@ -177,12 +177,12 @@ def _check(result: Result, readout: str) -> None:
 
 
 def tuned(result: Result, readout: str) -> list[str]:
-    """The wordings that the search saw, in their order, as far as they have scores under its readout."""
+    """Return the wordings that the search saw and that have scores under the searched readout, in their order."""
     return list(dict.fromkeys(r.wording for r in result.scores if r.readout == readout and _tuned(r.wording)))
 
 
 def held_out(result: Result) -> list[str]:
-    """The wordings that no search saw, in their order."""
+    """Return the wordings that no search saw, in their order."""
     return list(dict.fromkeys(r.wording for r in result.scores if not _tuned(r.wording)))
 
 
@@ -205,7 +205,7 @@ def _numbers(values: Mapping[Any, object], about: str) -> None:
 
 
 def _config(path: Path, notes: list[str]) -> dict[Any, Any]:
-    """The config as it was written; empty if there is none."""
+    """Return the config as it was written; empty if there is none."""
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(raw, dict):
@@ -219,7 +219,7 @@ def _config(path: Path, notes: list[str]) -> dict[Any, Any]:
 
 
 def _table(path: Path, notes: list[str]) -> list[dict[str, str]]:
-    """The rows of one of :data:`TABLES`; none if there is no such file."""
+    """Return the rows of one of :data:`TABLES`; an empty list if there is no such file."""
     if not path.is_file():
         return []
     try:

@@ -1,4 +1,4 @@
-"""The factor analysis in a run folder, as a report shows it."""
+"""Reads the factor analysis in a run folder, for the report."""
 
 from __future__ import annotations
 
@@ -32,30 +32,32 @@ class FactorTable:
 
 @dataclass(frozen=True)
 class Factors:
-    """What was found."""
+    """The factor analysis of a run."""
 
     remarks: dict[str, list[str]]
-    """Group of respondents, with their number -> what must be known about its analysis."""
+    """Group of respondents, with their number -> remarks on its analysis."""
     tables: list[FactorTable]
-    """None where no group could be analysed."""
+    """Empty if no group could be analysed."""
     figures: dict[str, str]
     """Caption -> PNG in base64."""
 
 
 def read_factors(run: Path, notes: list[str]) -> Factors | None:
-    """The factor analysis in a run folder; None if there is none, or if it can't be read, which is noted."""
+    """Return the factor analysis in a run folder; None if there is none. An unreadable one adds a line to ``notes``."""
     folder = run / FOLDER
     if not (folder / FACTORS_FILE).is_file():
         return None
     try:
         analyses = from_json(json.loads((folder / FACTORS_FILE).read_text(encoding="utf-8"))["analyses"])
-        said = {f"{a.group}, {a.n_respondents} respondents": [str(line) for line in remarks(a)] for a in analyses}
-        drawn = {
+        remarks_by_group = {
+            f"{a.group}, {a.n_respondents} respondents": [str(line) for line in remarks(a)] for a in analyses
+        }
+        figures = {
             caption: base64.b64encode(path.read_bytes()).decode("ascii")
             for name, caption in FIGURES.items()
             if (path := folder / "figures" / f"{name}.png").is_file()
         }
-        return Factors(said, [FactorTable(*table) for table in tables(analyses)], drawn)
+        return Factors(remarks_by_group, [FactorTable(*table) for table in tables(analyses)], figures)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         notes.append(f"{FOLDER}/{FACTORS_FILE} can't be read ({reason_of(error, 120)})")
         return None

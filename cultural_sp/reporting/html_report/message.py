@@ -1,4 +1,4 @@
-"""What a reader must know after ten seconds, in sentences and in counts."""
+"""The main message of a report, as sentences and counts: verdicts, comparisons with baselines, closest methods."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ GENERAL = {
     "random_search": "random search",
     "aligned": "the evolved prompt",
 }
-BASELINES = ("naive", "persona", "random_search", "midpoint")  # the initial prompt is a candidate of the search's own
+BASELINES = ("naive", "persona", "random_search", "midpoint")  # not the initial prompt: it is a candidate of the search
 KINDS = {TUNED: "tuned wording", HELD_OUT: "held-out wordings"}
 WHERE = {TUNED: "on the tuned wording", HELD_OUT: "on held-out wordings"}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the validity check said of a model."""
+    """Verdict of the validity check on a model."""
 
     model: str
     verdict: str
@@ -38,53 +38,53 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether scores of this model may be believed at all."""
+        """Whether the scores of this model can be trusted at all."""
         return self.verdict == WORST_FIRST[-1]
 
 
 def verdicts(groups: Sequence[Group]) -> list[Verdict]:
-    """Every different verdict with the number of its runs, the worst first."""
-    found: Counter[tuple[str, str, str]] = Counter()
+    """Return every different verdict with the number of its runs, the worst first."""
+    counts: Counter[tuple[str, str, str]] = Counter()
     for g in groups:
         for run in g.runs:
             v = run.result.validity
             if v is None:
-                found[g.model, NOT_CHECKED, f"{NOT_CHECKED}: the check was switched off (validity=false)"] += 1
+                counts[g.model, NOT_CHECKED, f"{NOT_CHECKED}: the check was switched off (validity=false)"] += 1
             else:
-                found[g.model, v.verdict, v.sentence] += 1
+                counts[g.model, v.verdict, v.sentence] += 1
     return [
-        Verdict(*key, runs) for key, runs in sorted(found.items(), key=lambda entry: WORST_FIRST.index(entry[0][1]))
+        Verdict(*key, runs) for key, runs in sorted(counts.items(), key=lambda entry: WORST_FIRST.index(entry[0][1]))
     ]
 
 
 def notes(groups: Sequence[Group]) -> dict[str, str]:
-    """Model -> what must be said about it wherever its numbers appear."""
+    """Return the notes on models, which must stand wherever their numbers appear."""
     return {g.model: g.note for g in groups if g.note}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The evolved prompt against a baseline, over groups."""
+    """Comparison of the evolved prompt with a baseline, over groups."""
 
     kind: str
     """``tuned`` or ``held out``."""
     baseline: str
     closer: int
-    """Groups in which the evolved prompt's mean loss is lower, by more than rounding."""
+    """Number of groups in which the mean loss of the evolved prompt is lower by more than rounding."""
     of: int
-    """All; where a loss is missing, the evolved prompt is not closer."""
+    """Number of all groups; in a group without a loss the evolved prompt counts as not closer."""
     change: float | None
-    """Median over the groups of the evolved prompt's loss minus the baseline's, None if none is known or
-    the groups differ in their unit."""
+    """Median over groups of the evolved prompt's loss minus the baseline's; None if no group has both losses or if the units
+    differ."""
 
     @property
     def outcome(self) -> str:
-        """Yes if it is closer everywhere, no if nowhere, else partly."""
+        """``yes`` if it is closer in all groups, ``no`` if in none, else ``partly``."""
         return "yes" if self.closer == self.of else "partly" if self.closer else "no"
 
 
 def comparisons(groups: Sequence[Group]) -> dict[str, list[Comparison]]:
-    """``tuned`` and ``held out`` -> the evolved prompt against each baseline."""
+    """Return the comparisons with each baseline, for ``tuned`` and ``held out`` wordings."""
     kinds = [kind for kind in (TUNED, HELD_OUT) if any(kind in g.losses for g in groups)]
     return {kind: [_comparison(groups, kind, m) for m in BASELINES] for kind in kinds}
 
@@ -98,16 +98,18 @@ def _comparison(groups: Sequence[Group], kind: str, baseline: str) -> Comparison
 
 
 def headline(groups: Sequence[Group]) -> str:
-    """Whether the evolved prompt comes closer than the plain model, and whether that holds on held-out wordings."""
-    found = [against[0] for against in comparisons(groups).values()]
+    """Say whether the evolved prompt is closer than the plain model, and whether that holds on held-out wordings."""
+    naive = [against[0] for against in comparisons(groups).values()]
     if len(groups) == 1:
         (g,) = groups
-        return f"{g.country}: the evolved prompt is {', '.join(_told(g, c) for c in found)}."
-    told = [f"in {c.closer} of {c.of}{'' if i else ' ' + _cases(groups)} {WHERE[c.kind]}" for i, c in enumerate(found)]
-    return f"The evolved prompt is closer to the target than the plain model {', '.join(told)}."
+        return f"{g.country}: the evolved prompt is {', '.join(_with_losses(g, c) for c in naive)}."
+    counts = [
+        f"in {c.closer} of {c.of}{'' if i else ' ' + _cases(groups)} {WHERE[c.kind]}" for i, c in enumerate(naive)
+    ]
+    return f"The evolved prompt is closer to the target than the plain model {', '.join(counts)}."
 
 
-def _told(g: Group, c: Comparison) -> str:
+def _with_losses(g: Group, c: Comparison) -> str:
     losses = g.losses[c.kind]
     after, before = losses["aligned"], losses["naive"]
     if c.change is None or after is None or before is None:
@@ -123,13 +125,13 @@ def _cases(groups: Sequence[Group]) -> str:
 
 
 def wins(groups: Sequence[Group], kind: str) -> dict[str, int]:
-    """Method -> number of groups in which it is closest to the target, ties counted for each."""
-    found = Counter(method for g in groups if kind in g.losses for method in g.closest(kind))
-    return {method: found[method] for method in SUMMARY}
+    """Return the number of groups in which each method is closest to the target; ties count for each."""
+    counts = Counter(method for g in groups if kind in g.losses for method in g.closest(kind))
+    return {method: counts[method] for method in SUMMARY}
 
 
 def closest(groups: Sequence[Group]) -> list[str]:
-    """Which method comes closest of all, for the tuned and for the held-out wordings."""
+    """Say which method is closest, on tuned and on held-out wordings."""
     sentences = []
     for kind in comparisons(groups):
         ranked = [(m, c) for m, c in sorted(wins(groups, kind).items(), key=lambda entry: -entry[1]) if c]
@@ -146,7 +148,7 @@ def closest(groups: Sequence[Group]) -> list[str]:
 
 
 def seeds_sentence(groups: Sequence[Group]) -> str:
-    """How many seeds stand behind a number, and what brackets are."""
+    """Say how many seeds a number is a mean of, and what the brackets hold."""
     counts = sorted({len(g.runs) for g in groups})
     if counts == [1]:
         text = "Single seed: one run behind every number, so small differences may be chance."

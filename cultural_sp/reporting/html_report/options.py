@@ -1,4 +1,4 @@
-"""Option probabilities of single items, as the data behind the bars that the page draws."""
+"""Option probabilities of single items: the data of the bars that the page draws."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from cultural_sp.runs.methods import SUMMARY
 
 
 def options(groups: Sequence[Group]) -> dict[str, Any]:
-    """Per mille by group, method, wording and item, averaged over seeds; what several groups have in common is there once.
+    """Return probabilities in per mille by group, method, wording and item, averaged over seeds.
 
-    Groups whose runs recorded no probabilities are left out.
+    Groups with the same items and wordings share one entry of ``surveys``. Groups without recorded probabilities are left out.
     """
     surveys: list[dict[str, Any]] = []
     entries = {}
     for g in groups:
         wordings = [name for kind in (TUNED, HELD_OUT) for name in g.wordings.get(kind, [])]
-        found = {method: [_chances(g, method, wording) for wording in wordings] for method in SUMMARY}
-        found = {method: by_wording for method, by_wording in found.items() if all(by_wording)}
-        if not found:
+        by_method = {method: [_chances(g, method, wording) for wording in wordings] for method in SUMMARY}
+        complete = {method: by_wording for method, by_wording in by_method.items() if all(by_wording)}
+        if not complete:
             continue
-        first = next(iter(found.values()))[0]
+        first = next(iter(complete.values()))[0]
         survey = {
             "items": [[item, title] for item, title in items_of(g, list(first)).items()],
             "labels": _labels(g, first),
@@ -32,13 +32,13 @@ def options(groups: Sequence[Group]) -> dict[str, Any]:
             surveys.append(survey)
         entries[g.id] = {
             "survey": surveys.index(survey),
-            "chances": {m: [list(chances.values()) for chances in by_wording] for m, by_wording in found.items()},
+            "chances": {m: [list(chances.values()) for chances in by_wording] for m, by_wording in complete.items()},
         }
     return {"surveys": surveys, "groups": entries}
 
 
 def _chances(g: Group, method: str, wording: str) -> dict[str, list[int]]:
-    """Item -> per mille of each option; nothing if a run lacks them."""
+    """Return the per mille of each option by item; empty if a run lacks them."""
     recorded = [record.option_probabilities for record in g.records(method, wording, "expected")]
     known = [chances for chances in recorded if chances]
     if len(known) != len(recorded) or any(_shape(chances) != _shape(known[0]) for chances in known):
@@ -54,12 +54,12 @@ def _shape(chances: dict[str, list[float]]) -> list[tuple[str, int]]:
 
 
 def items_of(g: Group, items: Sequence[str]) -> dict[str, str]:
-    """Item -> what it asks about, in a few words; nothing where the survey can't be read any more."""
+    """Return the construct of each item, in a few words; empty texts if the survey can't be read any more."""
     return {item: g.items[item].construct if item in g.items else "" for item in items}
 
 
 def codes_of(g: Group, item: str, number: int) -> tuple[float, ...]:
-    """Codes of the options of an item that has so many; 1, 2, ... where the survey can't be read any more."""
+    """Return the codes of an item with ``number`` options; 1, 2, ... if the survey can't be read any more."""
     codes = g.items[item].scale.codes if item in g.items else ()
     return codes if len(codes) == number else tuple(range(1, number + 1))
 

@@ -1,4 +1,4 @@
-"""Puts tables, figures and sentences into the templates of the page and of its Markdown."""
+"""Fills the templates of the page and of its Markdown with tables, figures and sentences."""
 
 from __future__ import annotations
 
@@ -33,18 +33,17 @@ from cultural_sp.reporting.tables import MEANS_NOTHING, origin
 from cultural_sp.runs.methods import METHODS, SUMMARY
 from cultural_sp.utils.progress import with_progress
 
-HEIGHTS = {"random_search": 3, "aligned": 23}  # of the intervals in a strip, where they don't cover marks
-OPEN = 6  # with more groups than this, only the first one is unfolded
-N_OPTIONS = 5  # of an item whose options aren't recorded
-SHADES = 8  # of the heat map, between the lowest and the highest code
-TOKENS, NEAREST, WEIGHTS, VALUES = 8, 3, 6, 3
-"""Virtual tokens, nearest ones, statements and provenance values on the page."""
-SEEDS = 4  # soft prompts of one group that the page shows
-VISIBLE = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
+INTERVAL_HEIGHTS = {"random_search": 3, "aligned": 23}  # in a strip of losses, above and below the marks
+MAX_OPEN_GROUPS = 6  # with more groups than this, only the first one is unfolded
+DEFAULT_N_OPTIONS = 5  # for an item whose options aren't recorded
+N_SHADES = 8  # of the heat map, between the lowest and the highest code
+MAX_TOKENS, MAX_NEAREST, MAX_STATEMENTS, MAX_PROVENANCE_VALUES = 8, 3, 6, 3  # on the page
+MAX_SEEDS = 4  # soft prompts of one group that the page shows
+VISIBLE_SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"})
 
 
 def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut], files: Sequence[str]) -> str:
-    """The whole page as HTML; everything that isn't our own markup is escaped."""
+    """Return the page as HTML. Everything that isn't markup of this package is escaped."""
     environment = _environment(escape=True)
     environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     script = environment.get_template("report.js").render()
@@ -53,7 +52,8 @@ def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOu
         **_context(groups, runs, left_out),
         files=files,
         cards=[
-            _card(g, opened=len(groups) <= OPEN or i == 0) for i, g in with_progress("drawing", list(enumerate(groups)))
+            _card(g, opened=len(groups) <= MAX_OPEN_GROUPS or i == 0)
+            for i, g in with_progress("drawing", list(enumerate(groups)))
         ],
         maps=maps(groups),
         options=options(groups),
@@ -67,7 +67,7 @@ def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOu
 def markdown_page(
     groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut], files: Sequence[str]
 ) -> str:
-    """The sentences and the main tables as Markdown."""
+    """Return the sentences and the main tables as Markdown."""
     environment = _environment(escape=False)
     environment.filters["md"] = lambda value: in_markdown(str(value))
     context = _context(groups, runs, left_out)
@@ -89,7 +89,7 @@ def _environment(*, escape: bool) -> Environment:
 def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut]) -> dict[str, Any]:
     tops = {unit: _top([g for g in groups if g.unit == unit]) for unit in dict.fromkeys(g.unit for g in groups)}
     unit = common_unit(groups)
-    found = verdicts(groups)
+    model_verdicts = verdicts(groups)
     groups_of = {run.where: g for g in groups for run in g.runs}
     keys = config_differences(runs)
     return {
@@ -102,11 +102,11 @@ def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[Le
         "notes": notes(groups),
         "general": GENERAL,
         "seeds": seeds_sentence(groups),
-        "verdicts": found,
-        "warning": "" if all(v.passed for v in found) else MEANS_NOTHING,
+        "verdicts": model_verdicts,
+        "warning": "" if all(v.passed for v in model_verdicts) else MEANS_NOTHING,
         "methods": SUMMARY,
         "names": _names(groups),
-        "heights": HEIGHTS,
+        "heights": INTERVAL_HEIGHTS,
         "unit": unit,
         "digits": groups[0].digits,
         "rows": [_row(g, tops[g.unit]) for g in groups],
@@ -127,21 +127,21 @@ def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[Le
 
 
 def _top(groups: Sequence[Group]) -> float:
-    """The loss at the right end of a strip."""
+    """Return the loss at the right end of a strip."""
     known = [e for g in groups for losses in g.losses.values() for e in losses.values() if e]
     top, end = (max(values, default=0.0) for values in ([e.mean for e in known], [e.high for e in known]))
     return min(end, 1.25 * top) * 1.03 or 1.0  # three seeds may give huge intervals
 
 
 def _title(groups: Sequence[Group], runs: Sequence[Run]) -> str:
-    def count(n: int, what: str) -> str:
-        return f"{n} {what}{'' if n == 1 else 's'}"
+    def count(n: int, noun: str) -> str:
+        return f"{n} {noun}{'' if n == 1 else 's'}"
 
     countries = list(dict.fromkeys(g.country for g in groups))
     models = list(dict.fromkeys(g.model for g in groups))
-    whose = ", ".join(countries) if len(countries) <= 4 else count(len(countries), "region")
-    which = models[0] if len(models) == 1 else count(len(models), "model")
-    return f"{whose}: {which}, {count(len(runs), 'run')}"
+    regions = ", ".join(countries) if len(countries) <= 4 else count(len(countries), "region")
+    model = models[0] if len(models) == 1 else count(len(models), "model")
+    return f"{regions}: {model}, {count(len(runs), 'run')}"
 
 
 def _names(groups: Sequence[Group]) -> dict[str, str]:
@@ -150,7 +150,7 @@ def _names(groups: Sequence[Group]) -> dict[str, str]:
 
 
 def _row(g: Group, top: float) -> dict[str, Any]:
-    """A region of the headline table: for each kind of wording the losses, the closest methods, and where marks stand."""
+    """Return a region of the headline table: losses, closest methods and positions of marks for each kind of wording."""
     kinds = {}
     for kind, losses in g.losses.items():
         known = {m: e for m, e in losses.items() if e is not None}
@@ -159,7 +159,9 @@ def _row(g: Group, top: float) -> dict[str, Any]:
             "closest": g.closest(kind),
             "spots": {m: _at(e.mean, top) for m, e in known.items()},
             "spans": {
-                m: (_at(e.low, top), _at(e.high, top)) for m in HEIGHTS if (e := known.get(m)) is not None and e.spread
+                m: (_at(e.low, top), _at(e.high, top))
+                for m in INTERVAL_HEIGHTS
+                if (e := known.get(m)) is not None and e.spread
             },
             "told": ", ".join(
                 f"{g.names[m]} {e.shown(e.mean)}" for m, e in sorted(known.items(), key=lambda x: x[1].mean)
@@ -182,9 +184,9 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "verdicts": verdicts([g]),
         "masses": {m: [_share(v) for v in masses(g, m)] for m in SUMMARY if m != "midpoint"},
         "items": [(item, title, [_shaded(g, m, item) for m in SUMMARY]) for item, title in items_of(g, items).items()],
-        "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:SEEDS]],
-        "factors": [(run.result.seed, run.factors) for run in g.runs[:SEEDS] if run.factors is not None],
-        "more_prompts": max(len(g.runs) - SEEDS, 0),
+        "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:MAX_SEEDS]],
+        "factors": [(run.result.seed, run.factors) for run in g.runs[:MAX_SEEDS] if run.factors is not None],
+        "more_prompts": max(len(g.runs) - MAX_SEEDS, 0),
         "origin": list(dict.fromkeys(line for run in g.runs for line in origin(run.result))),
         "notes": [f"seed {run.result.seed}: {note}" for run in g.runs for note in run.notes],
         "answers": g.first.result.open_answers,
@@ -201,47 +203,47 @@ def _share(value: float | None) -> str:
 
 
 def _shaded(g: Group, method: str, item: str) -> tuple[str, int | None]:
-    """An item mean over seeds as text, with its shade."""
+    """Return the mean of an item over seeds as text, with its shade."""
     value = mean(record.item_means.get(item) for record in g.records(method, TUNED))
     if value is None:
         return "-", None
     chances = g.records("naive", TUNED, "expected")[0].option_probabilities or {}
-    codes = codes_of(g, item, len(chances.get(item, range(N_OPTIONS))))
+    codes = codes_of(g, item, len(chances.get(item, range(DEFAULT_N_OPTIONS))))
     return f"{round(value, 1) + 0.0:.1f}", min(
-        max(round((value - codes[0]) / (codes[-1] - codes[0]) * SHADES), 0), SHADES
+        max(round((value - codes[0]) / (codes[-1] - codes[0]) * N_SHADES), 0), N_SHADES
     )
 
 
 def _tokens(run: Run) -> tuple[list[tuple[str, str, list[tuple[str, str]]]], int]:
-    """Number, length and nearest tokens of the first virtual tokens, and how many more there are."""
-    found: dict[str, tuple[str, str, list[tuple[str, str]]]] = {}
+    """Return number, length and nearest tokens of the first virtual tokens, and how many more there are."""
+    tokens: dict[str, tuple[str, str, list[tuple[str, str]]]] = {}
     for row in run.tokens:
-        entry = found.setdefault(row["virtual_token"], (row["virtual_token"], f"{float(row['length']):.1f}", []))
-        if len(entry[2]) < NEAREST:
-            entry[2].append((row["token"].translate(VISIBLE), f"{float(row['cosine']):.2f}"))
-    return list(found.values())[:TOKENS], max(len(found) - TOKENS, 0)
+        entry = tokens.setdefault(row["virtual_token"], (row["virtual_token"], f"{float(row['length']):.1f}", []))
+        if len(entry[2]) < MAX_NEAREST:
+            entry[2].append((row["token"].translate(VISIBLE_SPACES), f"{float(row['cosine']):.2f}"))
+    return list(tokens.values())[:MAX_TOKENS], max(len(tokens) - MAX_TOKENS, 0)
 
 
 def _statements(run: Run) -> list[tuple[str, str]]:
-    """Weight and text of those that weigh most; none if none weighs anything."""
-    weighty = [row for row in run.statements if float(row["weight"]) != 0]
+    """Return weight and text of the statements with the largest weights; an empty list if all weights are 0."""
+    weighted = [row for row in run.statements if float(row["weight"]) != 0]
     return [
         (f"{float(row['weight']):+.2f}", f"{row['dimension']} {row['pole']}: {row['statement']}")
-        for row in weighty[:WEIGHTS]
+        for row in weighted[:MAX_STATEMENTS]
     ]
 
 
 def _provenance(runs: Sequence[Run]) -> list[tuple[str, list[tuple[str, int]], int]]:
-    """Key, its commonest values with the number of runs, and how many more values there are."""
+    """Return each key, its most common values with their numbers of runs, and how many more values there are."""
     entries = [provenance_of(run) for run in runs]
     keys = [
         k for k in dict.fromkeys(key for e in entries for key in e) if k != "config_hash" and not k.startswith("seeds")
     ]
-    found = []
+    table = []
     for key in keys:
         values = Counter(entry.get(key, "unknown") for entry in entries).most_common()
-        found.append((key, values[:VALUES], max(len(values) - VALUES, 0)))
-    return found
+        table.append((key, values[:MAX_PROVENANCE_VALUES], max(len(values) - MAX_PROVENANCE_VALUES, 0)))
+    return table
 
 
 def _frozen(runs: Sequence[Run]) -> str:
@@ -260,5 +262,5 @@ def _dimension(g: Group, method: str, dimension: str) -> str:
 
 
 def number_of(g: Group, value: float | None) -> str:
-    """A score with as many decimals as its unit calls for."""
+    """Format a score with the decimals of its unit."""
     return "-" if value is None else f"{value:.{g.digits - 1}f}"

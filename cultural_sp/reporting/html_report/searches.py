@@ -1,4 +1,4 @@
-"""The way of each search, read from a journal; of a joint run's as the region in question judges it."""
+"""Reads the losses of each search from a journal; for a joint run under the objective of one region."""
 
 from __future__ import annotations
 
@@ -21,70 +21,74 @@ from cultural_sp.utils.errors import reason_of
 
 
 @dataclass(frozen=True)
-class Search:
-    """The evaluations of one search, in their order."""
+class SearchLosses:
+    """Losses of one search, in the order of evaluation."""
 
     l1: Array
-    """[n], mean absolute difference in the survey's unit; NaN where there is none."""
+    """[n], mean absolute difference of every evaluation in the survey's unit; NaN where there is none."""
     best: Array
-    """[n], that of whichever candidate has had the lowest loss."""
+    """[n], mean absolute difference of the candidate with the lowest loss so far."""
 
 
-def read_searches(path: Path, result: Result, objective: object, n_tuned: int, notes: list[str]) -> dict[str, Search]:
-    """The searches that a journal holds; what can't be read goes into ``notes``, a line each.
+def read_searches(
+    path: Path, result: Result, objective: object, n_tuned: int, notes: list[str]
+) -> dict[str, SearchLosses]:
+    """Return the searches in a journal, by method.
+
+    A journal of a joint run records the losses for the region whose optimizer asked. For other regions the losses are computed
+    from the recorded dimension scores.
 
     Args:
         path: the journal.
-        result: that of the region in question. In a joint run its losses are worked out from the dimension scores, as the
-            recorded ones are those of the region whose optimizer asked.
-        objective: that part of the run's config, as it was read.
-        n_tuned: number of wordings that were tuned on.
-        notes: gets a line for whatever can't be read.
+        result: result of one region of the run.
+        objective: the entry ``objective`` of the run's config, not yet checked.
+        n_tuned: number of tuned wordings.
+        notes: gets a line for each part that can't be read.
     """
     try:
-        goal = _goal(result, objective, read_header(path), n_tuned) if result.joint else None
+        own = _region_objective(result, objective, read_header(path), n_tuned) if result.joint else None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
         return {}
     rows: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
     try:
         for record in read_records(path, strict=False):
-            values = [record["loss"], record["l1"]] if goal is None else _answers(record, len(goal.target))
+            values = [record["loss"], record["l1"]] if own is None else _mass_and_scores(record, len(own.target))
             rows[record["search"]].append([math.nan if x is None else float(x) for x in values])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         n_read = sum(map(len, rows.values()))
         notes.append(f"{JOURNAL} can't be read beyond evaluation {n_read} ({reason_of(error, 120)})")
     try:
-        return {name: _search(np.array(losses), goal) for name, losses in rows.items() if losses}
+        return {name: _search(np.array(losses), own) for name, losses in rows.items() if losses}
     except ValueError as error:  # rows of different lengths
         notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
         return {}
 
 
-def _answers(record: Mapping[str, Any], size: int) -> list[float | None]:
-    """Valid mass, then the dimension scores of all views."""
+def _mass_and_scores(record: Mapping[str, Any], size: int) -> list[float | None]:
+    """Return the valid mass, then the dimension scores of all views."""
     scores = list(record["dimensions"].values())
     if not scores or len(scores) % size:
         raise ValueError(f"{len(scores)} dimension scores")
     return [record["valid_mass"], *scores]
 
 
-def _search(rows: Array, goal: Objective | None) -> Search:
-    losses, l1 = rows.T if goal is None else goal(rows[:, 1:], rows[:, 0])
-    return Search(l1, value_of_best(losses, l1))
+def _search(rows: Array, objective: Objective | None) -> SearchLosses:
+    losses, l1 = rows.T if objective is None else objective(rows[:, 1:], rows[:, 0])
+    return SearchLosses(l1, value_of_best(losses, l1))
 
 
-def _goal(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Objective:
-    """What the run lowered for the region of a result.
+def _region_objective(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Objective:
+    """Return the objective that a joint run had for the region of a result.
 
     Raises:
-        ValueError: if that isn't known any more.
+        ValueError: if config or header lack a part of it.
     """
     if not isinstance(objective, dict):
         raise ValueError("the config doesn't say what a joint run lowered")
-    given = ObjectiveConfig(**objective)
+    config = ObjectiveConfig(**objective)
     mass = header.get("start_mass")
-    if given.valid_mass_weight and mass is None:
+    if config.valid_mass_weight and mass is None:
         raise ValueError("its header lacks start_mass")
     target = np.array([math.nan if t is None else t for t in result.region.target.values()], dtype=float)
-    return Objective(target, given, mass, n_tuned)
+    return Objective(target, config, mass, n_tuned)

@@ -1,1 +1,1 @@
-"""Showing the course of a run elsewhere. The journal and the result files stay the truth; all that is shown follows from them."""
+"""Tracking of runs with wandb. The journal and the result files are the source; a tracker only shows what they contain."""

@@ -1,4 +1,4 @@
-"""What tracking prints."""
+"""Messages of tracking in the terminal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from cultural_sp.utils.errors import reason_of
 
 
 def sync_command(folder: Path) -> str:
-    """The command that brings a finished run into wandb, whether wandb knows it already or not."""
+    """Return the command that syncs a finished run to wandb, whether or not wandb has a part of it."""
     return f"cultural-sp sync-wandb {shlex.quote(os.path.relpath(folder))}"
 
 
 def error_line(error: Exception) -> str:
-    """The message of an error as one line without credentials."""
+    """Format an error as one line without credentials."""
     text = reason_of(error) or type(error).__name__
     key = os.environ.get("WANDB_API_KEY")
     return re.sub(r"(?<=://)[^/@\s]+@", "", text.replace(key, "***") if key else text)[:200]

@@ -1,4 +1,4 @@
-"""A wandb workspace and a wandb report over the runs below a folder."""
+"""The program ``dashboard``: makes a wandb workspace and a wandb report for the runs below a folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Runs:
-    """What the finished runs below a folder have in common."""
+    """What a dashboard needs to know of the finished runs below a folder."""
 
     entity: str
     project: str
@@ -33,16 +33,16 @@ class Runs:
     dimensions: list[str]
     wordings: list[str]
     remarks: list[str]
-    """What must be said wherever numbers of these runs appear."""
+    """Notes that must stand wherever numbers of these runs appear."""
     unit: str
-    """Of scores and losses; several in a row if there are several."""
+    """Unit of scores and losses; several units are joined by commas."""
 
 
 def runs_below(folder: Path, entity: str | None = None) -> Runs:
-    """What to show of the finished runs below ``folder``; ``entity`` goes before the runs' own.
+    """Read the finished runs below ``folder``; ``entity`` overrides the runs' own.
 
     Raises:
-        ValueError: in one line, if there are none, or if they are in several projects or of no known entity.
+        ValueError: if there are none, if they are in several projects, or if their entity isn't known.
     """
     groups: set[str] = set()
     places: set[tuple[str | None, str]] = set()
@@ -64,8 +64,8 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
     if not places:
         raise ValueError(f"no finished run (no {RESULT}) in {folder}; give a folder above finished runs")
     if len(places) > 1:
-        found = ", ".join(sorted(f"{e or '?'}/{p}" for e, p in places))
-        raise ValueError(f"the runs in {folder} are in several projects ({found}); give a folder with one of them")
+        names = ", ".join(sorted(f"{e or '?'}/{p}" for e, p in places))
+        raise ValueError(f"the runs in {folder} are in several projects ({names}); give a folder with one of them")
     ((owner, project),) = places
     if owner is None:
         raise ValueError("whose project it is is not known, as tracker.entity is null; give --entity NAME")
@@ -73,29 +73,29 @@ def runs_below(folder: Path, entity: str | None = None) -> Runs:
 
 
 def workspace(runs: Runs) -> Workspace:
-    """The workspace, not yet saved."""
+    """Return the workspace, not yet saved."""
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces import expr
 
-    shown = panels(runs.dimensions, runs.wordings, runs.remarks, runs.unit)
+    sections = panels(runs.dimensions, runs.wordings, runs.remarks, runs.unit)
     return ws.Workspace(
         entity=runs.entity,
         project=runs.project,
         name=_title(runs),
-        sections=[ws.Section(name=name, panels=its, is_open=True) for name, its in shown.items()],
+        sections=[ws.Section(name=name, panels=its, is_open=True) for name, its in sections.items()],
         runset_settings=ws.RunsetSettings(filters=expr.And(expr.Metric("Group").isin(runs.groups))),
     )
 
 
 def report(runs: Runs) -> Report:
-    """The report, not yet saved."""
+    """Return the report, not yet saved."""
     from wandb_workspaces import expr
     from wandb_workspaces.reports import v2 as wr
 
     blocks: list[Any] = []
-    for name, shown in panels(runs.dimensions, runs.wordings, runs.remarks, runs.unit).items():
+    for name, section in panels(runs.dimensions, runs.wordings, runs.remarks, runs.unit).items():
         runset = wr.Runset(filters=expr.And(expr.Metric("Group").isin(runs.groups)))  # of the report's project
-        blocks += [wr.H2(name), wr.PanelGrid(runsets=[runset], panels=shown)]
+        blocks += [wr.H2(name), wr.PanelGrid(runsets=[runset], panels=section)]
     return wr.Report(entity=runs.entity, project=runs.project, title=_title(runs), blocks=blocks, width="fluid")
 
 
@@ -105,15 +105,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a folder with the runs, such as outputs/align")
     parser.add_argument("--entity", help="account or team at wandb, if the runs' tracker.entity is null")
     parser.add_argument("--dry-run", action="store_true", help="save nothing, and print what would be saved as JSON")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        runs = runs_below(given.folder, given.entity)
-        made = {"workspace": workspace(runs), "report": report(runs)}
-        if given.dry_run:
-            specs = {name: _spec(board) for name, board in made.items()}
+        runs = runs_below(options.folder, options.entity)
+        boards = {"workspace": workspace(runs), "report": report(runs)}
+        if options.dry_run:
+            specs = {name: _spec(board) for name, board in boards.items()}
             print(json.dumps(specs, indent=1))
             return
-        for name, board in made.items():
+        for name, board in boards.items():
             print(f"{name}: {board.save().url}", flush=True)
     except ImportError:
         sys.exit(_error("wandb-workspaces is not installed; pip install 'cultural-sp[dashboard]'"))
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _spec(board: Workspace | Report) -> Any:
-    """What ``save`` sends; the package has no public way to it."""
+    """Return what ``save`` would send; wandb-workspaces has no public function for it."""
     return json.loads(board._to_model().spec.model_dump_json(by_alias=True, exclude_none=True))
 
 

@@ -1,4 +1,4 @@
-"""What a dashboard at wandb shows, in wandb-workspaces' terms."""
+"""The panels of a dashboard at wandb."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ READ_FIRST = (
 def panels(
     dimensions: Sequence[str], wordings: Sequence[str], remarks: Sequence[str], unit: str
 ) -> dict[str, list[Any]]:
-    """Section -> its panels, for a workspace and a report alike.
+    """Return the panels by section, for a workspace or a report.
 
     Args:
-        dimensions: of the survey.
-        wordings: those that the runs were scored on.
-        remarks: what must be said wherever numbers of these runs appear.
-        unit: of scores and losses.
+        dimensions: dimensions of the survey.
+        wordings: wordings that the runs have scores for.
+        remarks: notes that must stand wherever numbers of these runs appear.
+        unit: unit of scores and losses.
     """
     from wandb_workspaces.reports import v2 as wr
 

@@ -1,4 +1,4 @@
-"""From a result to what is shown at the end of a run: summary and tables."""
+"""Converts a result into the summary and the tables that a tracker shows at the end of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cultural_sp.runs.methods import METHODS, SUMMARY
 from cultural_sp.runs.result import Result
 
 Table = tuple[list[str | int], list[Iterable[Any]]]
-"""Heads and rows; so typed since wandb's own tables are."""
+"""Column names and rows, with the types of wandb's own tables."""
 LOSSES = tuple("icl" if method == "persona" else method for method in SUMMARY)
 """The methods whose losses dashboards set side by side."""
 
@@ -24,31 +24,31 @@ def summary_of(result: Result, searched: str) -> dict[str, Any]:
     ``icl`` is the strongest persona) and ``dimension/METHOD/...`` are the excerpt of tables: the tuned wording under the searched
     readout, others under expected.
     """
-    found: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
     for record in result.scores:
         prefix = f"scores/{record.method}/{record.wording}/{record.option_order}/{record.readout}"
         numbers = {"loss": record.loss, "valid_mass": record.valid_mass, "missing": record.missing, **record.dimensions}
-        found |= {f"{prefix}/{name}": number for name, number in numbers.items()}
+        summary |= {f"{prefix}/{name}": number for name, number in numbers.items()}
     table = with_icl(run_table([result]), searched)
     excerpt = table[table.readout == np.where(table.wording == "tuned", searched, "expected")].dropna(subset="loss")
-    found |= {f"loss/{row.wording}/{row.method}": row.loss for row in excerpt.itertuples()}
+    summary |= {f"loss/{row.wording}/{row.method}": row.loss for row in excerpt.itertuples()}
     for method in result.methods:
         dimensions = result.score(method, "tuned", searched).dimensions
-        found |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}
-    found |= {f"target/{dimension}": score for dimension, score in result.region.target.items()}
-    found |= {f"seconds/{part}": seconds for part, seconds in result.seconds.items()}
+        summary |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}
+    summary |= {f"target/{dimension}": score for dimension, score in result.region.target.items()}
+    summary |= {f"seconds/{part}": seconds for part, seconds in result.seconds.items()}
     if result.warm_start is not None:
-        found["warm_start/offered"] = result.warm_start["offered"]
+        summary["warm_start/offered"] = result.warm_start["offered"]
     if result.validity is not None:
-        found["validity/verdict"] = result.validity.verdict
-        found["validity/items_right"] = result.validity.items_right
-        found["validity/items_total"] = result.validity.items_total
-        found |= {f"validity/effect/{dimension}": effect for dimension, effect in result.validity.effects.items()}
-    return {key: value for key, value in found.items() if value is not None}
+        summary["validity/verdict"] = result.validity.verdict
+        summary["validity/items_right"] = result.validity.items_right
+        summary["validity/items_total"] = result.validity.items_total
+        summary |= {f"validity/effect/{dimension}": effect for dimension, effect in result.validity.effects.items()}
+    return {key: value for key, value in summary.items() if value is not None}
 
 
 def answers(result: Result) -> Table:
-    """Item means before and after: a row per wording, order, readout and item, a column per method."""
+    """Return item means: a row per wording, order, readout and item, a column per method."""
     means: dict[tuple[str, str, str, str], dict[str, float | None]] = {}
     for record in result.scores:
         for item, mean in record.item_means.items():
@@ -62,7 +62,7 @@ def answers(result: Result) -> Table:
 
 
 def scores(result: Result) -> Table:
-    """The records of the result as they are, item means aside."""
+    """Return the score records without their item means."""
     dimensions = list(result.region.target)
     heads = ["method", "wording", "option_order", "readout", "loss", "valid_mass", "missing"]
     rows: list[Iterable[Any]] = [

@@ -1,4 +1,4 @@
-"""From journal records to what is plotted: a row per evaluation, and with the last one of a generation that generation."""
+"""Converts journal records into rows of metrics: one per evaluation; the last of a generation also summarises it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ AXES = {
     for search in SEARCHES
     for part, axis in (("", "evaluation"), ("_generation", "number"))
 }
-"""Prefix of metrics -> the metric they are plotted against."""
+"""Prefix of metrics -> metric on their x axis."""
 
 
 class Rows:
-    """Turns the records of a journal, given in order, into the rows of one region."""
+    """Converts the records of a journal, in their order, into rows for one region."""
 
-    def __init__(self, course: RegionHistory, population: int, budget: int) -> None:
-        """For searches of ``budget`` evaluations in generations of ``population``."""
-        self._course, self._population, self._budget = course, population, budget
+    def __init__(self, history: RegionHistory, population: int, budget: int) -> None:
+        """Start before the first record. A search has ``budget`` evaluations, in generations of ``population``."""
+        self._history, self._population, self._budget = history, population, budget
         self._generation: list[dict[str, Any]] = []
 
     def row(self, record: dict[str, Any]) -> tuple[int, dict[str, float]]:
-        """Step and metrics of a record; the step is the place of the evaluation among all of the run, from 0.
+        """Return step and metrics of a record. The step counts all evaluations of the run from 0.
 
-        Losses in what the search lowers, l1, scores and misses (score minus target); what is missing is left out.
+        The metrics are the loss under the run's objective, the mean absolute difference (l1), scores, and misses (score minus
+        target). Missing values are left out.
         """
-        record = self._course.add(record)
-        search, index, best = record["search"], record["index"], self._course.best
+        record = self._history.add(record)
+        search, index, best = record["search"], record["index"], self._history.best
         if index == 0:
             self._generation = []
         self._generation.append(record)
@@ -51,7 +52,7 @@ class Rows:
         return step, {key: value for key, value in row.items() if value is not None}
 
     def _of_generation(self, prefix: str) -> dict[str, float | None]:
-        records, best = self._generation, self._course.best
+        records, best = self._generation, self._history.best
         losses = [r["loss"] for r in records if r["loss"] is not None]
         masses = [r["valid_mass"] for r in records if r["valid_mass"] is not None]
         seconds = sum(r["seconds"] for r in records)
@@ -69,12 +70,12 @@ class Rows:
         }
 
     def _dimensions(self, prefix: str, record: dict[str, Any]) -> dict[str, float | None]:
-        """Score and miss of every dimension: of the first view under its own name, of the others behind theirs."""
-        found: dict[str, float | None] = {}
+        """Return score and miss of every dimension. Keys of the first view are plain; others start with the name of the view."""
+        metrics: dict[str, float | None] = {}
         for name, score in record.get("dimensions", {}).items():
-            dimension, _, view = (name, "", "") if name in self._course.target else name.rpartition(", ")
+            dimension, _, view = (name, "", "") if name in self._history.target else name.rpartition(", ")
             key = f"{view.replace(' ', '_')}/{dimension}" if view else dimension
-            target = self._course.target[dimension]
-            found[f"{prefix}/score/{key}"] = score
-            found[f"{prefix}/miss/{key}"] = None if score is None or target is None else score - target
-        return found
+            target = self._history.target[dimension]
+            metrics[f"{prefix}/score/{key}"] = score
+            metrics[f"{prefix}/miss/{key}"] = None if score is None or target is None else score - target
+        return metrics

@@ -1,4 +1,4 @@
-"""Starts the tracker that a config asks for."""
+"""Starts the tracker of a run."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ MODES = {"online": "online", "run": "online", "offline": "offline", "dryrun": "o
 
 
 def mode_of(config: TrackerConfig) -> str:
-    """``tracker.mode``, or what the environment variable WANDB_MODE says instead.
+    """Return ``tracker.mode``; the environment variable WANDB_MODE overrides it.
 
     Raises:
-        ValueError: in one line, if WANDB_MODE has another value than wandb knows.
+        ValueError: if WANDB_MODE has a value that wandb doesn't know.
     """
-    given = os.environ.get("WANDB_MODE")
-    if not given:
+    mode = os.environ.get("WANDB_MODE")
+    if not mode:
         return config.mode
-    if given not in MODES:
-        raise ValueError(f"WANDB_MODE={given} is not allowed; choose one of: {', '.join(MODES)}, or unset it")
-    return MODES[given]
+    if mode not in MODES:
+        raise ValueError(f"WANDB_MODE={mode} is not allowed; choose one of: {', '.join(MODES)}, or unset it")
+    return MODES[mode]
 
 
 @contextmanager
 def tracker_of(config: TrackerConfig, folder: Path, *, live: bool = True) -> Iterator[Tracker]:
-    """The tracker of the run in ``folder``, closed at the end of the block.
+    """Start the tracker of the run in ``folder``; it is closed at the end of the block.
 
     Args:
-        config: the tracker's settings; of a live run, WANDB_MODE goes before its mode.
+        config: settings of the tracker; WANDB_MODE overrides the mode of a live run.
         folder: the run folder.
-        live: whether the run goes on meanwhile, rather than being played again.
+        live: whether the run is going on; False if a finished run is synced.
 
     Raises:
-        ValueError: in one line, if WANDB_MODE has another value than wandb knows.
+        ValueError: if WANDB_MODE has a value that wandb doesn't know.
     """
     mode = mode_of(config) if live else config.mode
     tracker: Tracker = NoTracker()

@@ -1,4 +1,4 @@
-"""Finished runs into wandb, whenever they were made: their journals and results, played to the tracker that live runs have."""
+"""The program ``sync-wandb``: passes journals and results of finished runs to the same tracker that live runs have."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--offline", action="store_true", help="only write a log below each run folder")
     for key in ("project", "entity", "group"):
         parser.add_argument(f"--{key}", help=f"instead of the run's own tracker.{key}")
-    given = parser.parse_args(arguments)
-    changes = {key: getattr(given, key) for key in ("project", "entity", "group") if getattr(given, key) is not None}
+    options = parser.parse_args(arguments)
+    changes = {
+        key: getattr(options, key) for key in ("project", "entity", "group") if getattr(options, key) is not None
+    }
     failed = False
     with exit_on_bad_input():
-        mode = "offline" if given.offline else mode_of(TrackerConfig("online"))
+        mode = "offline" if options.offline else mode_of(TrackerConfig("online"))
         if mode == "disabled":
             raise ValueError("WANDB_MODE=disabled switches wandb off; unset it")
-        runs = sorted({run for folder in given.folders for run in finished_runs(folder)})
+        runs = sorted({run for folder in options.folders for run in finished_runs(folder)})
         if not runs:
-            raise ValueError(
-                f"no finished run (no {RESULT}) in {', '.join(map(str, given.folders))}; give run folders, or folders above some"
-            )
+            folders = ", ".join(map(str, options.folders))
+            raise ValueError(f"no finished run (no {RESULT}) in {folders}; give run folders, or folders above some")
     for folder in runs:
         try:
             sync(folder, mode, changes)
@@ -49,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def sync(folder: Path, mode: str, changes: dict[str, str]) -> None:
-    """Play one finished run to its tracker, with ``changes`` to the run's own settings of it.
+    """Pass one finished run to its tracker; ``changes`` override the tracker settings of the run.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: if the files aren't those of a run.
+        OSError, ValueError, KeyError, TypeError: if the files aren't files of a run.
     """
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     own = TrackerConfig(**config["tracker"]) if "tracker" in config else TrackerConfig(mode)

@@ -1,4 +1,4 @@
-"""What a tracker is, and which one a run has."""
+"""The interface of trackers."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from typing import Any, Protocol
 
 
 class Tracker(Protocol):
-    """Follows one run by its files and its journal's records. Nothing that goes wrong in it may reach the run."""
+    """Follows one run, from the files in its folder and the records of its journal. Its errors never stop the run."""
 
     def begin(self) -> None:
-        """The run folder holds the config and a journal with at least a header."""
+        """Start. The run folder holds the config, and a journal with at least its header."""
 
     def evaluations(self, records: Sequence[dict[str, Any]]) -> None:
-        """The next records of the journal, from its first on, whether they are new or taken over from an earlier process."""
+        """Take the next records of the journal. A resumed run starts again with the first record."""
 
     def finish(self) -> None:
-        """The run folder holds the results and everything else."""
+        """Show the results. The run folder is complete."""
 
     def close(self, failed: bool) -> None:
-        """The run ends, finished or not; ``failed`` if an error or a signal ended it."""
+        """End. ``failed`` tells whether an error or a signal ended the run."""
 
 
 class NoTracker:
-    """Follows nothing."""
+    """Tracker that does nothing."""
 
     def begin(self) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Starting the wandb runs of a run folder, one for each region: online if that can be, else offline."""
+"""Starts the wandb runs of a run folder, one for each region: online if possible, else offline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cultural_sp.reporting.wandb_tracking.console import error_line, say, sync_c
 from cultural_sp.utils.files import write_text
 
 INIT_SECONDS, FINISH_SECONDS = 30, 120
-"""How long a run waits for a server that doesn't answer, before and after its work."""
+"""How long a run waits at its start and at its end for a server that doesn't answer."""
 
 
 @dataclass(frozen=True)
@@ -27,25 +27,25 @@ class Started:
 
     run: wandb.Run
     first: int
-    """The first step that it lacks."""
+    """The first step that the server doesn't have."""
 
 
 def start(
-    config: TrackerConfig, folder: Path, shown: Mapping[str, dict[str, Any]], *, online: bool, live: bool
+    config: TrackerConfig, folder: Path, configs: Mapping[str, dict[str, Any]], *, online: bool, live: bool
 ) -> dict[str, Started]:
-    """Region -> its wandb run, that of an earlier start if the folder knows one; all of them are online, or none is.
+    """Start or resume the wandb runs, by region. Either all of them are online or none is.
 
     Args:
         config: project, entity and group.
-        folder: the run folder; wandb's files go into ``wandb`` in there.
-        shown: region -> what the wandb run has as its config: the resolved one of the run, and more.
-        online: whether to try that first.
-        live: whether the machine is worth watching meanwhile.
+        folder: the run folder; wandb's files go into its subfolder ``wandb``.
+        configs: region -> config of the wandb run: the resolved config of the run, and more.
+        online: whether to try to go online.
+        live: whether the run is going on, so that wandb also logs the load of the machine.
     """
     place = folder / "wandb"
     place.mkdir(exist_ok=True)
     os.environ["WANDB_DATA_DIR"] = str(place)  # where tables wait for their upload
-    ids = {region: _run_id(place / f"{region}.id") for region in shown}
+    ids = {region: _run_id(place / f"{region}.id") for region in configs}
     logs = list(place.glob("offline-run-*"))
     uploaded = [log for log in logs if any(log.glob("*.sync*"))]
     known = bool(uploaded) or any(place.glob("run-*"))  # to the server, as far as this folder can tell
@@ -55,7 +55,7 @@ def start(
             if not wandb.login(prompt=False, verify=False):
                 raise ValueError("nobody is logged in here; `wandb login` does that")
             for region, run_id in ids.items():
-                run = _init(config, folder, (run_id, region), shown[region], "online", live)
+                run = _init(config, folder, (run_id, region), configs[region], "online", live)
                 started[region] = Started(run, run.starting_step)
             one = next(iter(started.values())).run
             say(f"{one.url}" if len(started) == 1 else f"{len(started)} runs at {one.project_url}")
@@ -68,14 +68,14 @@ def start(
         if log not in uploaded:  # the new one will have all that it has
             shutil.rmtree(log)
     for region, run_id in ids.items():
-        started[region] = Started(_init(config, folder, (run_id, region), shown[region], "offline", live), 0)
+        started[region] = Started(_init(config, folder, (run_id, region), configs[region], "offline", live), 0)
     # `wandb sync` appends: rows that the server already has would be there twice.
     say(f"offline; upload with: {sync_command(folder) if known else _upload(started)}")
     return started
 
 
 def _run_id(file: Path) -> str:
-    """The id that a region's wandb run keeps, however often it is started."""
+    """Return the id of a region's wandb run, which stays the same over all starts."""
     if not file.exists():
         write_text(file, secrets.token_hex(4))
     return file.read_text(encoding="utf-8").strip()
@@ -88,23 +88,23 @@ def _upload(started: Mapping[str, Started]) -> str:
 
 
 def _init(
-    config: TrackerConfig, folder: Path, ids: tuple[str, str], shown: dict[str, Any], mode: str, live: bool
+    config: TrackerConfig, folder: Path, ids: tuple[str, str], run_config: dict[str, Any], mode: str, live: bool
 ) -> wandb.Run:
     """Start or resume the wandb run of a region; ``ids`` are the run's id and the region's code."""
     run_id, region = ids
-    model = ModelConfig(shown["model"]["name_or_path"], adapter=shown["model"].get("adapter")).slug
-    survey, optimizer = Path(shown["survey"]["instrument"]).stem, shown["optimizer"]["kind"]
+    model = ModelConfig(run_config["model"]["name_or_path"], adapter=run_config["model"].get("adapter")).slug
+    survey, optimizer = Path(run_config["survey"]["instrument"]).stem, run_config["optimizer"]["kind"]
     tags = (f"model:{model}", f"region:{region}", f"survey:{survey}", f"optimizer:{optimizer}")
-    joint = shown["region"]["code"] == JOINT
+    joint = run_config["region"]["code"] == JOINT
     return wandb.init(
         project=config.project,
         entity=config.entity,
-        group=config.group or shown["name"],
-        name=f"{region} {model} seed {shown['seed']}{' joint' if joint else ''}",
+        group=config.group or run_config["name"],
+        name=f"{region} {model} seed {run_config['seed']}{' joint' if joint else ''}",
         job_type=JOINT if joint else "align",
         tags=[tag[:64] for tag in tags],
-        notes=shown["model"].get("note"),
-        config=shown,
+        notes=run_config["model"].get("note"),
+        config=run_config,
         allow_val_change=True,
         dir=str(folder),
         id=run_id,

@@ -1,4 +1,4 @@
-"""wandb runs that follow a run folder. Offline every start writes whole logs anew; online they go on where the server stands."""
+"""The wandb tracker. Offline, every start writes a new, complete log; online, it continues after the last step of the server."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from cultural_sp.search.journal import JOURNAL, read_header
 
 
 class WandbTracker:
-    """Follows a run with a wandb run for each of its regions; whatever fails there ends the tracking and nothing else."""
+    """Follows a run with one wandb run per region. An error in wandb ends the tracking, never the run."""
 
     def __init__(self, config: TrackerConfig, folder: Path, *, online: bool, live: bool) -> None:
-        """For the run in ``folder``; nothing is written before :meth:`begin`. ``live`` if the run goes on meanwhile."""
+        """Prepare to track the run in ``folder``; nothing is written before :meth:`begin`. ``live``: the run is going on."""
         self._tracker, self._folder = config, folder.absolute()
         self._online, self._live = online, live
         self._started: dict[str, Started] = {}
         self._rows: dict[str, Rows] = {}
 
     def begin(self) -> None:
-        """Start the wandb runs, or go on with those whose ids the folder knows."""
+        """Start the wandb runs, or resume the ones whose ids are in the folder."""
         with self._harmless():
             self._config = yaml.safe_load((self._folder / CONFIG).read_text(encoding="utf-8"))
             header = read_header(self._folder / JOURNAL)
-            goals = header["targets"]
-            shown = {
+            targets = header["targets"]
+            configs = {
                 region: self._config | {"journal": header, "objective": {"region": region, "target": target}}
-                for region, target in goals.items()
+                for region, target in targets.items()
             }
             optimizer = self._config["optimizer"]
-            for region in goals:
-                course = RegionHistory(region, self._config, header)
-                self._rows[region] = Rows(course, optimizer["population"], optimizer["budget"])
-            self._started = start(self._tracker, self._folder, shown, online=self._online, live=self._live)
+            for region in targets:
+                history = RegionHistory(region, self._config, header)
+                self._rows[region] = Rows(history, optimizer["population"], optimizer["budget"])
+            self._started = start(self._tracker, self._folder, configs, online=self._online, live=self._live)
             for started in self._started.values():
                 for prefix, axis in AXES.items():
                     started.run.define_metric(axis, hidden=True)
@@ -62,7 +62,7 @@ class WandbTracker:
                     _log(started, *self._rows[region].row(record))
 
     def finish(self) -> None:
-        """Log tables, figures, summary and soft prompt of every region that has a result."""
+        """Log tables, figures, summary and soft prompt of each region with a result."""
         with self._harmless():
             for region, started in self._started.items():
                 folder = self._folder / region if self._config["region"]["code"] == JOINT else self._folder
@@ -80,15 +80,15 @@ class WandbTracker:
         _log(started, 2 * result.evaluations, end)
         run.summary.update(report.summary_of(result, self._config["readout"]["kind"]))
         run.notes = "\n".join(origin(result))
-        about = {"region": asdict(result.region), "model": result.model, "note": result.note}
-        prompt = wandb.Artifact(f"soft-prompt-{run.id}", "soft-prompt", metadata=about)
+        metadata = {"region": asdict(result.region), "model": result.model, "note": result.note}
+        prompt = wandb.Artifact(f"soft-prompt-{run.id}", "soft-prompt", metadata=metadata)
         # Immutable: read from where they are when they are uploaded, rather than copied into the user's cache.
         for file in [*sorted((folder / "soft_prompt").iterdir()), *sorted(folder.glob("*.csv"))]:
             prompt.add_file(str(file), policy="immutable")
         run.log_artifact(prompt)
 
     def close(self, failed: bool) -> None:
-        """End the wandb runs; waits for the rest of an upload, but not for ever."""
+        """End the wandb runs. Waits for the rest of an upload, up to a time limit."""
         with self._harmless():
             if self._started:
                 try:
@@ -104,7 +104,7 @@ class WandbTracker:
 
     @contextmanager
     def _harmless(self) -> Iterator[None]:
-        """Whatever fails in the block ends the tracking, with one line."""
+        """Turn an error in the block into the end of the tracking, with a message."""
         try:
             yield
         except Exception as error:

@@ -18,7 +18,7 @@ from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.reporting.html_report.collect import collect
 from cultural_sp.reporting.html_report.groups import config_differences, group
 from cultural_sp.reporting.html_report.message import closest, comparisons, headline, seeds_sentence, wins
-from cultural_sp.reporting.html_report.plane import plane
+from cultural_sp.reporting.html_report.plane import principal_plane
 from cultural_sp.reporting.html_report.svg import nice_ticks
 from cultural_sp.reporting.html_report.tables import in_markdown
 from cultural_sp.runs.methods import SUMMARY
@@ -317,7 +317,7 @@ def test_incomplete_targets_and_foreign_surveys_cost_the_map_only(tmp_path):
 
 def test_the_plane_holds_most_of_the_variance():
     targets = np.stack([region.target for region in complete_regions(SURVEY, "insights_2021")])
-    found = plane(targets, SURVEY.dimension_names)
+    found = principal_plane(targets, SURVEY.dimension_names)
     values, vectors = np.linalg.eigh(np.cov(targets.T))
     assert found.shares == pytest.approx(values[::-1][:2] / values.sum())
     assert np.abs(found.axes @ vectors[:, ::-1][:, :2]) == pytest.approx(np.eye(2), abs=1e-9)
