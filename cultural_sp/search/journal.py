@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cultural_sp.types import Candidates, DimensionScores, Losses
+from cultural_sp.types import Array, Candidates, DimensionScores, Losses
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import REPLACE_HINT
 from cultural_sp.utils.json_lines import JsonLine, JsonLines, read_json_lines
@@ -34,7 +34,7 @@ class RecordedScores:
     """Mean absolute differences [N]."""
     dimensions: DimensionScores
     """[N, K]"""
-    valid_mass: Losses
+    valid_mass: Array
     """[N]"""
 
 
@@ -93,9 +93,10 @@ class Journal:
             index = min(n_recorded, budget)
             raise self._lines.damaged(self._n_read + index + 1, f"evaluation {index} of {search} should stand there")
         # Only whole batches count: the last digits of a candidate's scores may depend on its batch.
-        n_generations = n_recorded // generation_size * generation_size
-        size = self.header["batch_size"]
-        n_whole = n_recorded if n_recorded == budget else n_generations + (n_recorded - n_generations) // size * size
+        size, n_whole = self.header["batch_size"], n_recorded
+        if n_recorded < budget:
+            n_in_generations = n_recorded // generation_size * generation_size
+            n_whole = n_in_generations + (n_recorded - n_in_generations) // size * size
         if n_whole < n_recorded:
             print(f"{search}: evaluating {n_recorded - n_whole} of an unfinished batch again", flush=True)
             self._lines.truncate(self._n_read + n_whole)

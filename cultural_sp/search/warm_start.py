@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cultural_sp.search.journal import JOURNAL, SCHEMA_VERSION, record_numbers
-from cultural_sp.types import Candidates, DimensionScores, Losses
+from cultural_sp.types import Array, Candidates, DimensionScores
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.json_lines import DamagedLineError, JsonLine, read_json_lines
 from cultural_sp.utils.serialize import fingerprint
@@ -27,7 +27,7 @@ class WarmStart:
     """[N, d]"""
     dimensions: DimensionScores
     """[N, K]; NaN for a missing score."""
-    valid_mass: Losses
+    valid_mass: Array
     """[N]"""
     sources: dict[str, int]
     """Path of a journal -> number of its evaluations."""
