@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cultural_sp.config.inference import ReportConfig
 from cultural_sp.reporting.html_report.collect import LeftOut, collect
-from cultural_sp.reporting.html_report.groups import group
+from cultural_sp.reporting.html_report.groups import group_runs
 from cultural_sp.reporting.html_report.page import markdown_page, page
 from cultural_sp.reporting.html_report.tables import tables
 from cultural_sp.utils.files import disk_errors, write_text
@@ -34,7 +34,7 @@ def write_report(folders: Sequence[Path], output: Path, left_out: Sequence[LeftO
         raise ValueError(
             f"runs={folders[0]} holds no finished run{why}; give a run folder, or a folder above some, such as outputs/align"
         )
-    groups = group(runs)
+    groups = group_runs(runs)
     csv_tables = tables(groups, runs, left_out)
     files = [f"{table.name}.csv" for table in csv_tables]
     with disk_errors(output):

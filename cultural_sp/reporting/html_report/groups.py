@@ -1,4 +1,4 @@
-"""Runs that differ in nothing but the seed, and what their numbers come to."""
+"""Groups of runs that differ only in the seed, with their losses over seeds."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.runs.result import ScoreRecord
 from cultural_sp.survey.instrument import Item, Survey, load_survey
 
-MODEL = ("model.name_or_path", "model.adapter", "model.note")
-ELSEWHERE = ("output_dir", "overwrite", "tracker.")  # where a run lies and is shown
-NOT_SETTINGS = ("region.", *MODEL, "seed", "optimizer.seed", *ELSEWHERE)
-SURVEY = "survey.instrument"
+OUTPUT_KEYS = ("output_dir", "overwrite", "tracker.")
+"""Beginnings of config keys that change neither a run nor its numbers."""
+GROUP_KEYS = ("region.", "model.name_or_path", "model.adapter", "model.note", "seed", "optimizer.seed", *OUTPUT_KEYS)
+"""Beginnings of config keys that are no part of a group's setting: its region, model and seeds have their own places."""
+SURVEY_KEY = "survey.instrument"
 TUNED, HELD_OUT = "tuned", "held out"
+"""Kinds of wordings: those that the search saw, and those that no search saw."""
 WORDING_RANGE = "range over wordings"
+"""Interval of an :class:`Estimate` of one seed and several wordings."""
 
 
 @dataclass(frozen=True)
@@ -34,24 +37,24 @@ class Group:
     model: str
     """Short name, unique among the models of the report."""
     setting: str
-    """The keys in which groups of the report differ, besides region and model; empty if there is one setting."""
+    """Values of the config keys in which groups of the report differ, besides region and model; empty with one setting."""
     runs: tuple[Run, ...]
     survey: Survey | str
-    """The instrument, or why it can't be read any more."""
+    """The instrument, or the reason why it can't be read."""
 
     @property
     def first(self) -> Run:
-        """One of the runs, for what all have in common."""
+        """The run of the lowest seed, for everything that all runs have in common."""
         return self.runs[0]
 
     @property
     def region(self) -> str:
-        """Code in capitals."""
+        """Code of the region in capitals."""
         return str(self.first.result.region.code).upper()
 
     @property
     def country(self) -> str:
-        """Name with the vintage's warning where scores are estimates."""
+        """Name of the region, with the vintage's warning where scores are estimates."""
         return str(self.first.result.region.country)
 
     @property
@@ -61,38 +64,38 @@ class Group:
 
     @property
     def title(self) -> str:
-        """Everything that tells the group from others."""
+        """Country, model and setting, which together are unique in a report."""
         return " · ".join(part for part in (self.country, self.model, self.setting) if part)
 
     @property
     def note(self) -> str:
-        """What must be said about the model; empty if nothing."""
+        """The model's note; empty if it has none."""
         return self.first.result.note
 
     @property
     def unit(self) -> str:
-        """What scores and losses are counted in."""
+        """Unit of scores and losses."""
         return self.first.result.unit
 
     @property
     def digits(self) -> int:
-        """Decimals of losses; scores are shown with one less."""
+        """Decimals of losses; scores have one less."""
         return self.first.result.digits + 1
 
     @property
     def target(self) -> dict[str, float | None]:
-        """Dimension -> score."""
+        """Dimension -> published score; None where the region has none."""
         target: dict[str, float | None] = self.first.result.region.target
         return target
 
     @cached_property
     def items(self) -> dict[str, Item]:
-        """Those of the survey by their ids; none where it can't be read any more."""
+        """Id -> item of the survey; empty if the survey can't be read."""
         return {} if isinstance(self.survey, str) else {item.id: item for item in self.survey.items}
 
     @property
     def names(self) -> dict[str, str]:
-        """Method -> label; persona is the strongest in-context baseline."""
+        """Method -> label; ``persona`` is the strongest in-context baseline."""
         return labels(self.first.result, self.first.readout) | {"persona": "ICL"}
 
     @property
@@ -101,19 +104,22 @@ class Group:
         return [run.result.seed for run in self.runs]
 
     def records(self, method: str, wording: str, readout: str | None = None) -> list[ScoreRecord]:
-        """A record per run; the searched readout for tuned wordings, expected for the others, unless one is given."""
+        """Return one record per run.
+
+        Without ``readout`` the one of the search is taken on tuned wordings, and expected on the others.
+        """
         searched = wording in self.wordings[TUNED]
         return [r.result.score(method, wording, readout or (r.readout if searched else "expected")) for r in self.runs]
 
     @cached_property
     def wordings(self) -> dict[str, list[str]]:
-        """``tuned`` and, if there are any, ``held out`` -> names of wordings."""
+        """``tuned`` -> names of wordings, and the same for ``held out`` if there are any."""
         others = held_out(self.first.result)
         return {TUNED: tuned(self.first.result, self.first.readout), **({HELD_OUT: others} if others else {})}
 
     @cached_property
     def losses(self) -> dict[str, dict[str, Estimate | None]]:
-        """``tuned`` or ``held out`` (mean over those wordings) -> method -> loss."""
+        """``tuned`` or ``held out`` -> method -> loss, averaged over the wordings of this kind; None if it is missing."""
         table = run_table([run.result for run in self.runs])
         readouts = {TUNED: self.first.readout, HELD_OUT: "expected"}
         return {
@@ -129,63 +135,72 @@ class Group:
             return estimates
         ranges = rows.groupby("method").loss.agg(["min", "max"])
         return {
-            method: found
-            and replace(found, low=ranges["min"][method], high=ranges["max"][method], interval=WORDING_RANGE)
-            for method, found in estimates.items()
+            method: loss
+            and replace(loss, low=ranges["min"][method], high=ranges["max"][method], interval=WORDING_RANGE)
+            for method, loss in estimates.items()
         }
 
     def closest(self, kind: str) -> list[str]:
-        """Methods with the lowest mean loss, several if they agree to a digit; none without any loss."""
-        whole = {m: e.mean for m, e in self.losses[kind].items() if e is not None and e.complete}
-        return [m for m, loss in whole.items() if loss <= min(whole.values()) + rounding(self.digits)]
+        """Return the methods with the lowest mean loss on a kind of wordings; several if they agree when rounded.
+
+        Methods without a loss for every seed are left out.
+        """
+        means = {m: e.mean for m, e in self.losses[kind].items() if e is not None and e.complete}
+        return [m for m, loss in means.items() if loss <= min(means.values()) + rounding(self.digits)]
 
 
 def common_unit(groups: Sequence[Group]) -> str | None:
-    """The unit of all groups; None if they differ, so that nothing may be compared across them."""
+    """Return the unit of all groups; None if they differ, so that their numbers can't be compared."""
     units = {(g.unit, g.digits) for g in groups}
     return groups[0].unit if len(units) == 1 else None
 
 
 def mean(values: Iterable[float | None]) -> float | None:
-    """Mean, or None if a value is missing or there is none."""
-    known = list(values)
-    numbers = [v for v in known if v is not None]
-    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(known) else None
+    """Return the mean; None if a value is missing or there are no values."""
+    entries = list(values)
+    numbers = [value for value in entries if value is not None]
+    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(entries) else None
 
 
-def group(runs: Sequence[Run]) -> list[Group]:
-    """The runs by region, model and setting, sorted by country; settings are named by the keys in which runs differ."""
+def group_runs(runs: Sequence[Run]) -> list[Group]:
+    """Group runs by region, model and setting, sorted by country, model and setting; members are sorted by seed."""
     models = _short_names([run.model for run in runs])
-    keys = [k for k in _differing(runs) if not k.startswith(NOT_SETTINGS)]
-    grouped: dict[tuple[str, ...], list[Run]] = {}
-    for run in runs:
+    settings = _settings(runs)
+    members: dict[tuple[str, ...], list[Run]] = {}
+    for run, setting in zip(runs, settings, strict=True):
         region = run.result.region
-        setting = [f"{k}={run.config.get(k, 'unknown')}" for k in keys]
-        if not keys and len({r.result.optimizer for r in runs}) > 1:  # no config tells them apart
-            setting = [OPTIMIZERS[run.result.optimizer].label]
-        if len({r.result.region.vintage for r in runs}) > 1:
-            setting.insert(0, region.vintage)
-        if run.result.joint:
-            setting.append("joint run")
         # Targets and readouts may differ where a config is lost; numbers of such runs must not be averaged.
         wordings = str([tuned(run.result, run.readout), held_out(run.result)])
-        apart = (region.vintage, str(region.target), run.readout, wordings)
-        key = (region.country, models[run.model], " ".join(setting), region.code, *apart)
-        grouped.setdefault(key, []).append(run)
-    surveys = {name: _survey(name) for name in {run.config.get(SURVEY) for run in runs}}
-    return [
-        Group(
-            f"g{i}",
-            key[1],
-            key[2],
-            tuple(sorted(members, key=lambda run: run.result.seed)),
-            surveys[members[0].config.get(SURVEY)],
-        )
-        for i, (key, members) in enumerate(sorted(grouped.items(), key=lambda entry: entry[0]))
-    ]
+        conditions = (region.vintage, str(region.target), run.readout, wordings)
+        key = (region.country, models[run.model], setting, region.code, *conditions)
+        members.setdefault(key, []).append(run)
+    surveys = {name: _survey(name) for name in {run.config.get(SURVEY_KEY) for run in runs}}
+    groups = []
+    for i, ((_, model, setting, *_), group) in enumerate(sorted(members.items(), key=lambda entry: entry[0])):
+        by_seed = tuple(sorted(group, key=lambda run: run.result.seed))
+        groups.append(Group(f"g{i}", model, setting, by_seed, surveys[group[0].config.get(SURVEY_KEY)]))
+    return groups
+
+
+def _settings(runs: Sequence[Run]) -> list[str]:
+    """Return the setting of every run: the values of the config keys in which the runs differ, and what a config lacks."""
+    keys = [key for key in _differing(runs) if not key.startswith(GROUP_KEYS)]
+    several_optimizers = len({run.result.optimizer for run in runs}) > 1
+    several_vintages = len({run.result.region.vintage for run in runs}) > 1
+    settings = []
+    for run in runs:
+        parts = [run.result.region.vintage] if several_vintages else []
+        parts += [f"{key}={run.config.get(key, 'unknown')}" for key in keys]
+        if not keys and several_optimizers:  # no config tells them apart
+            parts.append(OPTIMIZERS[run.result.optimizer].label)
+        if run.result.joint:
+            parts.append("joint run")
+        settings.append(" ".join(parts))
+    return settings
 
 
 def _survey(name: str | None) -> Survey | str:
+    """Load a survey; return the reason where it can't be read."""
     if name is None:
         return "the run's config doesn't say which survey it is"
     try:
@@ -195,18 +210,19 @@ def _survey(name: str | None) -> Survey | str:
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:
-    """Keys of the config that don't have one value in all runs, in the order of the config."""
+    """Return the config keys that don't have one value in all runs, in the order of the config."""
     configs = [run.config for run in runs if run.config]
     keys = dict.fromkeys(key for config in configs for key in config)
     return [key for key in keys if len({config.get(key) for config in configs}) > 1]
 
 
 def config_differences(runs: Sequence[Run]) -> list[str]:
-    """The keys in which the runs of a report differ, without those that only say where a run lies and is shown."""
-    return [key for key in _differing(runs) if not key.startswith(ELSEWHERE)]
+    """Return the config keys in which runs differ, without :data:`OUTPUT_KEYS`."""
+    return [key for key in _differing(runs) if not key.startswith(OUTPUT_KEYS)]
 
 
 def _short_names(models: Iterable[tuple[str, str | None, str]]) -> dict[tuple[str, str | None, str], str]:
+    """Return a short name per model; its full name where several would have the same short one."""
     short = {model: ModelConfig(name_or_path=model[0], adapter=model[1]).slug for model in models}
     times = Counter(short.values())
     return {model: " ".join(filter(None, model)) if times[name] > 1 else name for model, name in short.items()}

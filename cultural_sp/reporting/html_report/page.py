@@ -28,7 +28,7 @@ from cultural_sp.reporting.html_report.message import (
 from cultural_sp.reporting.html_report.options import codes_of, items_of, options
 from cultural_sp.reporting.html_report.plane import maps
 from cultural_sp.reporting.html_report.svg import SHAPES, nice_ticks
-from cultural_sp.reporting.html_report.tables import in_markdown, masses, provenance_of
+from cultural_sp.reporting.html_report.tables import answer_shares, escape_markdown, provenance_of
 from cultural_sp.reporting.tables import MEANS_NOTHING, origin
 from cultural_sp.runs.methods import METHODS, SUMMARY
 from cultural_sp.utils.progress import with_progress
@@ -69,7 +69,7 @@ def markdown_page(
 ) -> str:
     """Return the sentences and the main tables as Markdown."""
     environment = _environment(escape=False)
-    environment.filters["md"] = lambda value: in_markdown(str(value))
+    environment.filters["md"] = lambda value: escape_markdown(str(value))
     context = _context(groups, runs, left_out)
     return environment.get_template("report.md").render(
         **context, files=files, groups=groups, dimension=_dimension, shown=number_of
@@ -182,7 +182,7 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "convergence": convergence(g),
         "dimensions": dimensions(g),
         "verdicts": verdicts([g]),
-        "masses": {m: [_share(v) for v in masses(g, m)] for m in SUMMARY if m != "midpoint"},
+        "masses": {m: [_share(v) for v in answer_shares(g, m)] for m in SUMMARY if m != "midpoint"},
         "items": [(item, title, [_shaded(g, m, item) for m in SUMMARY]) for item, title in items_of(g, items).items()],
         "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:MAX_SEEDS]],
         "factors": [(run.result.seed, run.factors) for run in g.runs[:MAX_SEEDS] if run.factors is not None],

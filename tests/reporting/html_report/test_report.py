@@ -16,11 +16,11 @@ from cultural_sp.reporting.aggregate import estimate
 from cultural_sp.reporting.figure_data import spread_out
 from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.reporting.html_report.collect import collect
-from cultural_sp.reporting.html_report.groups import config_differences, group
+from cultural_sp.reporting.html_report.groups import config_differences, group_runs
 from cultural_sp.reporting.html_report.message import closest, comparisons, headline, seeds_sentence, wins
 from cultural_sp.reporting.html_report.plane import principal_plane
 from cultural_sp.reporting.html_report.svg import nice_ticks
-from cultural_sp.reporting.html_report.tables import in_markdown
+from cultural_sp.reporting.html_report.tables import escape_markdown
 from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.runs.result import load_result
 from cultural_sp.survey.regions import complete_regions
@@ -86,7 +86,7 @@ def losses(tuned, held):
 
 
 def groups_in(folder):
-    return group(collect([folder], folder)[0])
+    return group_runs(collect([folder], folder)[0])
 
 
 def test_a_page_that_needs_nothing_else(tmp_path):
@@ -332,7 +332,7 @@ def test_small_helpers_by_hand():
     assert nice_ticks(-30, 120, 6) == [0, 50, 100]
     assert spread_out([5, 5, 30], 10, 0, 100) == [5, 15, 30]
     assert spread_out([98, 99], 10, 0, 100) == [90, 100]
-    assert in_markdown("a|b\n<c> *d*") == "a&#124;b &lt;c&gt; \\*d\\*"
+    assert escape_markdown("a|b\n<c> *d*") == "a&#124;b &lt;c&gt; \\*d\\*"
 
 
 def test_the_command_writes_where_it_is_told(monkeypatch, capsys, tmp_path):

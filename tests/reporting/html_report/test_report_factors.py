@@ -8,7 +8,7 @@ from helpers.reports import two_analyses, write_analyses, write_run
 
 from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.reporting.html_report.collect import collect
-from cultural_sp.reporting.html_report.groups import group
+from cultural_sp.reporting.html_report.groups import group_runs
 from cultural_sp.reporting.html_report.message import comparisons, headline
 from cultural_sp.stats.factor.analysis import from_json
 from cultural_sp.utils.serialize import jsonable
@@ -55,7 +55,7 @@ def test_numbers_have_the_unit_and_the_decimals_of_their_survey(tmp_path):
     page = write_report([tmp_path], tmp_path / "report").read_text()
     assert "index points" not in page
     assert "published scores: -2.5 to 2.5" in page
-    (g,) = group(collect([folder], tmp_path)[0])
+    (g,) = group_runs(collect([folder], tmp_path)[0])
     loss = g.losses["tuned"]["naive"]
     assert str(loss) == f"{loss.mean:.3f}"
     assert f"({loss.mean:.3f} → {g.losses['tuned']['aligned'].mean:.3f} map units)" in headline([g])
@@ -66,7 +66,7 @@ def test_numbers_have_the_unit_and_the_decimals_of_their_survey(tmp_path):
 def test_losses_in_different_units_are_not_averaged(tmp_path):
     write_run(tmp_path / "a")
     write_run(tmp_path / "b", region="jp", **IN_UNITS)
-    groups = group(collect([tmp_path], tmp_path)[0])
+    groups = group_runs(collect([tmp_path], tmp_path)[0])
     for against in comparisons(groups).values():
         assert {(c.of, c.change) for c in against} == {(2, None)}
     page = write_report([tmp_path], tmp_path / "report").read_text()
