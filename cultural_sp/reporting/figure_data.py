@@ -137,7 +137,7 @@ def line_ends(curves: Sequence[Curve], levels: Sequence[Level]) -> list[LineEnd]
 
 def n_evaluations(curves: Sequence[Curve]) -> int:
     """Return the right end of the axis of evaluations, which begins at 1."""
-    return max(2, *(len(curve.best) for curve in curves))
+    return max([2, *(len(curve.best) for curve in curves)])
 
 
 def highest_loss(curves: Sequence[Curve], levels: Sequence[Level]) -> float:

@@ -163,7 +163,7 @@ def _row(g: Group, top: float) -> dict[str, Any]:
                 for m in INTERVAL_HEIGHTS
                 if (e := known.get(m)) is not None and e.spread
             },
-            "told": ", ".join(
+            "description": ", ".join(
                 f"{g.names[m]} {e.shown(e.mean)}" for m, e in sorted(known.items(), key=lambda x: x[1].mean)
             ),
         }

@@ -1,4 +1,4 @@
-"""The figures of a reproduction, as PNG and PDF."""
+"""Draws the figures of a reproduction, as PNG and PDF."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from cultural_sp.utils.files import disk_errors
 def save_figure(name: str, runs: Runs, folder: Path) -> None:
     """Draw one of :data:`FIGURES` into ``figure_NAME.png`` and ``.pdf``."""
     figure = FIGURES[name](runs)
-    told = [runs.caption(), *runs.notes]
-    figure.text(0.01, -0.02, "\n".join(fill(line, 150) for line in told), fontsize=8, va="top", color="#444444")
+    caption = [runs.caption(), *runs.notes]
+    figure.text(0.01, -0.02, "\n".join(fill(line, 150) for line in caption), fontsize=8, va="top", color="#444444")
     with disk_errors(folder):
         run_figures.save_figure(folder, f"figure_{name}", figure)
 
 
 def _panels(runs: Runs, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A panel for each region."""
+    """Return a figure with an empty panel for each region."""
     figure, axes = plt.subplots(
         1, len(runs.codes), figsize=(width * len(runs.codes), height), squeeze=False, sharey=True, layout="constrained"
     )
@@ -56,7 +56,7 @@ def _panels(runs: Runs, width: float, height: float) -> tuple[Figure, list[Axes]
 
 
 def convergence(runs: Runs) -> Figure:
-    """Loss of the best candidate so far: median over seeds, band from lowest to highest; other methods as lines."""
+    """Draw the loss of the best candidate so far: median over seeds, band from lowest to highest; other methods as lines."""
     figure, panels = _panels(runs, 3.4, 3.8)
     table = runs.losses[(runs.losses.wording == "tuned") & (runs.losses.readout == runs.readout)]
     content = [(_curves(runs, code), _levels(table[table.region == code])) for code in runs.codes]
@@ -69,7 +69,7 @@ def convergence(runs: Runs) -> Figure:
 
 
 def _curves(runs: Runs, code: str) -> list[Curve]:
-    """The searches of a region, each summarised over its seeds."""
+    """Return the searches of a region, each summarised over its seeds."""
     folders = [f for f, result in zip(runs.folders, runs.results, strict=True) if result.region.code == code]
     by_seed = [best_so_far(folder, code) for folder in folders]
     return [
@@ -81,13 +81,13 @@ def _curves(runs: Runs, code: str) -> list[Curve]:
 
 
 def _levels(table: pd.DataFrame) -> list[Level]:
-    """The mean losses of the other methods in a region's rows of the table of losses."""
+    """Return the mean losses of the other methods, from a region's rows of the table of losses."""
     losses = table.groupby("method").loss.mean()
     return [loss_level(m, METHOD_LABELS[m], losses[m]) for m in ("naive", "icl", "midpoint") if m in losses.index]
 
 
 def dimensions(runs: Runs) -> Figure:
-    """Dimension scores: target, naive, in-context and aligned; a mark per seed."""
+    """Draw dimension scores of the target, naive, in-context and aligned; a mark per seed."""
     figure, panels = _panels(runs, 3.4, 4.0)
     for panel, code in zip(panels, runs.codes, strict=True):
         results = [r for r in runs.results if r.region.code == code]
@@ -103,20 +103,20 @@ def dimensions(runs: Runs) -> Figure:
 
 
 def readouts(runs: Runs) -> Figure:
-    """Loss under each readout on the tuned wording, mean over seeds, whiskers from lowest to highest."""
+    """Draw the loss under each readout on the tuned wording: mean over seeds, whiskers from lowest to highest."""
     table = runs.losses[runs.losses.wording == "tuned"]
     kinds = [kind for kind in (*READOUTS, GENERATE) if (table.readout == kind).any()]
     return _bars(runs, {kind: table[table.readout == kind] for kind in kinds}, "readout on the tuned wording")
 
 
 def wordings(runs: Runs) -> Figure:
-    """Loss on the tuned wording and on each held-out one, mean over seeds, whiskers from lowest to highest."""
+    """Draw the loss on the tuned and each held-out wording: mean over seeds, whiskers from lowest to highest."""
     table = runs.losses[runs.losses.readout == runs.readout]
     groups = {w.replace("_", " "): table[table.wording == w] for w in dict.fromkeys(table.wording)}
     return _bars(runs, groups, f"wording under the {runs.readout} readout")
 
 
-def _bars(runs: Runs, groups: dict[str, pd.DataFrame], what: str) -> Figure:
+def _bars(runs: Runs, groups: dict[str, pd.DataFrame], label: str) -> Figure:
     figure, panels = _panels(runs, 3.4, 3.6)
     methods = [m for m in METHOD_LABELS if any((table.method == m).any() for table in groups.values())]
     width = 0.8 / len(methods)
@@ -124,13 +124,13 @@ def _bars(runs: Runs, groups: dict[str, pd.DataFrame], what: str) -> Figure:
         for i, method in enumerate(methods):
             losses = [t[(t.method == method) & (t.region == code)].loss for t in groups.values()]
             means = np.array([x.mean() for x in losses])
-            reach = np.abs(np.array([[x.min() for x in losses], [x.max() for x in losses]]) - means)
-            at = np.arange(len(groups)) + (i - (len(methods) - 1) / 2) * width
-            panel.bar(at, means, width, color=style_of(method).colour, label=METHOD_LABELS[method])
-            panel.errorbar(at, means, reach, fmt="none", ecolor="#444444", elinewidth=0.8, capsize=1.5)
+            whiskers = np.abs(np.array([[x.min() for x in losses], [x.max() for x in losses]]) - means)
+            positions = np.arange(len(groups)) + (i - (len(methods) - 1) / 2) * width
+            panel.bar(positions, means, width, color=style_of(method).colour, label=METHOD_LABELS[method])
+            panel.errorbar(positions, means, whiskers, fmt="none", ecolor="#444444", elinewidth=0.8, capsize=1.5)
         panel.set_xticks(np.arange(len(groups)), list(groups), fontsize=8)
     panels[0].set_ylabel("loss (mean absolute difference, index points)")
-    figure.supxlabel(what, fontsize=10)
+    figure.supxlabel(label, fontsize=10)
     legend_beside(panels[-1], 8)
     return figure
 
@@ -141,4 +141,4 @@ FIGURES: dict[str, Callable[[Runs], Figure]] = {
     "readouts": readouts,
     "wordings": wordings,
 }
-"""Name -> draws it."""
+"""Name -> function that draws the figure."""

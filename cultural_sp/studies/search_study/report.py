@@ -57,7 +57,9 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
     with disk_errors(folder):
         scores.to_csv(folder / "scores.csv", index=False)
         curves.to_csv(folder / "curves.csv", index=False)
-        figure(curves, scores, config, _notes(grid)).savefig(folder / "curves.png", dpi=150, bbox_inches="tight")
+        convergence_figure(curves, scores, config, _notes(grid)).savefig(
+            folder / "curves.png", dpi=150, bbox_inches="tight"
+        )
         plt.close("all")
     text = "\n\n".join(parts) + "\n"
     write_text(folder / "study.md", text)
@@ -179,18 +181,20 @@ def savings(curves: pd.DataFrame, config: StudyConfig) -> str:
     return "\n".join(lines)
 
 
-def figure(curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig, notes: Sequence[str] = ()) -> Figure:
-    """Loss against evaluations: a panel per model, a line per arm, and quartile bands of the chosen one; ``notes`` below."""
-    drawn, axes = plt.subplots(len(config.models), 1, figsize=(9.5, 4.5 * len(config.models)), squeeze=False)
+def convergence_figure(
+    curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig, notes: Sequence[str] = ()
+) -> Figure:
+    """Draw loss against evaluations: a panel per model, a line per arm, quartiles of the chosen arm; ``notes`` below."""
+    figure, axes = plt.subplots(len(config.models), 1, figsize=(9.5, 4.5 * len(config.models)), squeeze=False)
     for panel, model in zip(axes[:, 0], config.models, strict=True):
         _panel(panel, curves[curves.model == model], scores[scores.model == model], config.chosen)
         panel.set_title(f"{model}: {len(config.regions)} regions, {len(config.seeds)} seeds", loc="left", fontsize=11)
         panel.set_ylabel("loss of the best candidate so far\n(mean absolute difference)")
-    drawn.tight_layout()
+    figure.tight_layout()
     for number, note in enumerate(notes):
         text = textwrap.fill(note.replace("*", ""), 110)
-        drawn.text(0.02, -0.01 - 0.05 * number, text, fontsize=9, va="top")
-    return drawn
+        figure.text(0.02, -0.01 - 0.05 * number, text, fontsize=9, va="top")
+    return figure
 
 
 def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str) -> None:
