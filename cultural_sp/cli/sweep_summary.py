@@ -18,8 +18,8 @@ from cultural_sp.runs.methods import STRONGEST_ICL
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.utils.files import write_text
 
-METHODS = ("aligned", "naive", "persona", STRONGEST_ICL.key, "random_search", "midpoint")
-"""The columns of losses; icl is the strongest in-context baseline, of which persona is one."""
+LOSS_COLUMNS = ("aligned", "naive", "persona", STRONGEST_ICL.key, "random_search", "midpoint")
+"""Methods with a column of losses; ``icl`` is the strongest in-context baseline, of which persona is one."""
 MAX_LISTED_ERRORS = 5  # in the last line; the table has all
 FIXED_COLUMN_KEYS = ("region", "region.code", "seed", "model", "model.name_or_path", "readout", "readout.kind")
 
@@ -53,22 +53,22 @@ class Row:
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[Row]:
-    """The jobs with the overrides in which they differ, and the losses of every region that lie in their run folders."""
-    given = [dict(override.split("=", 1) for override in o.overrides if "=" in override) for o in outcomes]
-    keys = list(dict.fromkeys(key for overrides in given for key in overrides))
-    keys = [key for key in keys if len({overrides.get(key) for overrides in given}) > 1]
+    """Return a row per job and region, with the overrides in which the jobs differ and the losses in the run folders."""
+    overrides = [dict(override.split("=", 1) for override in o.overrides if "=" in override) for o in outcomes]
+    keys = list(dict.fromkeys(key for values in overrides for key in values))
+    varying = [key for key in keys if len({values.get(key) for values in overrides}) > 1]
     return [
         row
-        for outcome, overrides in zip(outcomes, given, strict=True)
-        for row in _rows(outcome, {key: overrides.get(key, "") for key in keys})
+        for outcome, values in zip(outcomes, overrides, strict=True)
+        for row in _rows(outcome, {key: values.get(key, "") for key in varying})
     ]
 
 
 def _rows(outcome: Outcome, varying: dict[str, str]) -> list[Row]:
-    """A row for every result of a job; without any, one for the job itself."""
+    """Return a row for every result of a job; without a result, one row for the job itself."""
     rows = []
     if outcome.folder is not None and outcome.readout is not None:
-        with suppress(ValueError, KeyError):  # moved or replaced since; the state says what is known
+        with suppress(ValueError, KeyError):  # the folder was moved or replaced since; the row has the state
             for file in result_files(Path(outcome.folder)):
                 result = load_result(file)
                 region, losses = _region(outcome, result), _losses(result, outcome.readout)
@@ -81,7 +81,7 @@ def _region(outcome: Outcome, result: Result) -> str | None:
 
 
 def _losses(result: Result, readout: str) -> dict[str, float | None]:
-    """Method -> loss on the tuned wording under a readout; None where an answer is missing.
+    """Return method -> loss on the tuned wording under a readout; None where an answer is missing.
 
     Raises:
         KeyError: if the result lacks one of the methods.
@@ -90,23 +90,23 @@ def _losses(result: Result, readout: str) -> dict[str, float | None]:
 
     table = with_icl(run_table([result]), readout)
     losses = table[(table.wording == "tuned") & (table.readout == readout)].set_index("method").loss
-    return {method: None if isnan(losses[method]) else float(losses[method]) for method in METHODS}
+    return {method: None if isnan(losses[method]) else float(losses[method]) for method in LOSS_COLUMNS}
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write the rows with every column, losses in full.
+    """Write the rows as CSV: every column, with losses in full.
 
     Raises:
-        ValueError: in one line, if the file can't be written.
+        ValueError: if the file can't be written.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    varying = rows[0].others
-    heads = ("job", "region", "seed", "model", *varying, *METHODS, "readout", "state", "error", "run_folder")
-    table.writerow(heads)
+    table.writerow(
+        ["job", "region", "seed", "model", *rows[0].others, *LOSS_COLUMNS, "readout", "state", "error", "run_folder"]
+    )
     for row in rows:
         o = row.outcome
-        losses = [row.losses.get(method) for method in METHODS]
+        losses = [row.losses.get(method) for method in LOSS_COLUMNS]
         table.writerow(
             [o.job, row.region, o.seed, o.model, *row.others.values(), *losses, o.readout, o.state, o.error, row.folder]
         )
@@ -125,7 +125,7 @@ def summary_table(rows: Sequence[Row]) -> str:
         if len(set(values)) > 1:
             columns[name] = values
     columns |= {key: [row.others[key] for row in rows] for key in rows[0].others}
-    for method in METHODS:
+    for method in LOSS_COLUMNS:
         head = STRONGEST_ICL.label if method == STRONGEST_ICL.key else method.replace("_", " ")
         columns[head] = [_loss(row, method) for row in rows]
     columns["state"] = [": ".join(filter(None, (row.outcome.state, row.outcome.error))) for row in rows]

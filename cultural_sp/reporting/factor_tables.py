@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cultural_sp.reporting.text_tables import markdown_table
 from cultural_sp.stats.factor.analysis import Analysis
 from cultural_sp.stats.factor.confirmatory import FactorFit
 from cultural_sp.stats.factor.exploratory import Exploration
@@ -17,7 +18,8 @@ def markdown(title: str, analyses: Sequence[Analysis], invariance: Invariance | 
     for analysis in analyses:
         head = f"## {analysis.group}: {analysis.n_respondents} respondents"
         parts.append("\n".join([head, "", *(f"- {line}" for line in remarks(analysis))]))
-    parts += [_table(title, rows, groups) for title, groups, rows in tables(analyses)]
+    for title, groups, rows in tables(analyses):
+        parts.append(markdown_table([title, *groups], [[name, *cells] for name, cells in rows.items()]))
     if invariance is not None:
         parts.append(_same(invariance))
     return "\n\n".join(parts) + "\n"
@@ -114,11 +116,6 @@ def _same(invariance: Invariance) -> str:
             f"- {NOT_TESTED}",
         ]
     )
-
-
-def _table(head: str, rows: dict[str, list[str]], groups: Sequence[str]) -> str:
-    lines = [f"| {head} | {' | '.join(groups)} |", "|---|" + "---|" * len(groups)]
-    return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())])
 
 
 def _fit(analysis: Analysis) -> FactorFit:

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers.results import single_spaced
 from semopy.examples import holzinger39
 
 from cultural_sp.reporting.factor_tables import markdown
@@ -222,7 +223,7 @@ def test_answers_that_cannot_be_fitted_are_still_explored(holzinger, monkeypatch
 
     monkeypatch.setattr("cultural_sp.stats.factor.analysis.confirm", fail)
     found = analyse("group", holzinger, THREE)
-    text = markdown("title", [found], None)
+    text = single_spaced(markdown("title", [found], None))
     assert "- not fitted: group: the measurement model can't be fitted (made up)" in text
     assert "| KMO | 0.752 |" in text
     assert "| CFI | - |" in text

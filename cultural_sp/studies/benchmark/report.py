@@ -10,7 +10,8 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from tabulate import tabulate
+
+from cultural_sp.reporting.text_tables import text_table
 
 LABELS = {
     "generate": "generate, item by item",
@@ -53,7 +54,7 @@ def _methods_table(result: Mapping[str, Any]) -> str:
         if name in rate:
             low, middle, high = spread.get(name, (1, 1, 1))
             rows.append([label, f"{1 / rate[name]:.3f}", f"{middle:.2f}x", f"{low:.2f}-{high:.2f}"])
-    return _text_table(["method", "s/candidate", "tree is faster by", "lowest-highest"], rows)
+    return text_table(["method", "s/candidate", "tree is faster by", "lowest-highest"], rows)
 
 
 def _growth_table(growth: Sequence[Mapping[str, Any]]) -> str:
@@ -68,12 +69,7 @@ def _growth_table(growth: Sequence[Mapping[str, Any]]) -> str:
         ]
         for row in growth
     ]
-    return _text_table(["growth with", "number", "tokens asked", "in the tree", "s/candidate", "us/token"], rows)
-
-
-def _text_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    alignment = ["left", *["right"] * (len(columns) - 1)]
-    return tabulate(rows, columns, colalign=alignment, disable_numparse=True)
+    return text_table(["growth with", "number", "tokens asked", "in the tree", "s/candidate", "us/token"], rows)
 
 
 def save_figure(result: Mapping[str, Any], path: Path) -> None:
