@@ -3,7 +3,7 @@
 :func:`run_table` has one row per run, region, seed, method, wording and readout, with option orders averaged. A result is one
 region of a run, so a joint run gives as many results as it has regions. The columns:
 
-- ``run``: position of the result among those passed in, from 0. It identifies a row's result even if two agree in the rest.
+- ``run``: position of the result in the argument, from 0. It tells two results apart that agree in all other columns.
 - ``region``, ``country``, ``vintage``: code in lower case, name, and edition of the target.
 - ``model``, ``optimizer``, ``seed``: as the result names them; the optimizer is the one behind method ``aligned``.
 - ``method``: one of :data:`METHODS`; after :func:`with_icl` also ``icl``, the strongest in-context baseline.
@@ -145,7 +145,7 @@ def average_held_out(table: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean over seeds, and over wordings where there are several."""
+    """A mean over seeds, with an interval."""
 
     mean: float
     low: float
@@ -155,9 +155,9 @@ class Estimate:
     of: int
     """Number of all seeds."""
     interval: str = ""
-    """What ``low`` and ``high`` are; empty if there is one value."""
+    """Name of the interval from ``low`` to ``high``; empty if there is only one value."""
     digits: int = 1
-    """Decimals that are shown."""
+    """Decimals in print."""
 
     @property
     def complete(self) -> bool:
@@ -166,40 +166,40 @@ class Estimate:
 
     @property
     def spread(self) -> bool:
-        """Whether the interval is so wide that it shows."""
+        """Whether the interval is wide enough to be seen at this number of decimals."""
         return self.high - self.low > rounding(self.digits)
 
-    def shown(self, value: float) -> str:
-        """A loss with as many decimals as its unit calls for."""
+    def format(self, value: float) -> str:
+        """Return a value with the decimals of this estimate."""
         return f"{value:.{self.digits}f}"
 
     def __str__(self) -> str:
-        text = self.shown(self.mean)
+        text = self.format(self.mean)
         if self.spread:
-            text += f" [{self.shown(self.low)}, {self.shown(self.high)}]"
+            text += f" [{self.format(self.low)}, {self.format(self.high)}]"
         return text if self.complete else f"{text} ({self.seeds} of {self.of} seeds)"
 
 
 def rounding(digits: int) -> float:
-    """Differences up to this don't show in numbers with so many decimals."""
+    """Return the largest difference that can't be seen in numbers with so many decimals."""
     return 0.5 * 10.0**-digits
 
 
 def estimate(values: Sequence[float | None], digits: int = 1) -> Estimate | None:
-    """Mean of a value per seed, with the 95 % t interval from three seeds on and the range with two.
+    """Estimate the mean of one value per seed, with the 95 % t interval from three seeds on and the range with two.
 
     Args:
         values: one per seed; None or NaN is a missing one.
-        digits: decimals that are shown.
+        digits: decimals in print.
 
     Returns:
         None if no seed has a value.
     """
-    known = [float(v) for v in values if v is not None and not np.isnan(v)]
-    if not known:
+    numbers = [float(value) for value in values if value is not None and not np.isnan(value)]
+    n = len(numbers)
+    if not n:
         return None
-    n = len(known)
     if n > 2:
-        found = t_interval(known)
-        return Estimate(found.estimate, found.low, found.high, n, len(values), T_INTERVAL, digits)
-    return Estimate(sum(known) / n, min(known), max(known), n, len(values), SEED_RANGE if n == 2 else "", digits)
+        interval = t_interval(numbers)
+        return Estimate(interval.estimate, interval.low, interval.high, n, len(values), T_INTERVAL, digits)
+    return Estimate(sum(numbers) / n, min(numbers), max(numbers), n, len(values), SEED_RANGE if n == 2 else "", digits)

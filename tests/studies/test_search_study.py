@@ -6,13 +6,13 @@ import pytest
 from helpers.results import single_spaced
 from helpers.runs import call as start
 
-from cultural_sp.studies.search_study.report import arm_table, method_table, savings, verdicts
+from cultural_sp.studies.search_study.tables import arm_table, method_table, savings, verdicts
 
 
 @pytest.fixture
 def call(monkeypatch, capsys, tmp_path, short_run):
     common = [*short_run, "optimizer.budget=8", "validity=false"]
-    given = [
+    overrides = [
         "models=[smollm2_135m]",
         "regions=[us,cn]",
         "seeds=[0,1]",
@@ -27,7 +27,7 @@ def call(monkeypatch, capsys, tmp_path, short_run):
     ]
 
     def run(*more):
-        return start(monkeypatch, capsys, *given, *more, entry="study")
+        return start(monkeypatch, capsys, *overrides, *more, entry="study")
 
     return run
 
@@ -40,16 +40,16 @@ def test_a_study_runs_every_arm_and_goes_on_where_it_was(call, tmp_path, no_figu
     folder = tmp_path / "study"
     assert {f.name for f in folder.iterdir()} == {"study.md", "scores.csv", "curves.csv", "curves.png"}
     text = (folder / "study.md").read_text()
-    for said in (
+    for part in (
         "smollm2_135m: arm a",
         "gradient_reference",
         "random search in the space of b",
         "in the median of",
         "one joint run of 2 regions",
     ):
-        assert said in text
-    kept = tmp_path / "study-a" / "us" / "tiny" / "seed-0" / "gradient_reference.json"
-    assert len(json.loads(kept.read_text())["losses"]) == 3
+        assert part in text
+    reference = tmp_path / "study-a" / "us" / "tiny" / "seed-0" / "gradient_reference.json"
+    assert len(json.loads(reference.read_text())["losses"]) == 3
     code, out, _ = call()
     assert code == 0
     assert "\nrun " not in out
@@ -70,14 +70,14 @@ def test_what_is_no_study_is_one_line(call):
 
 def scores(**losses):
     """Two regions, two seeds: aligned and naive losses tuned 10 and 30, held out 20 and 30, unless said otherwise."""
-    given = {("aligned", "tuned"): 10.0, ("aligned", "held_out"): 20.0, ("random_search", "tuned"): 12.0} | {
+    all_losses = {("aligned", "tuned"): 10.0, ("aligned", "held_out"): 20.0, ("random_search", "tuned"): 12.0} | {
         (method, wording): 30.0 for method in ("naive", "persona") for wording in ("tuned", "held_out")
     }
     rows = [
         ("m", "a", region, seed, method, wording, readout, loss)
         for region in ("us", "cn")
         for seed in (0, 1)
-        for (method, wording), loss in given.items()
+        for (method, wording), loss in all_losses.items()
         for readout in ("expected", "argmax", "sample")
         if wording == "tuned" or readout == "expected"
     ]
@@ -103,10 +103,10 @@ def test_tables_hold_medians():
     table = method_table(scores(aligned=("us", 40.0)))
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()]
     heads = lines[0]
-    found = {line[0]: dict(zip(heads[1:], line[1:], strict=True)) for line in lines[2:]}
-    assert found["us (tuned expected)"]["aligned"] == "40.0"
-    assert found["**all, tuned expected**"]["aligned"] == "25.0"
-    assert found["**all, held out expected**"]["random_search"] == "-"
+    cells = {line[0]: dict(zip(heads[1:], line[1:], strict=True)) for line in lines[2:]}
+    assert cells["us (tuned expected)"]["aligned"] == "40.0"
+    assert cells["**all, tuned expected**"]["aligned"] == "25.0"
+    assert cells["**all, held out expected**"]["random_search"] == "-"
     curves = pd.DataFrame(
         [("m", "a", r, 0, "aligned", n, 50.0 - n - (r == "us")) for r in ("us", "cn") for n in range(1, 9)],
         columns=["model", "arm", "region", "seed", "search", "evaluations", "loss"],
@@ -120,8 +120,8 @@ def test_savings_are_counted_against_the_chosen_arms_last_loss():
 
     columns = ["model", "arm", "region", "seed", "search", "evaluations", "loss"]
     config = SimpleNamespace(chosen="a", regions=["us", "cn"])
-    given = rows("a", [9, 8, 7, 5]) + rows("joint", [9, 6, 6, 5, 4]) + rows("warm", [8, 6])
-    text = savings(pd.DataFrame(given, columns=columns), config)
+    curves = rows("a", [9, 8, 7, 5]) + rows("joint", [9, 6, 6, 5, 4]) + rows("warm", [8, 6])
+    text = savings(pd.DataFrame(curves, columns=columns), config)
     assert (
         "one joint run of 2 regions: the median loss of 5.0 that takes 8 evaluations alone is reached after 4" in text
     )

@@ -116,7 +116,7 @@ def _with_losses(g: Group, c: Comparison) -> str:
         return f"not comparable {WHERE[c.kind]}, as answers are missing"
     closer = "closer" if c.closer else "not closer"
     than = " to the target than the plain model" if c.kind == TUNED else ""
-    return f"{closer}{than} {WHERE[c.kind]} ({before.shown(before.mean)} → {after.shown(after.mean)} {g.unit})"
+    return f"{closer}{than} {WHERE[c.kind]} ({before.format(before.mean)} → {after.format(after.mean)} {g.unit})"
 
 
 def _cases(groups: Sequence[Group]) -> str:

@@ -164,7 +164,7 @@ def _row(g: Group, top: float) -> dict[str, Any]:
                 if (e := known.get(m)) is not None and e.spread
             },
             "description": ", ".join(
-                f"{g.names[m]} {e.shown(e.mean)}" for m, e in sorted(known.items(), key=lambda x: x[1].mean)
+                f"{g.names[m]} {e.format(e.mean)}" for m, e in sorted(known.items(), key=lambda x: x[1].mean)
             ),
         }
     return {"group": g, "kinds": kinds, "verdicts": verdicts([g])}

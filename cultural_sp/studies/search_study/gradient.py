@@ -62,13 +62,13 @@ def gradient_reference(respondent: SurveyRespondent, space: Space, target: Array
     units = space.decode(np.eye(space.dim)) - space.decode(zero)
     directions = torch.from_numpy(units.reshape(space.dim, -1)).to(start.device)
     z = torch.zeros(space.dim, device=start.device, requires_grad=True)
-    wanted = torch.from_numpy(target[known]).to(start)
+    known_target = torch.from_numpy(target[known]).to(start)
     optimizer = torch.optim.Adam([z], lr=LEARNING_RATE)
     best, losses = np.zeros(space.dim), []
     with progress("gradient_reference", steps) as bar:
         for _ in range(steps):
             scores = expected_scores(respondent, start + (z @ directions).reshape(start.shape))
-            loss = (scores[0, torch.from_numpy(known)] - wanted).abs().mean()
+            loss = (scores[0, torch.from_numpy(known)] - known_target).abs().mean()
             losses.append(float(loss.detach()))
             if losses[-1] == min(losses):
                 best = z.detach().cpu().numpy().astype(np.float64)

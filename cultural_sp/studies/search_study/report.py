@@ -1,59 +1,30 @@
-"""Tables and figure of the study: medians over regions and seeds, and a CSV file with every run."""
+"""The report of the study: its tables in Markdown and CSV, and its figure."""
 
 from __future__ import annotations
 
-import json
-import textwrap
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import matplotlib
-import numpy as np
-import pandas as pd
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from cultural_sp.config.groups import JOINT, ModelConfig
+from cultural_sp.config.groups import ModelConfig
 from cultural_sp.config.studies import StudyConfig
-from cultural_sp.reporting.aggregate import CONDITION_COLUMNS, average_held_out, run_table
-from cultural_sp.reporting.figure_data import Level, summary_curve
-from cultural_sp.reporting.panels import convergence_panel, legend_beside
-from cultural_sp.reporting.text_tables import markdown_frame
-from cultural_sp.runs.folder import RESULT, RunFolder
-from cultural_sp.runs.history import best_so_far
-from cultural_sp.runs.methods import METHODS as METHODS_TABLE
-from cultural_sp.runs.result import ScoreRecord, load_result
-from cultural_sp.studies.search_study.grid import GRADIENT, WARM, Cell
+from cultural_sp.studies.search_study.figure import convergence_figure
+from cultural_sp.studies.search_study.grid import Cell
+from cultural_sp.studies.search_study.tables import arm_table, curve_table, method_table, savings, score_table, verdicts
 from cultural_sp.utils.files import disk_errors, write_text
-
-METHODS = (*METHODS_TABLE, GRADIENT)
-CONDITIONS = {
-    "tuned expected": ("tuned", "expected"),
-    "held out expected": ("held_out", "expected"),
-    "tuned argmax": ("tuned", "argmax"),
-    "tuned sample": ("tuned", "sample"),
-}
-ARM_LABELS = {JOINT: "joint, evaluations of all regions", WARM: "warm start from another region"}
-BASELINE_DASHES = {key: METHODS_TABLE[key].dash for key in ("naive", "persona", "midpoint")} | {GRADIENT: (8, 3)}
-RANDOM_SEARCH_DASH = (4, 2)
-QUARTILES = (0.25, 0.75)
-PALETTE = ("#009E73", "#0072B2", "#D55E00", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#999999")
 
 
 def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> None:
-    """Write ``study.md``, ``scores.csv``, ``curves.csv`` and a figure into ``folder``."""
+    """Write ``study.md``, ``scores.csv``, ``curves.csv`` and ``curves.png`` into ``folder``, and print the first."""
     scores = score_table(grid)
     curves = curve_table(grid)
     parts = ["# The search on trial", *_notes(grid)]
     for model in config.models:
         chosen = scores[(scores.model == model) & (scores.arm == config.chosen)]
         parts += [f"## {model}: arm {config.chosen}", method_table(chosen), verdicts(chosen)]
-        own = curves[curves.model == model]
-        parts += ["### All arms", arm_table(own), savings(own, config)]
+        by_arm = curves[curves.model == model]
+        parts += ["### All arms", arm_table(by_arm), savings(by_arm, config)]
     with disk_errors(folder):
         scores.to_csv(folder / "scores.csv", index=False)
         curves.to_csv(folder / "curves.csv", index=False)
@@ -64,159 +35,6 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
     text = "\n\n".join(parts) + "\n"
     write_text(folder / "study.md", text)
     print(text)
-
-
-def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
-    """Return losses, a row per run, region, method and condition; ``held_out`` is the mean over the held-out wordings."""
-    entries = [(cell, folder) for cell in grid for folder in RunFolder(cell.config).regions.values()]
-    results = [load_result(folder / RESULT) for _, folder in entries]
-    with_gradient = [
-        replace(result, scores=[*result.scores, *_gradient_records(cell)])
-        for (cell, _), result in zip(entries, results, strict=True)
-    ]
-    table = run_table(with_gradient)
-    cells = [entries[run][0] for run in table.run]
-    named = table.assign(model=[cell.model for cell in cells], arm=[cell.arm for cell in cells])
-    return average_held_out(named)[["model", "arm", "region", "seed", *CONDITION_COLUMNS, "loss"]]
-
-
-def _gradient_records(cell: Cell) -> list[ScoreRecord]:
-    """Read the scores of the gradient reference; none if the study left it out for this run."""
-    if not cell.gradient_file.is_file():
-        return []
-    entries = json.loads(cell.gradient_file.read_text(encoding="utf-8"))["records"]
-    return [ScoreRecord(**entry) for entry in entries]
-
-
-def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
-    """Return the loss of the best candidate so far, a row per run, region, search and number of evaluations.
-
-    An arm's random search draws from the arm's own space.
-    """
-    rows = [
-        (cell.model, cell.arm, region, cell.seed, search, n, loss)
-        for cell in grid
-        for region in RunFolder(cell.config).regions
-        for search, curve in best_so_far(cell.folder, region).items()
-        for n, loss in curve.items()
-    ]
-    return pd.DataFrame(rows, columns=["model", "arm", "region", "seed", "search", "evaluations", "loss"])
-
-
-def method_table(scores: pd.DataFrame) -> str:
-    """Return median losses in Markdown: a row per region on the tuned wording, then a row per condition over all regions."""
-    tuned = scores[(scores.wording == "tuned") & (scores.readout == "expected")]
-    present = [m for m in METHODS if m in set(scores.method)]
-    by_region = tuned.pivot_table("loss", "region", "method", "median", sort=False)[present]
-    rows = {f"{region} (tuned expected)": row for region, row in by_region.iterrows()}
-    for name, (wording, readout) in CONDITIONS.items():
-        own = scores[(scores.wording == wording) & (scores.readout == readout)]
-        rows[f"**all, {name}**"] = own.groupby("method").loss.median().reindex(present)
-    return markdown_frame(pd.DataFrame(rows).T, "median loss")
-
-
-def verdicts(scores: pd.DataFrame) -> str:
-    """Return the answers to the study's questions, as a list in Markdown."""
-    wide = {
-        name: scores[(scores.wording == wording) & (scores.readout == readout)].pivot_table(
-            "loss", ["region", "seed"], "method", "mean"
-        )
-        for name, (wording, readout) in CONDITIONS.items()
-    }
-    tuned, held_out = wide["tuned expected"], wide["held out expected"]
-    ratio = tuned.aligned.median() / tuned.naive.median()
-    wins = int((tuned.aligned < tuned.random_search).sum())
-    by_region = tuned.groupby(level="region").median()
-    persona = int((by_region.aligned < by_region.persona).sum())
-    gain, held_out_gain = (tuned.naive - tuned.aligned).median(), (held_out.naive - held_out.aligned).median()
-    lines = [
-        f"- median aligned loss over median naive loss: {ratio:.2f}",
-        f"- below random search in {wins} of {len(tuned)} runs; below persona in the median of {persona} of "
-        f"{len(by_region)} regions",
-        f"- improvement over naive, median: {gain:.1f} on the tuned wording, {held_out_gain:.1f} on held-out wordings "
-        f"({held_out_gain / gain:.0%} of it)",
-    ]
-    for name in ("tuned argmax", "tuned sample"):
-        better = wide[name].naive - wide[name].aligned
-        lines.append(
-            f"- {name}: median improvement {better.median():.1f}, better in {int((better > 0).sum())} of {len(better)} runs"
-        )
-    return "\n".join(lines)
-
-
-def arm_table(curves: pd.DataFrame) -> str:
-    """Return median losses over regions and seeds after a quarter, half and all of the evaluations, in Markdown."""
-    budget = int(curves[~curves.arm.isin((JOINT, WARM))].evaluations.max())
-    marks = sorted({max(1, budget // 4), max(1, budget // 2), budget})
-    rows = {}
-    for (arm, search), part in curves.groupby(["arm", "search"], sort=False):
-        name = arm if search == "aligned" else f"random search in the space of {arm}"
-        at = {f"{m} evaluations": part[part.evaluations == m].loss.median() for m in marks}
-        last = part[part.evaluations == part.evaluations.max()].loss
-        rows[name] = {
-            **at,
-            "quartiles at the end": f"{last.quantile(0.25):.1f}-{last.quantile(0.75):.1f}",
-            "runs": str(len(last)),
-        }
-    return markdown_frame(pd.DataFrame(rows).T, "median loss")
-
-
-def savings(curves: pd.DataFrame, config: StudyConfig) -> str:
-    """Return after how many evaluations joint runs and warm starts reach the final median loss of the chosen arm.
-
-    A list in Markdown; empty if the study has neither.
-    """
-    median = curves[curves.search == "aligned"].groupby(["arm", "evaluations"]).loss.median()
-    alone = median[config.chosen]
-    lines = []
-    for arm, times in ((JOINT, len(config.regions)), (WARM, 1)):
-        if arm in median.index.get_level_values("arm"):
-            reached = median[arm].index[median[arm] <= alone.iloc[-1]]
-            after = f"after {reached[0]}" if len(reached) else f"not after {median[arm].index[-1]}"
-            what = f"one joint run of {times} regions" if arm == JOINT else "from the journal of another region"
-            lines.append(
-                f"- {what}: the median loss of {alone.iloc[-1]:.1f} that takes {times * alone.index[-1]} evaluations alone is "
-                f"reached {after} evaluations"
-            )
-    return "\n".join(lines)
-
-
-def convergence_figure(
-    curves: pd.DataFrame, scores: pd.DataFrame, config: StudyConfig, notes: Sequence[str] = ()
-) -> Figure:
-    """Draw loss against evaluations: a panel per model, a line per arm, quartiles of the chosen arm; ``notes`` below."""
-    figure, axes = plt.subplots(len(config.models), 1, figsize=(9.5, 4.5 * len(config.models)), squeeze=False)
-    for panel, model in zip(axes[:, 0], config.models, strict=True):
-        _panel(panel, curves[curves.model == model], scores[scores.model == model], config.chosen)
-        panel.set_title(f"{model}: {len(config.regions)} regions, {len(config.seeds)} seeds", loc="left", fontsize=11)
-        panel.set_ylabel("loss of the best candidate so far\n(mean absolute difference)")
-    figure.tight_layout()
-    for number, note in enumerate(notes):
-        text = textwrap.fill(note.replace("*", ""), 110)
-        figure.text(0.02, -0.01 - 0.05 * number, text, fontsize=9, va="top")
-    return figure
-
-
-def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str) -> None:
-    """Draw the arms of one model, and the chosen arm's baselines."""
-    lines = [(arm, "aligned") for arm in curves.arm.unique()] + [(chosen, "random_search")]
-    arm_curves = []
-    for (arm, search), colour in zip(lines, PALETTE * len(lines), strict=False):
-        part = curves[(curves.arm == arm) & (curves.search == search)]
-        best = part.pivot_table("loss", ["region", "seed"], "evaluations", dropna=False).to_numpy()
-        name = ARM_LABELS.get(arm, arm) if search == "aligned" else f"random search ({arm})"
-        label = f"{name} {np.nanmedian(best[:, -1]):.1f}"
-        dash = () if search == "aligned" else RANDOM_SEARCH_DASH
-        arm_curves.append(summary_curve(label, colour, best, QUARTILES if arm == chosen else None, dash))
-    tuned = scores[(scores.arm == chosen) & (scores.wording == "tuned") & (scores.readout == "expected")]
-    medians = tuned.groupby("method").loss.median().dropna()
-    levels = [
-        Level(f"{method.replace('_', ' ')} {medians[method]:.1f}", "black", medians[method], dash)
-        for method, dash in BASELINE_DASHES.items()
-        if method in medians.index
-    ]
-    convergence_panel(panel, arm_curves, levels)
-    legend_beside(panel)
 
 
 def _notes(grid: Sequence[Cell]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a reproduction makes of run folders, apart from its table and its verdicts."""
+"""The files of a reproduction besides its table and its verdicts."""
 
 import pytest
 import yaml
@@ -13,11 +13,11 @@ def test_factor_analyses_are_extra_rows(tmp_path):
     runs = Runs([write_run(tmp_path / "a"), write_run(tmp_path / "b", region="in")])
     write_factors(runs, tmp_path)
     assert not (tmp_path / "factor_analysis.md").exists()
-    found = two_analyses()
-    write_analyses(tmp_path / "b", found)
+    analyses = two_analyses()
+    write_analyses(tmp_path / "b", analyses)
     write_factors(runs, tmp_path)
     text = single_spaced((tmp_path / "factor_analysis.md").read_text())
-    assert f"| IN seed 0, before | {found[0].exploration.kmo:.3f} |" in text
+    assert f"| IN seed 0, before | {analyses[0].exploration.kmo:.3f} |" in text
     assert "- IN seed 0, after, 5 respondents: not analysed: after: 5 respondents for 6 items" in text
     assert "US" not in text
 

@@ -7,18 +7,17 @@ import pytest
 from helpers.results import SETTINGS, single_spaced
 
 from cultural_sp.runs.result import ALL_COUNTRIES, Knowledge, KnowledgeScore, RegionTarget, Result, ScoreRecord
-from cultural_sp.studies.paper.claims import (
+from cultural_sp.studies.paper.claim_tests import (
     FAILS,
     HOLDS,
     OPEN,
     in_every_region,
-    judge,
     knowledge_does_not_rise,
     knowledge_falls,
     largest_drop,
-    markdown,
     weights,
 )
+from cultural_sp.studies.paper.claims import judge, markdown
 from cultural_sp.studies.paper.losses import Setting, compared, loss_table, settings
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.regions import load_region
@@ -59,12 +58,12 @@ def run(code, seed, **losses):
 
 def runs(seeds=6, **changes):
     """DE 10 points off, Naive 30, personas 20 and 25, in four regions; the spread over seeds is a point."""
-    given = {"aligned": 10.0, "naive": 30.0, "persona": 25.0, "persona_demonstrations": 20.0} | changes
+    losses = {"aligned": 10.0, "naive": 30.0, "persona": 25.0, "persona_demonstrations": 20.0} | changes
     return [
         run(
             code,
             seed,
-            **{m: x[code] if isinstance(x, dict) else x + seed / 5 * (m == "aligned") for m, x in given.items()},
+            **{m: x[code] if isinstance(x, dict) else x + seed / 5 * (m == "aligned") for m, x in losses.items()},
         )
         for code in CODES
         for seed in range(seeds)
@@ -92,11 +91,11 @@ def test_recorded_answers_are_scored_anew_for_every_setting():
 
 
 def test_settings_are_those_in_which_every_region_is_complete():
-    found = settings(CODES)
-    assert TUNED in found
-    assert {s.constant for s in found} == {0.0, 50.0}
-    assert {s.instrument for s in found} == {"vsm13", "vsm13_cat"}
-    assert "matrix_2015" not in {s.vintage for s in found}  # Saudi Arabia has two scores there
+    every = settings(CODES)
+    assert TUNED in every
+    assert {s.constant for s in every} == {0.0, 50.0}
+    assert {s.instrument for s in every} == {"vsm13", "vsm13_cat"}
+    assert "matrix_2015" not in {s.vintage for s in every}  # Saudi Arabia has two scores there
     assert "matrix_2015" in {s.vintage for s in settings(["us", "cn"])}
 
 
@@ -147,7 +146,7 @@ def test_the_largest_drop():
 
 def knowing(results, naive, aligned):
     """Give every run the same answers about its country: so many of 40 right before and after, with as few changes as can be."""
-    found = []
+    with_knowledge = []
     for result in results:
         code = result.region.code
         rows = []
@@ -160,8 +159,8 @@ def knowing(results, naive, aligned):
                         method, "easy", "averaged", name, right, 40, right / 40, 0.0, 1.0, 0.25, 0.5, answers
                     )
                 )
-        found.append(replace(result, knowledge=Knowledge("own", "own", "x", rows)))
-    return found
+        with_knowledge.append(replace(result, knowledge=Knowledge("own", "own", "x", rows)))
+    return with_knowledge
 
 
 def test_knowledge_that_falls_rises_or_stays():
@@ -193,14 +192,14 @@ def test_weights_are_judged_by_their_hashes():
 def test_conclusions_that_depend_on_the_constant_are_seen():
     """DE 10 points above every target: with C = 0 it is 40 below, and Naive, 30 above, only 20 below."""
     verdicts = judge(runs(seeds=7), TUNED)
-    found = {
+    by_constant = {
         (v.setting.constant, v.tuned): v.verdict
         for v in verdicts
         if v.claim == "DE beats Naive in every region"
         and v.setting.vintage == TUNED.vintage
         and v.setting.instrument == "vsm13"
     }
-    assert found == {(50.0, True): HOLDS, (0.0, False): FAILS}
+    assert by_constant == {(50.0, True): HOLDS, (0.0, False): FAILS}
     text = single_spaced(markdown(verdicts))
     assert "| DE beats Naive in every region | insights_2021 | 50 | 35 and 35 | **holds** | 0.00781 |" in text
     assert "| DE beats Naive in every region | insights_2021 | 0 | 35 and 25 | **fails** |" in text

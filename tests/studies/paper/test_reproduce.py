@@ -36,8 +36,8 @@ def bench(tmp_path):
 
 
 @pytest.fixture
-def given(tiny_folder, bench, tmp_path):
-    own = [
+def overrides(tiny_folder, bench, tmp_path):
+    settings = [
         f"model.name_or_path={tiny_folder}",
         "model.dtype=float32",
         "optimizer.budget=6",
@@ -48,12 +48,18 @@ def given(tiny_folder, bench, tmp_path):
         "readout.report_generate=false",
         "open_ended_questions=false",
     ]
-    return ["profile=paper", f"overrides={own}", "regions=[us,in]", "seeds=[0,1]", f"output_dir={tmp_path / 'out'}"]
+    return [
+        "profile=paper",
+        f"overrides={settings}",
+        "regions=[us,in]",
+        "seeds=[0,1]",
+        f"output_dir={tmp_path / 'out'}",
+    ]
 
 
 @pytest.mark.slow
-def test_the_paper_profile_runs_through_and_goes_on(monkeypatch, capsys, given, no_figures, tmp_path):
-    def start(*more, entry="reproduce", arguments=given):
+def test_the_paper_profile_runs_through_and_goes_on(monkeypatch, capsys, overrides, no_figures, tmp_path):
+    def start(*more, entry="reproduce", arguments=overrides):
         return call(monkeypatch, capsys, *arguments, *more, entry=entry)
 
     code, out, err = start()
@@ -89,8 +95,8 @@ def test_the_paper_profile_runs_through_and_goes_on(monkeypatch, capsys, given, 
 @pytest.mark.slow
 def test_the_plan_of_a_machine_without_the_weights(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    given = ["profile=paper", "dry_run=true", f"output_dir={tmp_path}"]
-    code, out, err = call(monkeypatch, capsys, *given, entry="reproduce")
+    overrides = ["profile=paper", "dry_run=true", f"output_dir={tmp_path}"]
+    code, out, err = call(monkeypatch, capsys, *overrides, entry="reproduce")
     assert code == 0, err
     assert "8,030 million weights" in out
     assert "runs: 20 (SA, US, CN, IN; seeds 0, 1, 2, 3, 4), 0 of them finished" in out
