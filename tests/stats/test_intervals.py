@@ -7,6 +7,7 @@ from cultural_sp.stats.intervals import (
     holm,
     paired_test,
     rank_agreement,
+    t_interval,
     wilson,
 )
 
@@ -152,3 +153,12 @@ def test_what_breaks_a_contract_is_refused(call, message):
     with pytest.raises(ValueError, match="^[^\n]+$") as error:
         call()
     assert message in str(error.value)
+
+
+def test_a_t_interval_is_scipys_and_needs_two_values():
+    values = [10.0, 12.0, 17.0]
+    interval = t_interval(values, confidence=0.9)
+    assert (interval.low, interval.high) == pytest.approx(reference.t.interval(0.9, 2, 13, reference.sem(values)))
+    assert interval.estimate == 13
+    with pytest.raises(ValueError, match="two or more"):
+        t_interval([1.0])
