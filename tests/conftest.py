@@ -19,15 +19,6 @@ from cultural_sp.survey.instrument import load_survey
 torch.set_num_threads(1)
 gc.freeze()  # runs in this process collect garbage when they let a model go; what was imported would be most of the work
 
-LARGE = ("test_bad_overrides.py", "test_bad_surveys.py")
-
-
-def pytest_collection_modifyitems(items):
-    """Every second malformed case of the two large families is left to ``make test-all``: each composes a whole config."""
-    for file in LARGE:
-        for item in [item for item in items if item.path.name == file][1::2]:
-            item.add_marker(pytest.mark.exhaustive)
-
 
 @pytest.fixture(autouse=True)
 def no_measurements_kept(monkeypatch, tmp_path):

@@ -45,13 +45,13 @@ def run_program(program: Program) -> None:
     register_configs()
     errors: list[str] = []
     decorate = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=program.config)
-    entry = decorate(_job_function(program, errors))
+    entry = decorate(job_function(program, errors))
     try:
         _check_flags()
         with stop_on_signals(), summary_after_failure(errors):
             entry()
     except BAD_INPUT as error:
-        _print_error(error, program, errors)
+        print_error(error, program, errors)
     except Stopped as stop:
         way_on = RESUME_HINT if program.resumes else "nothing was kept, so the same command starts anew"
         print(f"{stop}; {way_on}", file=sys.stderr)
@@ -62,7 +62,7 @@ def run_program(program: Program) -> None:
         sys.exit(2)
 
 
-def _job_function(program: Program, errors: list[str]) -> Callable[[Any], Any]:
+def job_function(program: Program, errors: list[str]) -> Callable[[Any], Any]:
     """Return the function that Hydra calls with each composed config. Launchers send a copy of it to other processes."""
     schema, job = SCHEMAS[program.config], load_object(program.job)
     prepare = load_object(program.prepare) if program.prepare else None
@@ -74,7 +74,7 @@ def _job_function(program: Program, errors: list[str]) -> Callable[[Any], Any]:
                 built.tracker.group = sweep_title()
             return job(built)
         except BAD_INPUT as error:
-            return JobError(_print_error(error, program, errors))
+            return JobError(print_error(error, program, errors))
         except Stopped:
             record_stop()
             raise
@@ -82,7 +82,7 @@ def _job_function(program: Program, errors: list[str]) -> Callable[[Any], Any]:
     return run
 
 
-def _print_error(error: BaseException, program: Program, errors: list[str]) -> str:
+def print_error(error: BaseException, program: Program, errors: list[str]) -> str:
     """Print an error as one line, append the line to ``errors`` and return it."""
     line = error_line(error, SCHEMAS[program.config])
     errors.append(line)

@@ -36,7 +36,7 @@ CASES = {f"{group} that {what}": (group, damage(*FIRST[group])) for group in GRO
 def test_it_ends_in_one_line(monkeypatch, capsys, tmp_path, name):
     group, content = CASES[name]
     case = Case(["--config-dir={here}/own", f"{group}=mine"], [], {f"own/{group}/mine.yaml": content})
-    base = [] if group == "model" else [f"model.name_or_path={tmp_path}/none"]
+    base = [] if group == "model" else ["model.name_or_path={here}/none"]
     line = ends_in_one_line(monkeypatch, capsys, tmp_path, case, base)
     assert any(said in line for said in (group, "mine.yaml", FIRST[group][0])), line
     assert "no model folder" not in line

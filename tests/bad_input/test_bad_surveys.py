@@ -371,6 +371,6 @@ def test_it_ends_in_one_line(monkeypatch, capsys, tmp_path, short_run, name):
     base = [o for o in short_run if name.startswith("survey") or not o.startswith("survey.instrument")]
     tiny = "too long for the model" in name or "a pole too few" in name  # only these get as far as the model
     base = [o for o in base if tiny or not o.startswith("model.name_or_path")]
-    base += [] if tiny else [f"model.name_or_path={tmp_path}/none"]
+    base += [] if tiny else ["model.name_or_path={here}/none"]
     ends_in_one_line(monkeypatch, capsys, tmp_path, case, base)
     assert not (tmp_path / "pwned").exists()

@@ -39,9 +39,9 @@ def ends_in_one_line(monkeypatch, capsys, here, case, base=()):
     monkeypatch.chdir(here)
     flags = [override for override in case.overrides if override.startswith("--")]
     others = [override for override in case.overrides if override not in flags]
-    overrides = [override.replace("{here}", str(here)) for override in (*flags, *base, *others)]  # flags come first
+    overrides = (*flags, *base, *others)  # flags come first
     started = time.process_time()
-    code, out, err = call(monkeypatch, capsys, *overrides, entry=case.entry)
+    code, out, err = call(monkeypatch, capsys, *overrides, entry=case.entry, here=here)
     seconds = time.process_time() - started
     lines = without_bars(err)
     assert code == 2, (out, err)

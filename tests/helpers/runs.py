@@ -1,55 +1,96 @@
 """Runs of the command line, in this process or in one that a test stops; torch is imported once for all of those."""
 
 import copy
+import functools
 import json
 import multiprocessing
 import os
+import re
 import sys
 import time
 from pathlib import Path
 
 from helpers.journals import read_journal
-from hydra._internal.hydra import Hydra
-from hydra._internal.sources_registry import SourcesRegistry
-from hydra.core.plugins import Plugins
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 import cultural_sp
 from cultural_sp.cli.command import run
-from cultural_sp.config.compose import config_folder
+from cultural_sp.cli.hydra_main import job_function, print_error
+from cultural_sp.cli.programs import PROGRAMS
+from cultural_sp.config.compose import OTHER_GROUPS, config_folder, register_configs
+from cultural_sp.config.error_messages import BAD_INPUT
+from cultural_sp.config.registries import load_object
+from cultural_sp.config.schema import GROUPS
+from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.utils.json_lines import CHECKSUM
 
 server = multiprocessing.get_context("forkserver")
 server.set_forkserver_preload(["cultural_sp.alignment.run", "peft"])
-Plugins.instance()  # finds the sources
-FILES = SourcesRegistry.instance().resolve("file")
-_load, _loaded = FILES.load_config, {}
 
 
-def _load_once(source, config_path):
-    """The package's own configs are parsed once: some hundred tests compose them, and parsing takes a quarter of that."""
-    if Path(source.path) != config_folder():
-        return _load(source, config_path)
-    if config_path not in _loaded:
-        _loaded[config_path] = _load(source, config_path)
-    return copy.deepcopy(_loaded[config_path])
+def call(monkeypatch, capsys, *overrides, entry="align", here=None):
+    """Run a program, or another entry point, in this process; returns exit code, stdout and stderr.
 
-
-FILES.load_config = _load_once
-
-
-def call(monkeypatch, capsys, *overrides, entry="align"):
-    """Run a program, or another entry point, in this process; returns exit code, stdout and stderr."""
-    monkeypatch.setattr(sys, "argv", ["align.py", *overrides])
-    if not any("hydra.mode" in override for override in overrides):
-        # Hydra would compose the whole config once more to find that out, and a test of a command is little more than that.
-        monkeypatch.setattr(Hydra, "get_mode", lambda *_, **__: None)
+    Without flags Hydra's compose API makes the config, and the program's own job runs on it; with flags, such as --multirun,
+    the whole command runs. ``{here}`` in an override stands for the folder ``here``. What the choices of groups come to is
+    composed once for all tests.
+    """
+    program = PROGRAMS[entry] if isinstance(entry, str) else None
+    flags = any(o.startswith("-") or o.startswith("hydra") for o in overrides)
     code = 0
-    try:
-        run(entry) if isinstance(entry, str) else entry()
-    except SystemExit as leaving:
-        code = leaving.code
+    if program is not None and program.hydra and not flags:
+        monkeypatch.setattr(sys, "argv", ["align.py", *overrides])
+        code = _run_composed(program, overrides, here)
+    else:
+        monkeypatch.setattr(sys, "argv", ["align.py", *(o.replace("{here}", str(here)) for o in overrides)])
+        try:
+            run(entry) if isinstance(entry, str) else entry()
+        except SystemExit as leaving:
+            code = leaving.code
     out, err = capsys.readouterr()
     return code, out, err
+
+
+VALUE = re.compile(r"[a-z_.0-9]+=")
+OPTION_GROUPS = {*GROUPS, *OTHER_GROUPS, "experiment", "profile", "local"}
+
+
+def _run_composed(program, overrides, here):
+    """Exit code of a program whose config Hydra composes without its command line."""
+    errors = []
+    try:
+        given = [o.replace("{here}", str(here)) for o in overrides]
+        given = load_object(program.rewrite)(given) if program.rewrite else given
+        values = [o for o in given if VALUE.match(o) and o.partition("=")[0] not in OPTION_GROUPS]
+        chosen = [o for o in given if o not in values]
+        config = copy.deepcopy(_composed(program.name, tuple(chosen)))
+        # What compose does with overrides of values; the rest of its work is the same for hundreds of tests.
+        ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(values), config)
+        OmegaConf.set_readonly(config.hydra, False)
+        config.hydra.overrides.task = given
+        HydraConfig.instance().set_config(config)
+        OmegaConf.set_struct(config, False)
+        del config["hydra"]
+        OmegaConf.set_struct(config, True)
+        with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):  # studies compose runs
+            job_function(program, errors)(config)
+    except BAD_INPUT as error:
+        print_error(error, program, errors)
+    finally:
+        PROCESS_CACHE.clear()
+    return 2 if errors else 0
+
+
+@functools.lru_cache(maxsize=64)
+def _composed(name, overrides):
+    """The config of a program with these choices of groups, and with Hydra's own entry."""
+    register_configs()
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
+        return compose(PROGRAMS[name].config, overrides=[*overrides, "hydra.mode=RUN"], return_hydra_config=True)
 
 
 def refused(monkeypatch, capsys, folder, *arguments):
