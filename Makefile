@@ -30,7 +30,7 @@ study: install ## compare search spaces and optimizers (hours; goes on where it 
 test: install ## the tests, those on the real embedded model included
 	$(BIN)/python -m pytest -m "not exhaustive" -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
-test-all: install ## the exhaustive tests too: every malformed override and survey file, the embedded model in three processes
+test-all: install ## repetitions as well, such as the embedded model in three processes
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(ARGS)
 
 test-fast: install ## only the fast tests, on all cores

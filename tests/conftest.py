@@ -12,18 +12,11 @@ from helpers.tiny import TOY, byte_tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from cultural_sp.config.groups import ModelConfig
-from cultural_sp.lm import batching
 from cultural_sp.lm.load import load_model
 from cultural_sp.survey.instrument import load_survey
 
 torch.set_num_threads(1)
 gc.freeze()  # runs in this process collect garbage when they let a model go; what was imported would be most of the work
-
-
-@pytest.fixture(autouse=True)
-def no_measurements_kept(monkeypatch, tmp_path):
-    """Batch sizes measured in tests don't go into the user's cache; the converted embedded model may come from there."""
-    monkeypatch.setattr(batching, "cache_folder", lambda: tmp_path / "cache")
 
 
 @pytest.fixture(scope="session")

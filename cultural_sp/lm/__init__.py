@@ -1,1 +1,1 @@
-"""Frozen language models: loading, soft prompts, token tree, answers. Knows nothing of culture."""
+"""Frozen language models: loading, soft prompts, token tree, readouts. Knows nothing of culture."""

@@ -1,4 +1,4 @@
-"""The readout ``generate``: the model writes its answer, and a strict parser reads it or counts it as missing."""
+"""The readout ``generate``: the model writes its answer; a strict parser reads it, or the answer counts as missing."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from cultural_sp.config.groups import ReadoutConfig
 from cultural_sp.lm.generation import generate_text
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 
-# What may not follow an answer: the rest of a longer word or number, or a second answer.
+# Text that must not follow an answer: the rest of a longer word or number, or a second answer.
 NO_END = r"\w|[.,]\s?\d|\s*[-\u2013\u2014/;&+~]\s*\w*\d|\s+\d|,?\s*\(?(or|to|and|through|vs|versus)\b|\s*/"
 
 
 def parse(text: str, options: tuple[str, ...]) -> float:
-    """Place, from 1, of the option that ``text`` begins with, NaN if it begins with none.
+    """Parse an answer: the number, from 1, of the option that ``text`` begins with; NaN if there is none.
 
     Only the start counts, and the option must end there as a word or number does: "3." and "3 = fair" are answers, "30",
     "3.5", "3-4", "3 or 4", "I would say 3" and "As an AI" are not. Among labels that begin alike the longest wins.
 
     Args:
-        text: what the model wrote.
+        text: generated text.
         options: answer texts in the order of their codes.
     """
     answer = " ".join(text.split()).casefold()
@@ -44,7 +44,7 @@ def generate_answers(
         respondent: model and rendered survey.
         prompt: one soft prompt [P, H].
         config: number of respondents, temperature and answer length; at temperature 0 one greedy respondent answers.
-        seed: seeds the sampling without touching the global generator's state.
+        seed: seed of the sampling; the state of the global generator is restored.
 
     Returns:
         Order -> codes [R, Q], NaN where the answer can't be read.
@@ -66,6 +66,6 @@ def generate_answers(
 
 
 def _codes(places: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Codes [R, Q] of the options at these places [R, Q] of scales [Q, O]; NaN stays NaN."""
+    """Codes [R, Q] of the options with these numbers [R, Q] on scales [Q, O]; NaN stays NaN."""
     known = np.nan_to_num(places, nan=1.0).astype(int) - 1
     return np.where(np.isnan(places), np.nan, scale[np.arange(scale.shape[0]), known])

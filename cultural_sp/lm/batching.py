@@ -1,27 +1,28 @@
-"""How many candidates share one forward pass: as many as memory allows on an accelerator, what is fastest on a CPU."""
+"""Number of candidates per forward pass: as many as memory allows on an accelerator, the fastest number on a CPU."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import time
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import psutil
 import torch
 from accelerate.utils import find_executable_batch_size
 from accelerate.utils.memory import should_reduce_batch_size
+from transformers import PreTrainedModel
 
-from cultural_sp.lm.load import LanguageModel, cache_folder
+from cultural_sp.lm.load import LanguageModel
 
 TRIED_ON_CPU = (1, 2, 4)
-MIN_SPEEDUP = 0.97  # a larger batch must take less than this share of the time per candidate
+_fastest: WeakKeyDictionary[PreTrainedModel, dict[int, int]] = WeakKeyDictionary()
+"""Model -> tokens per candidate -> fastest number of candidates per pass on this CPU, as far as this process has measured it."""
+MIN_SPEEDUP = 0.97  # a larger batch is chosen if it takes less than this share of the time per candidate
 Evaluate = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Batching:
-    """Splits candidates into forward passes that fit into memory; a pass that doesn't fit after all is halved and repeated."""
+    """Splits candidates into forward passes that fit into memory. A pass that runs out of memory is halved and repeated."""
 
     def __init__(self, lm: LanguageModel, batch_size: int | None = None, memory_gib: float | None = None) -> None:
         """Set up.
@@ -38,7 +39,7 @@ class Batching:
         self._forced = False
 
     def fix(self, batch_size: int) -> None:
-        """Choose no longer: a search that goes on needs its old batches. What memory has forced stays."""
+        """Fix the batch size, as a resumed search needs the batches of its journal. A size that memory forced stays."""
         if not self._forced:
             self._asked = batch_size
 
@@ -53,7 +54,7 @@ class Batching:
         return self._budget
 
     def bytes_needed(self, n_tokens: int, n_rows: int) -> int:
-        """Estimated peak of the activations of one candidate: the larger of a layer's and the output's.
+        """Estimate the peak of one candidate's activations in bytes: the larger of a layer's and the output's.
 
         A layer holds at most the residual stream, its normed copy and the four tensors of the gated product, all of them once
         per expert that a token is sent to, or the residual stream and attention's queries, output and fetched keys and values
@@ -81,7 +82,7 @@ class Batching:
         """Candidates per forward pass.
 
         Args:
-            evaluate: the forward pass, measured on a CPU that hasn't seen this model and tree before.
+            evaluate: the forward pass, measured on a CPU unless this process has done so.
             prompts: soft prompts [N, P, H] to measure it with.
             n_tokens: tokens of a candidate, soft prompt included.
             n_rows: tokens whose next-token distribution is read.
@@ -91,8 +92,10 @@ class Batching:
         if n_tokens not in self._chosen:
             limit = max(1, self.budget // self.bytes_needed(n_tokens, n_rows))
             if self.lm.embeddings.device.type == "cpu":
-                known = _remembered().get(self._key(n_tokens))
-                limit = min(limit, known or self._measure(evaluate, prompts, n_tokens, limit))
+                measured = _fastest.setdefault(self.lm.model, {})
+                limit = min(
+                    limit, measured.get(n_tokens) or self._measure(evaluate, prompts, limit, measured, n_tokens)
+                )
             self._chosen[n_tokens] = limit
         return self._chosen[n_tokens]
 
@@ -105,7 +108,7 @@ class Batching:
 
         def attempt(batch_size: int) -> torch.Tensor:
             result = torch.cat([evaluate(batch) for batch in torch.split(prompts, batch_size)])
-            if batch_size < size:  # what memory forced now holds for the rest
+            if batch_size < size:  # the size that memory forced holds for the rest
                 self._asked, self._forced = batch_size, True
             return result
 
@@ -126,7 +129,10 @@ class Batching:
             ) from error
         return smaller
 
-    def _measure(self, evaluate: Evaluate, prompts: torch.Tensor, n_tokens: int, limit: int) -> int:
+    def _measure(
+        self, evaluate: Evaluate, prompts: torch.Tensor, limit: int, measured: dict[int, int], n_tokens: int
+    ) -> int:
+        """Return the fastest size up to ``limit``, and note it in ``measured`` for the other jobs of this process."""
         evaluate(prompts[:1])  # warm up
         best, best_time = 1, float("inf")
         for size in (s for s in TRIED_ON_CPU if s <= limit):
@@ -136,30 +142,6 @@ class Batching:
             taken = (time.perf_counter() - started) / size
             if taken < best_time * MIN_SPEEDUP:
                 best, best_time = size, taken
-        if limit >= TRIED_ON_CPU[-1]:  # what little memory allows today says nothing about the fastest
-            _remember(self._key(n_tokens), best)
+        if limit >= TRIED_ON_CPU[-1]:  # a limit by memory says nothing about the fastest size
+            measured[n_tokens] = best
         return best
-
-    def _key(self, n_tokens: int) -> str:
-        """What the fastest size depends on: machine, threads, library, model and the size of the tree."""
-        place = (platform.node(), torch.get_num_threads(), torch.__version__, self.lm.path, self.lm.embeddings.dtype)
-        return "|".join(str(part) for part in (*place, n_tokens))
-
-
-def _remembered() -> dict[str, int]:
-    try:
-        found = json.loads((cache_folder() / "batch_sizes.json").read_text(encoding="utf-8"))
-        return {str(key): max(1, int(size)) for key, size in found.items()}
-    except (OSError, ValueError, AttributeError, TypeError):  # nothing is lost but the measurement
-        return {}
-
-
-def _remember(key: str, size: int) -> None:
-    path = cache_folder() / "batch_sizes.json"
-    scratch = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(_remembered() | {key: size}, indent=1), encoding="utf-8")
-        scratch.replace(path)
-    except OSError:  # a cache that can't be written costs only time
-        pass

@@ -1,4 +1,4 @@
-"""From rendered chat messages to token ids with a slot for the soft prompt."""
+"""From chat prompts to token ids with a slot for the soft prompt."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLOT = "\u241fslot\u241f"  # marks the slot in the text; never reaches the model
 
 @dataclass(frozen=True)
 class TokenizedPrompt:
-    """One question: ``before`` | soft prompt | ``after`` | one of ``options``."""
+    """Token ids of a chat prompt: ``before`` | soft prompt | ``after`` | one of ``options``."""
 
     before: tuple[int, ...]
     after: tuple[int, ...]
@@ -28,9 +28,10 @@ class TokenizedPrompt:
 def chat_text(
     question: ChatPrompt, tokenizer: PreTrainedTokenizerBase, placement: str, template_args: Mapping[str, Any]
 ) -> str:
-    """Text of the question up to where the answer starts, with ``SLOT`` where the soft prompt goes.
+    """Text of the chat prompt up to the start of the answer, with ``SLOT`` in place of the soft prompt.
 
-    Models without a chat template get plain paragraphs; templates without a system role get it in front of the question.
+    Models without a chat template get plain paragraphs. Without a system role in
+    the template, the system text opens the user's turn.
     """
     system, user = question.system, question.user
     if placement == "system":
@@ -56,7 +57,7 @@ def chat_text(
 
 
 def _chat(tokenizer: PreTrainedTokenizerBase, system: str, user: str, args: Mapping[str, Any]) -> str:
-    """The rendered turns; where the template refuses or drops the system role, its text opens the user's turn."""
+    """Render the turns; if the template refuses or drops the system role, its text opens the user's turn."""
     turn = {"role": "user", "content": user}
     if system:
         try:
@@ -82,10 +83,10 @@ def _template(tokenizer: PreTrainedTokenizerBase, turns: list[dict[str, str]], a
 def tokenize(
     question: ChatPrompt, tokenizer: PreTrainedTokenizerBase, placement: str, template_args: Mapping[str, Any]
 ) -> TokenizedPrompt:
-    """Token ids of a question and of each of its options.
+    """Token ids of a chat prompt and of each of its options.
 
-    An option's tokens are what its full text adds behind the longest start that all options share with the bare question,
-    so a tokenizer that merges across the border is still scored on what tells the options apart.
+    The tokens of an option follow the longest start that all options share with the bare prompt. So options are told apart
+    correctly even if the tokenizer merges characters across the border.
     """
     text = chat_text(question, tokenizer, placement, template_args)
     front, _, back = text.partition(SLOT)

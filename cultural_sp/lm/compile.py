@@ -1,4 +1,4 @@
-"""Decoder layers through ``torch.compile``, one layer at a time: shapes are static, and a layer compiles in about a second."""
+"""Decoder layers with ``torch.compile``, one layer at a time: shapes are static, and a layer compiles in about a second."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def decoder_layers(model: PreTrainedModel) -> list[torch.nn.Module]:
 
 @contextmanager
 def compiled_layers(model: PreTrainedModel) -> Iterator[None]:
-    """Run the model's layers compiled for the shapes they meet, and as they were afterwards.
+    """Compile the model's layers during the block; afterwards they are as before.
 
     Raises:
-        ValueError: in one line, if the compiler fails, as it does where there is none.
+        ValueError: if the compiler fails or is missing.
     """
     layers = decoder_layers(model)
-    # Hooks, where the model is spread over several devices.
+    # Hooks, if the model is spread over several devices.
     replaced = [layer.__dict__.get("forward") for layer in layers]
     for layer in layers:
         layer.forward = torch.compile(layer.forward, dynamic=False)

@@ -1,4 +1,4 @@
-"""Forward passes over a token tree: one pass per batch of candidates, or padded sequences where a model needs them."""
+"""Forward passes over a token tree: one pass per batch of candidates, or padded sequences for models that need them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PADDED_TOKENS = 4096  # tokens of a padded forward pass, unless one sequence alo
 
 
 class Forward(Protocol):
-    """Soft prompts [N, P, H] to the log-probabilities [N, C] of everything a tree reads."""
+    """Maps soft prompts [N, P, H] to log-probabilities [N, C] of all reads of a tree."""
 
     def __call__(self, prompts: torch.Tensor) -> torch.Tensor:
         """Log-probabilities [N, C] in float64 on the CPU."""
@@ -26,12 +26,14 @@ class Forward(Protocol):
 
 
 class TreeForward:
-    """Every token of the tree once per candidate; tokens in front of the soft prompt once for all candidates."""
+    """Computes every token of the tree once per candidate, and tokens in front of the soft prompt once for all candidates."""
 
     def __init__(self, lm: LanguageModel, tree: TokenTree, n_virtual: int, *, compiled: bool = False) -> None:
         """Lay out the tree behind ``n_virtual`` virtual tokens; ``compiled`` fuses each layer's element-wise operations."""
         self.lm, self.compiled = lm, compiled
-        n_cached = len(tree.before) if n_virtual else 0  # without a soft prompt, nothing of it varies: one pass is all
+        n_cached = (
+            len(tree.before) if n_virtual else 0
+        )  # without a soft prompt nothing varies, so nothing is worth caching
         front = tree.before[n_cached:]
         n_front = len(front) + n_virtual
         parents = torch.where(tree.parents < 0, n_front - 1, tree.parents + n_front)
@@ -61,7 +63,7 @@ class TreeForward:
         return self.log_probs(prompts).double().cpu()
 
     def log_probs(self, prompts: torch.Tensor) -> torch.Tensor:
-        """The same [N, C] on the model's device and in float32, with a gradient for prompts or weights that want one."""
+        """Log-probabilities [N, C] in float32 on the model's device, with gradients for prompts or weights that require them."""
         n = len(prompts)
         soft = prompts.to(self.nodes.device, self.nodes.dtype)
         inputs = torch.cat([self.front.expand(n, -1, -1), soft, self.nodes.expand(n, -1, -1)], dim=1)
@@ -72,7 +74,7 @@ class TreeForward:
 
 
 class PaddedForward:
-    """One right-padded sequence per leaf of the tree: slower, but nothing that a causal model could misread."""
+    """Computes one right-padded sequence per leaf of the tree: slower, but correct for every causal model."""
 
     def __init__(self, lm: LanguageModel, tree: TokenTree) -> None:
         """List the sequences, the longest first."""
@@ -118,7 +120,7 @@ class PaddedForward:
                     continue
                 keep = torch.tensor(columns, device=device) + len(front)
                 logits = lm.model(inputs_embeds=inputs, logits_to_keep=keep, use_cache=False).logits
-                if logits.shape[1] != len(keep):  # a few models take the argument and ignore it
+                if logits.shape[1] != len(keep):  # a few models ignore the argument
                     logits = logits[:, keep]
                 for i, here in enumerate(found):
                     for place, row in here.items():
@@ -132,8 +134,7 @@ class PaddedForward:
 def _read_off(logits: torch.Tensor, rows: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
     """Log-probabilities [N, C] of tokens ``wanted`` [C] in ``rows`` [C] of logits [N, R, V].
 
-    The whole vocabulary enters through the normaliser: without it neither the probability that falls on valid options nor
-    options of several tokens could be scored.
+    The normaliser runs over the whole vocabulary: the valid mass and options of several tokens need it.
     """
     logits = logits.float()
     return logits[:, rows, wanted] - logits.logsumexp(-1)[:, rows]
@@ -141,6 +142,6 @@ def _read_off(logits: torch.Tensor, rows: torch.Tensor, wanted: torch.Tensor) ->
 
 @torch.no_grad()
 def cache_layers(lm: LanguageModel, ids: torch.Tensor) -> list[Any]:
-    """What each layer keeps of tokens [B] that it has read."""
+    """The cache of each layer after reading tokens [B]."""
     out = lm.model(input_ids=ids[None].to(lm.embeddings.device), use_cache=True, logits_to_keep=1)
     return list(out.past_key_values.layers)

@@ -1,4 +1,4 @@
-"""Which forward pass a model can take: the token tree wherever its answers show that it reads it right."""
+"""Choice of the forward pass: the token tree, if a test shows that the model reads it correctly."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cultural_sp.utils.errors import reason_of
 
 log = logging.getLogger(__name__)
 STATELESS = {"DynamicLayer", "DynamicSlidingWindowLayer", "DummyLayer"}
-"""Caches that hold keys and values alone, or nothing."""
+"""Cache layers that hold only keys and values, or nothing."""
 _problems: WeakKeyDictionary[PreTrainedModel, dict[bool, str | None]] = WeakKeyDictionary()
 _warned: WeakKeyDictionary[PreTrainedModel, set[str]] = WeakKeyDictionary()
 
 
 def make_forward(lm: LanguageModel, tree: TokenTree, n_virtual: int, *, compiled: bool = False) -> Forward:
-    """The tree's forward pass, or, with a warning, padded sequences where the model can't take the tree."""
+    """Return the forward pass over the tree, or padded sequences, with a warning, if the model can't take the tree."""
     reason = _obstacle(lm, tree, n_virtual)
     if reason is None:
         return TreeForward(lm, tree, n_virtual, compiled=compiled)
@@ -35,7 +35,7 @@ def make_forward(lm: LanguageModel, tree: TokenTree, n_virtual: int, *, compiled
 
 
 def _obstacle(lm: LanguageModel, tree: TokenTree, n_virtual: int) -> str | None:
-    """Why the model can't take the tree; None if it can.
+    """Reason why the model can't take the tree; None if it can.
 
     Raises:
         ValueError: if no model of this kind could take so many tokens.
@@ -62,10 +62,10 @@ def _obstacle(lm: LanguageModel, tree: TokenTree, n_virtual: int) -> str | None:
 
 
 def _probe(lm: LanguageModel, cached: bool) -> str | None:
-    """Let the model read a small made-up tree both ways: no list of architectures can be complete, their answers can.
+    """Compare both forward passes on a small made-up tree: no list of architectures can be complete.
 
     Raises:
-        ValueError: in one line, if its answers are no numbers.
+        ValueError: if the model's output is NaN.
     """
     if not lm.model._supports_attention_backend:
         return "its attention function can't be replaced"
@@ -80,10 +80,10 @@ def _probe(lm: LanguageModel, cached: bool) -> str | None:
     prompts = lm.embeddings[ids[20:22]][None]
     try:
         states = {type(layer).__name__ for layer in cache_layers(lm, tree.tokens)} - STATELESS
-        if states:  # a recurrence runs on from branch to branch, which half precision may hide
+        if states:  # a recurrent state would run on from branch to branch, which half precision may hide
             return f"it carries more than keys and values from token to token ({', '.join(sorted(states))})"
         found = TreeForward(lm, tree, 2)(prompts)
-    except Exception as error:  # whatever a model makes of arguments it doesn't know
+    except Exception as error:  # any error that a model raises for unknown arguments
         if should_reduce_batch_size(error):  # out of memory says nothing about the model
             raise
         return f"its attention can't take blocks ({reason_of(error, 200)})"

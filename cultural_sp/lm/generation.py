@@ -1,4 +1,4 @@
-"""Text that a frozen model writes behind a soft prompt, and the input embeddings that it sees."""
+"""Text generation behind a soft prompt."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def generate_text(
     max_new_tokens: int,
     temperature: float = 0.0,
 ) -> list[str]:
-    """What the model writes to each question, without special tokens; all questions in one batch.
+    """Generate text for each chat prompt, without special tokens; all prompts share one batch.
 
     Args:
         lm: the frozen model.
-        questions: Q of them; their options play no part.
+        questions: Q tokenized chat prompts; their options are ignored.
         prompt: one soft prompt [P, H]; P = 0 is the plain model.
-        max_new_tokens: where it is cut off.
+        max_new_tokens: length at which the text is cut off.
         temperature: 0 is greedy; otherwise it draws from torch's global generator.
     """
     rows = [input_embeddings(lm, question, prompt) for question in questions]
@@ -40,7 +40,7 @@ def generate_text(
         padded[i, length - len(row) :] = row
         mask[i, length - len(row) :] = 1
     sampling = {} if temperature == 0 else {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-    settings = GenerationConfig(  # none of the model folder's own, which may truncate or penalise what is sampled
+    settings = GenerationConfig(  # not the model folder's own settings, which may truncate or penalise samples
         max_new_tokens=max_new_tokens,
         eos_token_id=lm.model.generation_config.eos_token_id,
         pad_token_id=lm.tokenizer.pad_token_id or lm.tokenizer.eos_token_id or 0,
@@ -53,7 +53,7 @@ def generate_text(
 
 @torch.no_grad()
 def input_embeddings(lm: LanguageModel, question: TokenizedPrompt, prompt: NDArray[np.float32]) -> torch.Tensor:
-    """Input embeddings [T, H], of the model's type and on its device, of a question around one soft prompt [P, H]."""
+    """Input embeddings [T, H] of a chat prompt around one soft prompt [P, H], in the model's dtype and on its device."""
     table, embed = lm.embeddings, lm.model.get_input_embeddings()
 
     def vectors(ids: tuple[int, ...]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A Llama of any shape, and what accelerators can do at most: enough to reckon with a model that isn't there."""
+"""Shapes of Llama models and peak speeds of accelerators: enough to plan for a model without its weights."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PEAK_FLOPS = {"H200": 989e12, "H100": 989e12, "A100": 312e12}
 
 
 def llama(shape: GeometryConfig, vocab_size: int) -> LlamaConfig:
-    """The configuration of a Llama of this shape with so many tokens, which has room for 8,192 of them."""
+    """Configuration of a Llama of this shape and vocabulary, for sequences of up to 8,192 tokens."""
     return LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=shape.hidden_size,

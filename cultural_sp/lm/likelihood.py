@@ -1,4 +1,4 @@
-"""How likely a frozen model finds given text behind a soft prompt."""
+"""Likelihood of given text behind a soft prompt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from cultural_sp.types import Array, SoftPrompt
 
 @torch.inference_mode()
 def token_losses(lm: LanguageModel, text: str, prompt: SoftPrompt) -> Array:
-    """Negative log-likelihood [T - 1], in nats, of every token of a text but the first, for which the plain model has no context.
+    """Negative log-likelihood [T - 1], in nats, of every token of a text except the first, which has no context.
 
     The soft prompt [P, H] stands before everything, begin-of-text token included, whatever its placement in a chat.
     """
@@ -34,10 +34,10 @@ def divergence(
 
     Args:
         lm: the frozen model.
-        question: with the slot where the soft prompt goes.
-        text: what the plain model wrote.
+        question: chat prompt with the slot for the soft prompt.
+        text: text that the plain model generated.
         prompt: soft prompt [P, H].
-        placement_free: the same question as the plain model sees it.
+        placement_free: the same chat prompt without a slot, for the plain model.
     """
     ids = tuple(lm.tokenizer(text, add_special_tokens=False)["input_ids"])
     plain, prompted = (

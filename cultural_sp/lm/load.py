@@ -48,7 +48,7 @@ class LanguageModel:
 
     @property
     def identity(self) -> str:
-        """What a soft prompt for it names as its base: with an adapter no name that anything but people could load."""
+        """Name of the base model in a soft prompt's files; with an adapter it is only for people to read."""
         return self.name if self.adapter is None else f"{self.name} + {self.adapter}"
 
     @property
@@ -63,7 +63,7 @@ class LanguageModel:
 
     @property
     def embeddings(self) -> torch.Tensor:
-        """Input embedding matrix [V, H] as stored; see :meth:`embed` for what the model makes of it."""
+        """Input embedding matrix [V, H] as stored; :meth:`embed` gives the vectors that the first layer sees."""
         weight: torch.Tensor = self.model.get_input_embeddings().weight
         return weight
 
@@ -85,7 +85,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
     """Load a model and freeze it.
 
     Raises:
-        ValueError: in one line, if the model can't be found or isn't a causal language model.
+        ValueError: if the model can't be found or isn't a causal language model.
     """
     device = find_device(config.device)
     path = resolve(config.name_or_path)
@@ -116,7 +116,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
                 raise ValueError(
                     f"its weights lack {sorted(map(str, report['missing_keys'] or report['mismatched_keys']))}"
                 )
-    except Exception as error:  # whatever transformers stumbles over in a damaged file
+    except Exception as error:  # any error that transformers raises for a damaged file
         reason = reason_of(error)
         if "trust_remote_code" in reason:
             raise ValueError(
@@ -150,7 +150,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
 
 
 def on_hub(name_or_path: str) -> bool:
-    """Whether ``name_or_path`` can only be a hub id, which loads everywhere by that name."""
+    """Whether ``name_or_path`` is a hub id, and so loads under this name on every machine."""
     path = Path(name_or_path).expanduser()
     return not (name_or_path.startswith("wheel:") or path.suffix == ".gguf" or _looks_local(path, name_or_path))
 
@@ -160,10 +160,10 @@ def _looks_local(path: Path, name_or_path: str) -> bool:
 
 
 def save_model(lm: LanguageModel, folder: Path) -> None:
-    """Write model and tokenizer as a folder that ``from_pretrained`` loads, whatever they were loaded from.
+    """Write model and tokenizer as a folder that ``from_pretrained`` loads.
 
     Raises:
-        ValueError: in one line, if the disk refuses it.
+        ValueError: if the disk refuses it.
     """
     with disk_errors(folder), _quiet():
         lm.model.save_pretrained(folder)
@@ -171,10 +171,10 @@ def save_model(lm: LanguageModel, folder: Path) -> None:
 
 
 def find_device(wanted: str) -> torch.device:
-    """The device that ``model.device`` names; ``auto`` is a GPU if there is one.
+    """Return the device that ``model.device`` names; ``auto`` is a GPU if there is one.
 
     Raises:
-        ValueError: in one line, if there is no such device.
+        ValueError: if there is no such device.
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available.get(wanted.split(":")[0], True):
@@ -194,7 +194,7 @@ def weights_hash(model: torch.nn.Module) -> str:
 
 
 def resolve(name_or_path: str) -> str:
-    """Hub id or folder to load ``name_or_path`` from, converting GGUF files into the cache on first use.
+    """Return the hub id or folder to load ``name_or_path`` from; GGUF files are converted into the cache on first use.
 
     ``wheel:PACKAGE/FILE.gguf`` names a file inside an installed package, which is located but never imported.
     """
@@ -215,12 +215,12 @@ def resolve(name_or_path: str) -> str:
 
 
 def cache_folder() -> Path:
-    """Where converted models live: ``$CULTURAL_SP_CACHE`` or the user's cache folder."""
+    """Return the folder of converted models: ``$CULTURAL_SP_CACHE`` or the user's cache folder."""
     return Path(os.environ.get("CULTURAL_SP_CACHE") or user_cache_path("cultural-sp"))
 
 
 def _in_wheel(key: str, name: str) -> Path:
-    """The file or folder ``wheel:PACKAGE/FILE`` that ``key`` names."""
+    """Return the file or folder of ``wheel:PACKAGE/FILE``; ``key`` is its config key."""
     package, _, file = name.removeprefix("wheel:").partition("/")
     try:
         spec = importlib.util.find_spec(package) if package.isidentifier() else None
@@ -235,7 +235,7 @@ def _in_wheel(key: str, name: str) -> Path:
 
 
 def _converted(gguf: Path) -> Path:
-    """Folder with the GGUF file's weights as safetensors; made once, safely when several processes start together."""
+    """Return a folder with the GGUF file's weights as safetensors; made once, also if several processes start together."""
     digest = hashlib.sha256(gguf.read_bytes()).hexdigest()[:16]
     folder = cache_folder() / "models" / f"{gguf.stem}-{digest}-{CONVERSION}"
     if (folder / "config.json").is_file():
@@ -248,7 +248,7 @@ def _converted(gguf: Path) -> Path:
             try:
                 _convert(gguf, scratch)
                 scratch.rename(folder)
-            except Exception as error:  # whatever the parser of a damaged file stumbles over
+            except Exception as error:  # any error that the parser raises for a damaged file
                 reason = reason_of(error, 300)
                 raise ValueError(
                     f"model.name_or_path={gguf} can't be converted; give a GGUF file of a causal language model ({reason})"
@@ -272,7 +272,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep transformers' own progress bars and notices out of the log."""
+    """Silence the progress bars and notices of transformers during the block."""
     level = transformers_logging.get_verbosity()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()

@@ -18,17 +18,17 @@ WEIGHTS = "adapter_model.safetensors"
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep peft's calls of deprecated parts of transformers to itself."""
+    """Silence the deprecation warnings of peft's own calls during the block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
 def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
-    """The model with a PEFT LoRA added to its weights.
+    """Return the model with a PEFT LoRA merged into its weights.
 
     Raises:
-        ValueError: in one line, if the folder holds no LoRA or one for another model: a part that is left out would go unnoticed.
+        ValueError: if the folder holds no LoRA, or one for another model.
     """
     try:
         settings = PeftConfig.from_pretrained(str(folder))
@@ -40,7 +40,7 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         odd = [name for name, x in given.items() if not (x.is_floating_point() and x.isfinite().all())]
         if odd:
             raise ValueError(f"{odd[0]} holds no floating-point numbers, or some that are not finite")
-        settings.base_model_name_or_path = model.name_or_path  # whatever the path was where it was trained
+        settings.base_model_name_or_path = model.name_or_path  # not the path of the training machine
         with quiet():
             adapted: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
         wanted = {name for name, _ in adapted.named_parameters() if "lora_" in name}
@@ -49,7 +49,7 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         if lacking or report.unexpected_keys:
             raise ValueError(f"its weights lack {lacking[:3]} and have {report.unexpected_keys[:3]} too many")
         whole: PreTrainedModel = adapted.merge_and_unload()
-    except Exception as error:  # whatever peft stumbles over in a damaged file
+    except Exception as error:  # any error that peft raises for a damaged file
         reason = reason_of(error, 300)
         raise ValueError(
             f"model.adapter={folder} can't be merged into the model; give a folder with adapter_config.json and the weights of a "

@@ -1,4 +1,4 @@
-"""Which tokens of the vocabulary a soft prompt lies next to."""
+"""The tokens of the vocabulary that are nearest to a soft prompt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEAREST = 5
 
 
 def nearest_tokens(prompt: NDArray[np.float32], table: NDArray[np.float32], k: int) -> tuple[NDArray[np.intp], Array]:
-    """The ``k`` rows of ``table`` [V, H] with the highest cosine similarity to each virtual token of ``prompt`` [P, H].
+    """Find the ``k`` rows of ``table`` [V, H] with the highest cosine similarity to each virtual token of ``prompt`` [P, H].
 
     Returns:
         Row numbers [P, k] and similarities [P, k], the highest first; the smaller number first on a tie.
@@ -28,8 +28,8 @@ def nearest_tokens(prompt: NDArray[np.float32], table: NDArray[np.float32], k: i
 def nearest_tokens_csv(prompt: NDArray[np.float32], lm: LanguageModel) -> str:
     """A CSV of the nearest tokens of every virtual token of a soft prompt [P, H].
 
-    ``length`` is the virtual token's norm in units of the vocabulary's mean norm: far above 1 it lies outside of any text, and
-    its nearest token says little.
+    ``length`` is the norm of the virtual token in units of the vocabulary's mean norm. Far above 1, the virtual token is unlike
+    any text, and its nearest token says little.
     """
     table = lm.embed()[: len(lm.tokenizer)]  # rows beyond the vocabulary were never trained
     nearest, similarities = nearest_tokens(prompt, table, NEAREST)

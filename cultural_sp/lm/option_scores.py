@@ -1,4 +1,4 @@
-"""A frozen model answering any list of prompts under many soft prompts."""
+"""Option log-probabilities of any list of chat prompts under many soft prompts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cultural_sp.lm.load import LanguageModel
 from cultural_sp.lm.token_tree import TokenTree, build_trees, option_log_probs
 from cultural_sp.survey.render import ChatPrompt
 
-CHUNK = 256  # prompts packed into one tree: bounds the memory of the read rows, whatever the length of the list
+CHUNK = 256  # chat prompts per tree: bounds the memory of the read rows
 
 
 def score_options(
@@ -26,7 +26,7 @@ def score_options(
     batching: Batching,
     advance: Callable[[int], object],
 ) -> NDArray[np.float64]:
-    """Log-probabilities [N, Q, O] of every prompt's options, all of which have the same number of them.
+    """Log-probabilities [N, Q, O] of the options of every chat prompt; all prompts have the same number of options.
 
     Args:
         lm: the frozen model.
@@ -34,7 +34,7 @@ def score_options(
         prompts: soft prompts [N, P, H]; P = 0 is the plain model.
         placement: where the soft prompt goes.
         batching: how candidates share forward passes.
-        advance: is told how many prompts are done, chunk by chunk.
+        advance: called with the number of prompts done, after every chunk.
     """
     n_virtual = prompts.shape[1]
     parts = []
@@ -48,7 +48,7 @@ def score_options(
 
 
 def count_tokens(lm: LanguageModel, questions: Sequence[ChatPrompt], batching: Batching) -> int:
-    """Tokens that :func:`score_options` computes for one candidate, its soft prompt aside."""
+    """Number of tokens that :func:`score_options` computes for one candidate, without its soft prompt."""
     packed = _packed(lm, questions, "prefix", batching)
     return sum(len(tree.before) + tree.n_nodes for _, trees in packed for tree in trees)
 
@@ -56,7 +56,7 @@ def count_tokens(lm: LanguageModel, questions: Sequence[ChatPrompt], batching: B
 def _packed(
     lm: LanguageModel, questions: Sequence[ChatPrompt], placement: str, batching: Batching
 ) -> Iterator[tuple[int, list[TokenTree]]]:
-    """Number of prompts and trees of one chunk after the other."""
+    """Yield the number of prompts and the trees of every chunk."""
     for first in range(0, len(questions), CHUNK):
         chunk = [tokenize(q, lm.tokenizer, placement, lm.template_args) for q in questions[first : first + CHUNK]]
         yield len(chunk), build_trees(chunk, batching.max_nodes)

@@ -1,4 +1,4 @@
-"""The last layer's MLP only for the tokens that are read: nothing else of its output is used."""
+"""The MLP of the last layer, computed only for the tokens whose output is read."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cultural_sp.lm.compile import decoder_layers
 
 
 class LastRows:
-    """While entered, the ``mlp`` of the model's last layer computes the wanted tokens and leaves zeros for the others.
+    """Within the block, the ``mlp`` of the last layer computes the wanted tokens and leaves zeros for the others.
 
-    Models whose last layer has no such part, or one that returns more than a tensor, are left as they are.
+    Models whose last layer has no ``mlp``, or one that returns more than a tensor, stay as they are.
     """
 
     def __init__(self, model: PreTrainedModel, rows: torch.Tensor) -> None:
-        """Want tokens ``rows`` [R] of sequences [N, S, H]."""
+        """Compute tokens ``rows`` [R] of sequences [N, S, H]."""
         layers = decoder_layers(model)
         self.mlp: Any = getattr(layers[-1], "mlp", None) if layers else None
         if self.mlp is None:

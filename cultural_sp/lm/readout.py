@@ -1,4 +1,4 @@
-"""From option log-probabilities to the answer a respondent is taken to have given. Pure numpy."""
+"""Readouts: from option log-probabilities to answers. Pure numpy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Readout = Callable[[Array, Array], Array]
 
 
 def option_probabilities(log_probs: Array) -> Array:
-    """Probabilities [..., Q, O] over the options alone; ``-inf`` marks options an item doesn't have."""
+    """Probabilities [..., Q, O] over the options alone; ``-inf`` marks options that an item doesn't have."""
     shifted = log_probs - log_probs.max(axis=-1, keepdims=True)
     weights = np.exp(shifted)
     probabilities: Array = weights / weights.sum(axis=-1, keepdims=True)

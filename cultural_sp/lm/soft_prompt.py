@@ -45,12 +45,12 @@ def text(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Generator) 
 
 
 def embedded_text(text: str, n_tokens: int, lm: LanguageModel) -> SoftPrompt:
-    """A text as a soft prompt [P, H], stretched or squeezed: virtual token p averages the tokens in the p-th of P equal parts.
+    """Stretch or squeeze a text into a soft prompt [P, H]: virtual token p averages the tokens in the p-th of P equal parts.
 
-    No word is lost, unlike with ``init=text``, and each counts for about as much as any other.
+    Unlike with ``init=text`` no word is lost, and all words have about the same weight.
 
     Raises:
-        ValueError: in one line, if the tokenizer makes nothing of it.
+        ValueError: if the text has no token.
     """
     ids = lm.tokenizer(text, add_special_tokens=False)["input_ids"]
     if not ids:
@@ -79,7 +79,7 @@ def from_file(config: SoftPromptConfig, lm: LanguageModel, rng: np.random.Genera
 
 
 def initial_prompt(config: SoftPromptConfig, lm: LanguageModel, seed: int) -> SoftPrompt:
-    """The search's starting point [P, H], the same for the same seed."""
+    """Return the initial soft prompt [P, H] of a search, the same for the same seed."""
     assert config.init is not None, config.space
     prompt: SoftPrompt = INITIALISERS[config.init].make(config, lm, np.random.default_rng(seed))
     return prompt
@@ -98,7 +98,9 @@ def save_soft_prompt(folder: Path, prompt: SoftPrompt, lm: LanguageModel, placem
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {TENSOR: torch.from_numpy(np.ascontiguousarray(prompt, dtype=np.float32))}
-    save_file(tensors, folder / WEIGHTS, metadata={"placement": placement})  # a second entry would come in random order
+    save_file(
+        tensors, folder / WEIGHTS, metadata={"placement": placement}
+    )  # a second entry would be written in random order
     if placement != "prefix":
         (folder / SETTINGS).unlink(missing_ok=True)
     else:
@@ -119,20 +121,20 @@ def save_soft_prompt(folder: Path, prompt: SoftPrompt, lm: LanguageModel, placem
 
 
 def configured_prompt(config: SoftPromptConfig, lm: LanguageModel) -> SoftPrompt:
-    """The soft prompt [P, H] in the folder ``path``, for this model and of the number and placement that the config gives.
+    """Load the soft prompt [P, H] in the folder ``path`` and check it against the model and the config.
 
     Raises:
-        ValueError: in one line, if it can't be read or isn't that.
+        ValueError: if it can't be read, or if width, number of tokens or placement differ.
     """
     assert config.path
     return load_soft_prompt(config.path, (config.n_tokens, lm.hidden_size), config.placement)
 
 
 def prompt_for(lm: LanguageModel, path: str) -> tuple[SoftPrompt, str]:
-    """A soft prompt [P, H] for this model, of whatever number of tokens, and its placement.
+    """Load a soft prompt [P, H] with any number of tokens for this model, and its placement.
 
     Raises:
-        ValueError: in one line, if it can't be read or is for a model of another width.
+        ValueError: if it can't be read or is for a model of another width.
     """
     prompt, placement = read_soft_prompt(path)
     _check_shape(path, prompt, (len(prompt), lm.hidden_size))
@@ -143,7 +145,7 @@ def load_soft_prompt(path: str, shape: tuple[int, int], placement: str) -> SoftP
     """Read a soft prompt [P, H].
 
     Raises:
-        ValueError: in one line, if the file can't be read or its shape or placement isn't the expected one.
+        ValueError: if the file can't be read or its shape or placement isn't the expected one.
     """
     prompt, saved_placement = read_soft_prompt(path)
     _check_shape(path, prompt, shape)
@@ -163,10 +165,10 @@ def _check_shape(path: str, prompt: SoftPrompt, shape: tuple[int, int]) -> None:
 
 
 def read_soft_prompt(path: str) -> tuple[SoftPrompt, str]:
-    """A soft prompt [P, H] of any model and its placement, ``prefix`` where PEFT wrote it.
+    """Read a soft prompt [P, H] of any model, and its placement; files of PEFT have placement ``prefix``.
 
     Raises:
-        ValueError: in one line, if the folder holds no prompt of finite numbers, or another kind of adapter.
+        ValueError: if the folder holds no prompt of finite numbers, or another kind of adapter.
     """
     kind = peft_settings(path).get("peft_type", KIND)
     if kind != KIND:
@@ -196,10 +198,10 @@ def read_soft_prompt(path: str) -> tuple[SoftPrompt, str]:
 
 
 def peft_settings(path: str) -> dict[str, Any]:
-    """What PEFT's ``adapter_config.json`` in a soft prompt's folder says; nothing where there is none.
+    """Read PEFT's ``adapter_config.json`` in a soft prompt's folder; an empty dictionary if there is none.
 
     Raises:
-        ValueError: in one line, if it can't be read.
+        ValueError: if it can't be read.
     """
     file = Path(path).expanduser() / SETTINGS
     try:

@@ -1,8 +1,8 @@
 """Prefix tree over all rendered questions and their options, so that shared tokens are computed once.
 
 A forward pass over the tree sees ``[before | soft prompt | tree]``: ``before`` holds the tokens in front of the soft prompt's
-slot (none for placement ``prefix``), the tree everything after it. An option's last token is never computed: its probability
-is read off the node in front of it.
+slot (none for placement ``prefix``), the tree everything after it. The last token of an option is never computed: its
+probability is read at the node before it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class TokenTree:
     sources: torch.Tensor
     """[R] nodes whose next-token distribution is read."""
     reads: torch.Tensor
-    """[C, 2] what is read: row in ``sources`` and token id."""
+    """[C, 2] reads: row in ``sources`` and token id."""
     options: tuple[tuple[Path, ...], ...]
     """Per question and option, the reads whose log-probabilities add up to the option's."""
 
@@ -43,7 +43,7 @@ class TokenTree:
 
     @property
     def longest(self) -> int:
-        """Most tokens in sequence, without the soft prompt."""
+        """Length of the longest sequence, without the soft prompt."""
         return len(self.before) + (int(self.depth.max()) + 1 if self.n_nodes else 0)
 
 
@@ -54,7 +54,7 @@ class _Builder:
     children: list[dict[int, int]] = field(default_factory=lambda: [{}])  # of node -1, 0, 1, ...
 
     def walk(self, node: int, tokens: Sequence[int]) -> int:
-        """The node at the end of ``tokens`` below ``node``; nodes are created where they are missing."""
+        """Follow ``tokens`` below ``node`` and return the last node; missing nodes are created."""
         for token in tokens:
             below = self.children[node + 1]
             if token not in below:
@@ -125,10 +125,10 @@ def build_tree(questions: Sequence[TokenizedPrompt]) -> TokenTree:
 
 
 def build_trees(questions: Sequence[TokenizedPrompt], max_nodes: int) -> list[TokenTree]:
-    """As few trees as can hold the questions, in their order, with at most ``max_nodes`` nodes each.
+    """Pack the questions, in their order, into as few trees as possible with at most ``max_nodes`` nodes each.
 
-    A question that alone needs more gets a tree of its own. Tokens that two trees share are computed twice, so one tree is
-    best wherever its forward pass fits into memory.
+    A question that needs more nodes gets its own tree. Tokens that two trees share are computed twice, so one tree is best
+    if its forward pass fits into memory.
     """
     whole = build_tree(questions)
     if whole.n_nodes <= max_nodes or len(questions) == 1:
@@ -142,13 +142,13 @@ def option_log_probs(tree: TokenTree, values: torch.Tensor) -> torch.Tensor:
 
     Args:
         tree: the packed questions.
-        values: log-probabilities [N, C] of what the tree reads.
+        values: log-probabilities [N, C] of the tree's reads.
 
     Returns:
         Sums over an option's tokens of log P(token | soft prompt and path); ``-inf`` pads questions with fewer options.
     """
     width = max(map(len, tree.options))
-    # The one adds nothing to an option, the other stands for an option that isn't there.
+    # Two more columns: one adds nothing to an option, the other stands for a missing option.
     nothing, impossible = len(tree.reads), len(tree.reads) + 1
     paths = [[*question, *[(impossible,)] * (width - len(question))] for question in tree.options]
     longest = max(len(path) for question in paths for path in question)

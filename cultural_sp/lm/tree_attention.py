@@ -1,8 +1,8 @@
-"""Attention over a token tree in blocks, for every model that lets its attention function be replaced.
+"""Attention over a token tree in blocks, for every model whose attention function can be replaced.
 
-Nodes stand in depth-first order. Cut that order anywhere: whatever a node of a block attends to lies either in the block or on
-the path from the root to the block's first node. So each block of queries needs only that path and itself as keys, and the
-cost grows with tokens times depth, not with tokens squared.
+Nodes are in depth-first order, cut into blocks. A node of a block attends only to nodes of its block and to nodes on the path
+from the root to the block's first node. So each block of queries needs only that path and itself as keys, and the cost grows
+with tokens times depth, not with tokens squared.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CacheEntry = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Which keys each block of queries attends to; G blocks of B queries and L keys."""
+    """The keys of each block of queries: G blocks of B queries and L keys."""
 
     keys: torch.Tensor
     """[G, L] places in the sequence of cached and new tokens."""
@@ -36,7 +36,7 @@ class Blocks:
 
     @property
     def n_queries(self) -> int:
-        """Queries in all blocks, those that fill up the last one included."""
+        """Number of queries in all blocks, with the padding of the last one."""
         return self.mask.shape[0] * self.mask.shape[2]
 
     def to(self, device: torch.device) -> Blocks:
@@ -94,7 +94,7 @@ def make_blocks(
         for i in range(a, stop):
             if above[i] >= a:
                 allowed[g, i - a] = allowed[g, above[i] - a]
-            else:  # what it sees outside the block is the start of the path
+            else:  # outside the block it sees the start of the path
                 allowed[g, i - a, : n_cached + int(depth[i])] = True
             allowed[g, i - a, n_cached + len(path) + i - a] = True
         allowed[g, stop - a :, 0] = True  # a row without any key would give NaN
@@ -117,8 +117,8 @@ def tree_attention(
     """Attention function for transformers' ``AttentionInterface``: query [N, heads, S, D] to output [N, S, heads, D].
 
     Raises:
-        ValueError: if the model wants something of its attention that the blocks can't give; small differences of this kind
-            would drown in the rounding of half precision.
+        ValueError: if the model passes an argument that the blocks don't support. A comparison of outputs in half precision might
+            not show the difference.
     """
     wanted = [name for name in REFUSED if others.get(name) is not None]
     if attention_mask is not None or wanted:  # transformers makes no mask of its own for a function like this one
@@ -160,7 +160,7 @@ AttentionInterface.register(NAME, tree_attention)
 def using_tree_attention(model: PreTrainedModel) -> Iterator[None]:
     """Let the model call :func:`tree_attention`, which needs ``blocks=`` among the arguments of its forward pass.
 
-    Not for several threads that share a model: the choice is a part of its configuration.
+    Threads must not share a model here, because the choice is a part of its configuration.
     """
     usual = [(config, config._attn_implementation) for config in _with_parts(model.config)]
     model.config._attn_implementation = NAME
@@ -172,7 +172,7 @@ def using_tree_attention(model: PreTrainedModel) -> Iterator[None]:
 
 
 def _with_parts(config: PreTrainedConfig) -> Iterator[PreTrainedConfig]:
-    """A configuration and those of its parts, outer ones first because setting one sets its parts as well."""
+    """Yield a configuration and its parts, outer ones first, because setting one sets its parts as well."""
     yield config
     for name in config.sub_configs:
         part = getattr(config, name, None)

@@ -19,16 +19,16 @@ class LoadingTable:
     loadings: Array
     """[Q, K]."""
     correlations: Array
-    """Of the factors, [K, K]."""
+    """[K, K], correlations of the factors."""
     residuals: Array
-    """Variances [Q] of what the factors leave of the items."""
+    """[Q], residual variances of the items."""
 
 
 def score_weights(table: LoadingTable, method: str, items: Sequence[str]) -> Array:
     """Weights [K, Q] of standardised answers.
 
-    ``bartlett``: (L' T^-1 L)^-1 L' T^-1, unbiased: a group that stands at a point gets that point (Bartlett 1937).
-    ``regression``: F L' (L F L' + T)^-1, with the smallest error, drawn towards the mean (Thurstone 1935). L are loadings, F the
+    ``bartlett``: (L' T^-1 L)^-1 L' T^-1, unbiased: the mean score of a group equals the group's true score (Bartlett 1937).
+    ``regression``: F L' (L F L' + T)^-1, with the smallest error, shrunk towards the mean (Thurstone 1935). L are loadings, F the
     correlations of the factors, T the residual variances.
 
     Args:
@@ -37,7 +37,7 @@ def score_weights(table: LoadingTable, method: str, items: Sequence[str]) -> Arr
         items: names of the items, for messages.
 
     Raises:
-        ValueError: in one line, for another method, or if the table can't be one of a measurement model.
+        ValueError: for an unknown method, or if the table can't belong to a measurement model.
     """
     if method not in METHODS:
         raise ValueError(f"scoring: method {method!r} is unknown; allowed: {', '.join(METHODS)}")

@@ -21,7 +21,7 @@ from cultural_sp.utils.strict_yaml import read_yaml
 
 DATA = Path(__file__).parent / "data"
 POLES = ("high", "low")
-"""Of every dimension."""
+"""The two poles of every dimension."""
 FORM = ("name", "title", "extends", "unit", "published_range", "targets", "default_vintage")
 KEYS = frozenset((*FORM, "scales", "items", "dimensions", "scoring", "poles", "demonstrations"))
 
@@ -33,17 +33,17 @@ class Scale:
     name: str
     labels: tuple[str, ...]
     lead: str
-    """Words that open the answer when an option's own text is scored."""
+    """First words of the answer when the text of an option is scored."""
     codes: tuple[float, ...] = ()
-    """Rising; 1, 2, ... where the file gives none."""
+    """Rising codes; 1, 2, ... if the file gives none."""
 
     def __post_init__(self) -> None:
-        """Number the labels if there are no codes."""
+        """Number the labels 1, 2, ... if there are no codes."""
         if not self.codes:
             object.__setattr__(self, "codes", tuple(range(1, len(self.labels) + 1)))
 
     def begun(self) -> list[tuple[str, str]]:
-        """Pairs of labels of which the first begins the second: so that its likelihood holds the other's, as 1 does 10's."""
+        """Pairs of labels of which the first begins the second, as 1 begins 10, so that one's likelihood contains the other's."""
         return [(a, b) for a in self.labels for b in self.labels if a != b and b.lower().startswith(a.lower())]
 
 
@@ -65,17 +65,17 @@ class Survey:
     title: str
     items: tuple[Item, ...]
     dimensions: dict[str, dict[str, float]]
-    """Dimension -> id of an item that measures it -> weight, whose sign is the item's direction."""
+    """Dimension -> item id -> weight; the sign is the direction of the item."""
     scoring: Scoring
-    """From item means to dimension scores."""
+    """The rule from item means to dimension scores."""
     targets: Targets
     default_vintage: str
     poles: dict[str, dict[str, str]]
     """Dimension -> ``high`` or ``low`` -> persona, for the validity check."""
     unit: str = "index points"
-    """What scores and losses are counted in."""
+    """Unit of scores and losses."""
     published_range: tuple[float, float] = (0.0, 100.0)
-    """Where published scores lie; scores outside are possible."""
+    """Range of published scores; scores outside are possible."""
     demonstrations: str = ""
     """Claims about other constructs, for the baseline with demonstrations: a shipped list's name or a file; empty for none."""
 
@@ -100,7 +100,7 @@ class Survey:
         return tuple(item.id for item in self.items)
 
     def measures(self) -> NDArray[np.float64]:
-        """Which items measure which dimension, [K, Q]: 0 for none, else a number with the sign of the item's direction."""
+        """[K, Q], which items measure which dimension: 0, or a number with the sign of the item's direction."""
         return matrix(self.dimensions, self.item_ids)
 
     def codes(self) -> NDArray[np.float64]:
@@ -120,19 +120,21 @@ class Survey:
         return [d for d in self.dimensions if set(self.poles.get(d) or {}) != set(POLES)]
 
     def fingerprint(self) -> str:
-        """SHA-256 of everything the model is shown and everything the scores depend on."""
+        """SHA-256 of all texts that the model sees and of everything that determines the scores."""
         content: list[Any] = [[i.id, i.scale.labels, i.scale.lead, i.wordings] for i in self.items]
         parts = [content, self.dimensions, self.poles]
         if any(i.scale.codes != Scale("", i.scale.labels, "").codes for i in self.items):
             parts.append([i.scale.codes for i in self.items])
-        if self.scoring.kind != INDEX:  # C is a setting of a run, and the weights of an index are the dimensions'
+        if (
+            self.scoring.kind != INDEX
+        ):  # C is a setting of a run, and the weights of an index are those of the dimensions
             parts.append([self.scoring.kind, self.scoring.weights.tolist(), self.scoring.constants.tolist()])
         text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 def decimals(published_range: tuple[float, float]) -> int:
-    """Decimals that show a hundredth of a range: 0 for one of 100 points."""
+    """Decimals that show a hundredth of a range: 0 for a range of 100 points."""
     return max(0, 2 - math.floor(math.log10(published_range[1] - published_range[0])))
 
 
@@ -145,7 +147,7 @@ def load_survey(name_or_path: str) -> Survey:
     """Load an instrument by its name or from a YAML file.
 
     Raises:
-        ValueError: in one line naming the file, what is wrong and what is allowed.
+        ValueError: naming the file, what is wrong and what is allowed.
     """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
@@ -190,7 +192,7 @@ def _survey(path: Path, raw: dict[str, Any]) -> Survey:
 
 
 def _whole(path: Path) -> dict[str, Any]:
-    """The content of a survey file, with that of the instrument it extends under it; dimensions are replaced one by one."""
+    """Read a survey file on top of the instrument that it extends; dimensions are replaced one by one."""
     raw = _read_yaml(path)
     unknown = sorted(set(raw) - KEYS)
     if unknown:
@@ -253,7 +255,7 @@ def _texts(values: Any) -> tuple[str, ...]:
 
 
 def _poles(raw: Any) -> dict[str, dict[str, str]]:
-    """Dimension -> pole -> persona, as the file has them; which a run needs is checked where it needs them."""
+    """Dimension -> pole -> persona, as in the file; the validity check checks that none is missing."""
     if not all(isinstance(text, str) and text.strip() for texts in raw.values() for text in texts.values()):
         raise TypeError("poles must map dimension -> high or low -> text, in quotes where YAML reads something else")
     return dict(raw)
@@ -273,7 +275,7 @@ def _check_items(items: Sequence[Item], dimensions: Mapping[str, Mapping[str, fl
     """Refuse items and dimensions that don't go together.
 
     Raises:
-        ValueError: in one line, without the name of the file.
+        ValueError: the message doesn't name the file.
     """
     ids = [item.id for item in items]
     if not ids or not dimensions:

@@ -1,4 +1,4 @@
-"""Look a survey file over: what it holds, and what would not work with it."""
+"""Checks of a valid survey file: a summary, and what its author should know."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from cultural_sp.survey.scoring import dimension_scores
 
 
 def overview(survey: Survey) -> str:
-    """A valid survey in a few lines, then what its author should know, a line each.
+    """Summarise a valid survey; then one line per remark for its author.
 
     Raises:
-        ValueError: in one line, if no region has a score in the default vintage.
+        ValueError: if no region has a score in the default vintage.
     """
     reach = reachable(survey)
     middle = dimension_scores(survey.scoring, np.mean(survey.ends(), axis=0))
@@ -45,36 +45,36 @@ def reachable(survey: Survey) -> np.ndarray:
 
 
 def notes(survey: Survey) -> list[str]:
-    """What a valid survey lacks or leaves out of reach.
+    """Remarks on a valid survey: what it lacks, and targets that its scores can't reach.
 
     Raises:
-        ValueError: in one line, if the default vintage isn't in the targets.
+        ValueError: if the default vintage isn't in the targets.
     """
-    found = []
+    remarks = []
     if survey.default_vintage not in vintages(survey):
         raise ValueError(
             f"default_vintage={survey.default_vintage!r} is not in the targets; allowed: {', '.join(vintages(survey))}"
         )
     if survey.n_wordings < 2:
-        found.append("one wording: nothing is held out, so a run can't show whether an alignment carries over")
+        remarks.append("one wording: nothing is held out, so a run can't show whether an alignment carries over")
     lacking = survey.without_poles()
     if lacking:
-        found.append(f"no pole personas for {', '.join(lacking)}: runs need validity=false")
+        remarks.append(f"no pole personas for {', '.join(lacking)}: runs need validity=false")
     used = {item for weights in survey.dimensions.values() for item in weights}
     unused = [item for item in survey.item_ids if item not in used]
     if unused:
-        found.append(f"items that measure no dimension: {', '.join(unused)}")
+        remarks.append(f"items that measure no dimension: {', '.join(unused)}")
     long = [item.id for item in survey.items if len(item.scale.labels) > 9]
     if long:
-        found.append(
+        remarks.append(
             f"more than nine options in {', '.join(long)}: only survey.scoring=label takes it; label fewer points, with codes"
         )
     begun = [f"{a!r} begins {b!r}" for scale in dict.fromkeys(i.scale for i in survey.items) for a, b in scale.begun()]
     if begun:
-        found.append(f"{begun[0]}: only survey.scoring=number takes it, up to nine options; name the points in words")
+        remarks.append(f"{begun[0]}: only survey.scoring=number takes it, up to nine options; name the points in words")
     thin = [d for d, weights in survey.dimensions.items() if len(weights) < 3]
     if thin:
-        found.append(
+        remarks.append(
             f"fewer than three items for {', '.join(thin)}: factor analysis of this dimension alone isn't identified"
         )
     reach = reachable(survey)
@@ -85,5 +85,5 @@ def notes(survey: Survey) -> list[str]:
             if not reach[k, 0] <= load_region(survey, code).target[k] <= reach[k, 1]
         ]
         if beyond:
-            found.append(f"{name}: no answers reach the target of {', '.join(beyond)}")
-    return found
+            remarks.append(f"{name}: no answers reach the target of {', '.join(beyond)}")
+    return remarks

@@ -1,4 +1,4 @@
-"""What an evolved prompt is compared with: the midpoint respondent and written personas (in-context learning)."""
+"""Baselines without a search: the midpoint respondent and written personas (in-context learning)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def midpoint_item_means(survey: Survey) -> NDArray[np.float64]:
 
 
 def persona(region: Region) -> str:
-    """The model is told whom to answer as."""
+    """System message that tells the model whom to answer as."""
     return (
         f"You are an ordinary adult from {region.country}. You were born and raised there and have always lived there. "
         f"Answer every question the way most people in {region.country} would."
@@ -31,11 +31,11 @@ def persona(region: Region) -> str:
 
 
 def with_demonstrations(survey: Survey, region: Region) -> str | None:
-    """The persona, and how its people would answer claims about other constructs than those of the items; None without any.
+    """The persona with demonstrations: answers to claims about constructs that no item has; None if the survey has no claims.
 
-    The answers follow from the region's published scores, the same that the search aims at: a claim on the side of the high pole
-    is answered by the fifth of the 0-100 scale in which the score lies (0 to 20: completely disagree), one on the side of the low
-    pole by that of 100 minus the score. Dimensions without a target have no demonstration.
+    The answers follow from the region's published scores, which are also the target of the search. A claim of the high pole gets
+    the fifth of the 0-100 scale in which the score lies (0 to 20: completely disagree), a claim of the low pole the fifth of
+    100 minus the score. Dimensions without a target have no demonstration.
     """
     if not survey.demonstrations:
         return None
@@ -57,7 +57,7 @@ def _answer(score: float, pole: str) -> str:
 
 
 def native_persona(region: Region) -> str | None:
-    """The persona in a language of the region; None where we have none, such as in countries that speak English."""
+    """The persona in a language of the region; None if there is no translation, as for countries that speak English."""
     return _native().get(region.code)
 
 

@@ -1,12 +1,12 @@
 """Loader for a user's own licensed questionnaire: its question and option texts replace the tuned wording.
 
-The published VSM questions are copyrighted and not part of this package. Whoever holds a copy writes it into a file:
+The published VSM questions are copyrighted and not part of this package. A user with a licensed copy writes it into a file:
 
 * CSV (UTF-8, comma): columns ``item``, ``text`` and, optionally, ``option_1`` ... ``option_O``; one row per item.
 * YAML: a list of mappings ``{item: m01, text: ..., options: [...]}``.
 
-Options are in the order of their codes (``option_1`` is code 1). Without options the instrument's own labels are used.
-The held-out wordings stay the instrument's own, so results remain comparable.
+Options are in the order of their codes (``option_1`` is code 1). Without options the labels of the instrument are used.
+The held-out wordings remain those of the instrument, so results stay comparable.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ def apply_questionnaire(survey: Survey, path: str) -> Survey:
     """Return ``survey`` with the texts of the questionnaire file as the wording to tune on.
 
     Raises:
-        ValueError: in one line, if the file can't be read, misses or repeats an item, or has the wrong number of options.
+        ValueError: if the file can't be read, misses or repeats an item, or has the wrong number of options.
     """
     rows = _read(Path(path))
     expected = [item.id for item in survey.items]
-    found = [item for item, _, _ in rows]
-    repeated = sorted({i for i in found if found.count(i) > 1})
+    ids = [item for item, _, _ in rows]
+    repeated = sorted({i for i in ids if ids.count(i) > 1})
     for problem, ids in (
-        ("lacks", [i for i in expected if i not in found]),
+        ("lacks", [i for i in expected if i not in ids]),
         ("repeats", repeated),
-        ("has unknown items", [i for i in found if i not in expected]),
+        ("has unknown items", [i for i in ids if i not in expected]),
     ):
         if ids:
             raise ValueError(
@@ -118,7 +118,7 @@ def _from_yaml(path: Path) -> list[Row]:
 
 
 def _yaml_row(item: str, text: str, options: list[str] | None = None) -> Row:
-    """One checked row; YAML turns an unquoted yes, no or 1 into something that isn't text."""
+    """Check one row; YAML turns an unquoted yes, no or 1 into something that isn't text."""
     options = [] if options is None else options
     if not isinstance(options, list) or not all(isinstance(value, str) for value in (item, text, *options)):
         raise TypeError(f"item {item}: text and options must be text, put them in quotes")

@@ -39,10 +39,10 @@ def region_codes(survey: Survey, vintage: str | None = None) -> list[str]:
 
 
 def known_vintage(survey: Survey, vintage: str | None) -> str:
-    """The vintage of this name; the survey's default when None.
+    """Return the vintage of this name; the survey's default for None.
 
     Raises:
-        ValueError: in one line, if the table doesn't have it.
+        ValueError: if the table doesn't have it.
     """
     vintage = vintage or survey.default_vintage
     if vintage not in vintages(survey):
@@ -51,16 +51,16 @@ def known_vintage(survey: Survey, vintage: str | None) -> str:
 
 
 def load_region(survey: Survey, code: str, vintage: str | None = None, key: str = "region.code") -> Region:
-    """Targets of one region in one vintage.
+    """Load the targets of one region in one vintage.
 
     Args:
-        survey: decides the target table and the order of dimensions.
+        survey: has the target table and the order of dimensions.
         code: ISO alpha-2 code in either case.
         vintage: a vintage of the table; the survey's default when None.
-        key: where the code stands in the config, for messages.
+        key: config key of the code, for messages.
 
     Raises:
-        ValueError: in one line, for an unknown code or vintage or a region without any score in it.
+        ValueError: for an unknown code or vintage or a region without any score in it.
     """
     vintage = known_vintage(survey, vintage)
     rows = {r["vintage"]: r for r in survey.targets.rows if r["iso_alpha2"].lower() == code.lower()}

@@ -1,4 +1,4 @@
-"""From item means to dimension scores. Every rule ends as fixed weights and constants, whatever it was made from."""
+"""From item means to dimension scores. Every scoring rule becomes fixed weights and constants."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Scoring:
     """[K]."""
 
     def with_constant(self, constant: float) -> Scoring:
-        """The same index formulas with another C.
+        """Return the same index formulas with another C.
 
         Raises:
-            ValueError: in one line, if these are no index formulas.
+            ValueError: if the scoring isn't by index formulas.
         """
         if self.kind != INDEX:
             raise ValueError(
@@ -58,7 +58,7 @@ def dimension_scores(scoring: Scoring, item_means: Array) -> Array:
 
 
 def make_scoring(spec: Mapping[str, Any], items: Sequence[str], dimensions: Weights) -> Scoring:
-    """The scoring that a survey file declares.
+    """Make the scoring that a survey file declares.
 
     Args:
         spec: the file's ``scoring`` entry; empty for index formulas with C = 50.
@@ -66,7 +66,7 @@ def make_scoring(spec: Mapping[str, Any], items: Sequence[str], dimensions: Weig
         dimensions: dimension -> item -> weight, of the file.
 
     Raises:
-        ValueError: in one line, without the name of the file.
+        ValueError: the message doesn't name the file.
     """
     kind = str(spec.get("kind", INDEX))
     if kind not in KINDS:
@@ -137,7 +137,7 @@ def matrix(dimensions: Weights, items: Sequence[str]) -> Array:
 
 
 def _standards(spec: Mapping[str, Any], items: Sequence[str]) -> tuple[Array, Array]:
-    """Means [Q] and standard deviations [Q] of the items among the people that the numbers are from."""
+    """Means [Q] and standard deviations [Q] of the items in the sample that the coefficients are from."""
     given = spec["items"]
     if sorted(given) != sorted(items):
         lacking, unknown = sorted(set(items) - set(given)), sorted(set(given) - set(items))
@@ -150,7 +150,7 @@ def _standards(spec: Mapping[str, Any], items: Sequence[str]) -> tuple[Array, Ar
 
 
 def _of_dimensions(entry: str, given: Weights, dimensions: Weights, items: Sequence[str]) -> Weights:
-    """The entry in the order of the dimensions, checked."""
+    """Check an entry and return it in the order of the dimensions."""
     if sorted(given) != sorted(dimensions):
         raise ValueError(
             f"scoring: {entry} needs exactly the dimensions {', '.join(dimensions)}, got {', '.join(given)}"

@@ -1,4 +1,4 @@
-"""The target table of a survey: a file that is shipped, a file beside the survey's own, or part of the survey's file."""
+"""Target tables: a shipped file, a file beside the survey file, or a part of the survey file."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ class Targets:
     """Scores of regions, a row per region and vintage."""
 
     source: str
-    """Where they come from, for messages."""
+    """Name of the table, for messages."""
     rows: tuple[Mapping[str, str], ...]
     """Columns ``vintage``, ``iso_alpha2``, ``country``, ``estimated`` (yes or empty) and the dimensions; empty where missing."""
 
 
 def read_targets(given: Any, dimensions: Sequence[str], folder: Path, shipped: Path) -> Targets:
-    """The targets that a survey file declares.
+    """Read the targets that a survey file declares.
 
     Args:
         given: name of a CSV file, or the table itself by vintage and code.
         dimensions: names of the dimensions.
-        folder: of the survey file.
-        shipped: of the tables in this package.
+        folder: folder of the survey file.
+        shipped: folder of the tables in this package.
 
     Raises:
-        ValueError: in one line, without the name of the survey file.
+        ValueError: the message doesn't name the survey file.
     """
     targets = (
         _file(str(given), folder, shipped) if isinstance(given, str) else Targets("targets", _inline(given, dimensions))

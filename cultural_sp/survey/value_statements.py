@@ -1,4 +1,4 @@
-"""Short statements of value, by dimension and pole: the axes of a search space that can be read."""
+"""Short value statements by dimension and pole: the coordinates of a search space that people can read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORM = "DIMENSION: {high: [texts], low: [texts]}"
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement and what it stands for."""
+    """One statement with its dimension and pole."""
 
     dimension: str
     pole: str
@@ -30,15 +30,15 @@ class Statement:
 def load_statements(
     name_or_path: str, key: str = "soft_prompt.statements", folder: Path = FOLDER
 ) -> tuple[Statement, ...]:
-    """Statements [d] by the name of a shipped list or from a YAML file, in the order of the file.
+    """Load statements [d] by the name of a shipped list or from a YAML file, in the order of the file.
 
     Args:
         name_or_path: the list.
-        key: where its name stands, for messages.
-        folder: where the shipped lists lie.
+        key: config key of the name, for messages.
+        folder: folder of the shipped lists.
 
     Raises:
-        ValueError: in one line naming the file, what is wrong and what is allowed.
+        ValueError: naming the file, what is wrong and what is allowed.
     """
     path = Path(name_or_path).expanduser()
     if path.suffix not in {".yaml", ".yml"}:

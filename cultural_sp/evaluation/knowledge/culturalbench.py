@@ -29,7 +29,7 @@ def load_culturalbench(source: str, revision: str | None = None) -> KnowledgeSet
         revision: branch, tag or commit on the hub.
 
     Raises:
-        ValueError: in one line, if neither can be found or one isn't what its name says.
+        ValueError: if neither can be found or one isn't what its name says.
     """
     folder = Path(source).expanduser()
     files = _local(folder) if folder.is_dir() else _from_hub(source, revision)

@@ -12,7 +12,7 @@ def knowledge_from_config(config: AlignConfig) -> KnowledgeSet | None:
     """The configured knowledge questions; None if none are asked.
 
     Raises:
-        ValueError: in one line, if they can't be found, or there are none about a country.
+        ValueError: if they can't be found, or there are none about a country.
     """
     given = config.knowledge
     if given.kind == "none":

@@ -54,7 +54,7 @@ class KnowledgeSet:
         """Only the questions about these countries; all if None.
 
         Raises:
-            ValueError: in one line, if the set has none about one of them.
+            ValueError: if the set has none about one of them.
         """
         if countries is None:
             return self
@@ -75,7 +75,7 @@ def load_own(path: Path = OWN_QUESTIONS) -> KnowledgeSet:
     the first question, second in the second, and so on.
 
     Raises:
-        ValueError: in one line naming the file and what is wrong.
+        ValueError: naming the file and what is wrong.
     """
     try:
         raw = read_yaml(path)

@@ -22,8 +22,8 @@ def choices(question: KnowledgeQuestion, persona: str) -> list[ChatPrompt]:
     )
     prompts = []
     for shift in range(number):
-        shown = [question.options[(i + shift) % number] for i in range(number)]
-        legend = "\n".join(f"{letter}. {option}" for letter, option in zip(letters, shown, strict=True))
+        displayed = [question.options[(i + shift) % number] for i in range(number)]
+        legend = "\n".join(f"{letter}. {option}" for letter, option in zip(letters, displayed, strict=True))
         answers = tuple(letters[(i - shift) % number] for i in range(number))
         prompts.append(ChatPrompt(persona, f"{instruction}\n\n{question.text}\n{legend}", "", answers))
     return prompts

@@ -24,11 +24,13 @@ def choices_right(log_probs: Array, right: NDArray[np.bool_]) -> dict[str, NDArr
         right: [Q, O], one per question.
     """
     probabilities = option_probabilities(log_probs)
-    found = {}
+    right_by_order = {}
     for order, p in zip(ORDERS, (probabilities[0], probabilities.mean(axis=0)), strict=True):
         best_wrong = np.where(right, -np.inf, p).max(axis=-1)
-        found[order] = np.where(right, p, -np.inf).max(axis=-1) > best_wrong  # false where the output isn't finite
-    return found
+        right_by_order[order] = (
+            np.where(right, p, -np.inf).max(axis=-1) > best_wrong
+        )  # false where the output isn't finite
+    return right_by_order
 
 
 def judgements_right(log_probs: Array, right: NDArray[np.bool_]) -> dict[str, NDArray[np.bool_]]:
@@ -39,7 +41,7 @@ def judgements_right(log_probs: Array, right: NDArray[np.bool_]) -> dict[str, ND
         right: [Q, O].
     """
     true = option_probabilities(log_probs)[..., 0]
-    found = {}
+    right_by_order = {}
     for order, p in zip(ORDERS, (true[0], true.mean(axis=0)), strict=True):
-        found[order] = np.where(right, p > 0.5, p < 0.5).all(axis=-1)
-    return found
+        right_by_order[order] = np.where(right, p > 0.5, p < 0.5).all(axis=-1)
+    return right_by_order

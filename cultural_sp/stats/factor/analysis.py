@@ -68,7 +68,7 @@ def analyse(group: str, answers: pd.DataFrame, model: MeasurementModel, seed: in
         seed: of the parallel analysis.
 
     Raises:
-        ValueError: in one line, if the model can't be identified, or columns are missing or no numbers.
+        ValueError: if the model can't be identified, or columns are missing or no numbers.
     """
     model.check()
     complete, notes = complete_answers(answers, model.items, group)

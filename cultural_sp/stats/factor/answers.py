@@ -34,7 +34,7 @@ class MeasurementModel:
         """Refuse a model whose parameters the answers can't determine.
 
         Raises:
-            ValueError: in one line.
+            ValueError: for bad input.
         """
         thin = [d for d, items in self.signs.items() if len(items) < 2]
         if thin:
@@ -58,7 +58,7 @@ def complete_answers(
         of: what to call them in messages.
 
     Raises:
-        ValueError: in one line, if an item has no column, isn't made of numbers, or nobody answered everything.
+        ValueError: if an item has no column, isn't made of numbers, or nobody answered everything.
     """
     lacking = [item for item in items if item not in answers.columns]
     if lacking:
@@ -92,7 +92,7 @@ def check_answers(answers: pd.DataFrame, of: str = "answers") -> None:
         of: what to call them in messages.
 
     Raises:
-        ValueError: in one line, for missing answers, items that everybody answers alike, respondents no more than items, and
+        ValueError: for missing answers, items that everybody answers alike, respondents no more than items, and
             items that follow from others.
     """
     if answers.isna().to_numpy().any():

@@ -90,14 +90,14 @@ def _improper(
     model: MeasurementModel, standardised: Array, correlation: Array, residual: Array, loadings: list[Loading]
 ) -> list[str]:
     """Heywood cases and the like, in words; residual variances [Q] are shares of the items' variances."""
-    found = []
+    problems = []
     scale = 1e-6
     heywood = [item for q, item in enumerate(model.items) if residual[q] <= scale]
     beyond = [x.item for x in loadings if abs(x.standardised) > 1 + scale and x.item not in heywood]
     if heywood:
-        found.append(f"Heywood case: no positive residual variance is left for {named(heywood)}")
+        problems.append(f"Heywood case: no positive residual variance is left for {named(heywood)}")
     if beyond:
-        found.append(f"Heywood case: a standardised loading above 1 for {named(beyond)}")
+        problems.append(f"Heywood case: a standardised loading above 1 for {named(beyond)}")
     pairs = [
         f"{a} and {b}"
         for i, a in enumerate(model.dimensions)
@@ -105,9 +105,9 @@ def _improper(
         if i < j and not abs(correlation[i, j]) < 1 - scale
     ]
     if pairs:
-        found.append(f"factors that can't be told apart (correlation of 1 or more): {named(pairs)}")
+        problems.append(f"factors that can't be told apart (correlation of 1 or more): {named(pairs)}")
     if not np.isfinite(standardised).all():
-        found.append("a factor has no positive variance, so its loadings can't be standardised")
+        problems.append("a factor has no positive variance, so its loadings can't be standardised")
     elif not pairs and np.linalg.eigvalsh(correlation)[0] < -scale:
-        found.append("the correlations of the factors are impossible together (their matrix isn't positive)")
-    return found
+        problems.append("the correlations of the factors are impossible together (their matrix isn't positive)")
+    return problems

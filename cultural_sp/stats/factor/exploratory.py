@@ -39,7 +39,7 @@ def explore(answers: pd.DataFrame, seed: int = 0, of: str = "answers") -> Explor
     """KMO, Bartlett's test and parallel analysis of complete answers [R, Q].
 
     Raises:
-        ValueError: in one line, if the answers can't be analysed.
+        ValueError: if the answers can't be analysed.
     """
     check_answers(answers, of)
     values = answers.to_numpy(dtype=float)
