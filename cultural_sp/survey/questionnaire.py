@@ -31,12 +31,12 @@ def apply_questionnaire(survey: Survey, path: str) -> Survey:
     """
     rows = _read(Path(path))
     expected = [item.id for item in survey.items]
-    ids = [item for item, _, _ in rows]
-    repeated = sorted({i for i in ids if ids.count(i) > 1})
+    given_ids = [item for item, _, _ in rows]
+    repeated = sorted({i for i in given_ids if given_ids.count(i) > 1})
     for problem, ids in (
-        ("lacks", [i for i in expected if i not in ids]),
+        ("lacks", [i for i in expected if i not in given_ids]),
         ("repeats", repeated),
-        ("has unknown items", [i for i in ids if i not in expected]),
+        ("has unknown items", [i for i in given_ids if i not in expected]),
     ):
         if ids:
             raise ValueError(
