@@ -21,6 +21,7 @@ import cultural_sp
 from cultural_sp.cli.command import run
 from cultural_sp.cli.hydra_main import job_function, print_error
 from cultural_sp.cli.programs import PROGRAMS
+from cultural_sp.cli.sweep_callback import SweepCallback
 from cultural_sp.config.compose import OTHER_GROUPS, config_folder, register_configs
 from cultural_sp.config.error_messages import BAD_INPUT
 from cultural_sp.config.registries import load_object
@@ -73,6 +74,7 @@ def _run_composed(program, overrides, here):
         OmegaConf.set_readonly(config.hydra, False)
         config.hydra.overrides.task = given
         HydraConfig.instance().set_config(config)
+        SweepCallback.current = None  # of a sweep that an earlier test ran in this process
         OmegaConf.set_struct(config, False)
         del config["hydra"]
         OmegaConf.set_struct(config, True)
