@@ -20,8 +20,6 @@ SoftPrompt: TypeAlias = NDArray[np.float32]
 """Virtual-token embeddings [P, H]."""
 SoftPrompts: TypeAlias = NDArray[np.float32]
 """Virtual-token embeddings [N, P, H]."""
-ItemMeans: TypeAlias = NDArray[np.float64]
-"""Mean answer codes [N, Q]."""
 DimensionScores: TypeAlias = NDArray[np.float64]
 """Scores [N, K] in the unit of the survey."""
 Losses: TypeAlias = NDArray[np.float64]

@@ -20,7 +20,6 @@ from cultural_sp.survey.personas import midpoint_item_means
 from cultural_sp.survey.render import orders_of
 from cultural_sp.types import SoftPrompt
 
-"""The readouts that are always reported; they come from the same option probabilities."""
 TUNED = "tuned"
 """Name of the first wording that the search sees."""
 

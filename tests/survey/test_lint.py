@@ -11,6 +11,15 @@ from cultural_sp.survey.regions import load_region, region_codes
 EXAMPLE = Path(__file__).parents[2] / "docs" / "example_survey.yaml"
 
 
+def changed_example(folder, old, new):
+    """A copy of the example survey in which one text is another."""
+    text = EXAMPLE.read_text()
+    assert old in text
+    path = folder / "own.yaml"
+    path.write_text(text.replace(old, new))
+    return path
+
+
 def test_the_documented_example_is_a_survey():
     survey = load_survey(str(EXAMPLE))
     assert survey.dimension_names == ("closeness", "order")
@@ -42,10 +51,7 @@ def test_no_shipped_survey_has_targets_out_of_reach(name):
     ],
 )
 def test_what_will_not_work_is_said(tmp_path, old, new, note):
-    text = EXAMPLE.read_text()
-    assert old in text
-    path = tmp_path / "own.yaml"
-    path.write_text(text.replace(old, new))
+    path = changed_example(tmp_path, old, new)
     assert f"note: {note}" in overview(load_survey(str(path)))
 
 
@@ -77,10 +83,7 @@ def test_what_will_not_work_is_said(tmp_path, old, new, note):
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, old, new, message):
-    text = EXAMPLE.read_text()
-    assert old in text
-    path = tmp_path / "own.yaml"
-    path.write_text(text.replace(old, new))
+    path = changed_example(tmp_path, old, new)
     code, _, errors = call(monkeypatch, capsys, str(path), entry="check-survey")
     assert code == 2
     assert errors.startswith("error: ")
