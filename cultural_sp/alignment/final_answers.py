@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cultural_sp.alignment.inputs import RunInputs
 from cultural_sp.alignment.methods import final_knowledge, final_scores, methods_of_run, open_answers
@@ -20,9 +20,9 @@ class FinalAnswers:
     """What the methods answered, by region code."""
 
     scores: dict[str, list[ScoreRecord]]
-    knowledge: dict[str, Knowledge] = field(default_factory=dict)
+    knowledge: dict[str, Knowledge]
     """Empty if the run asks no knowledge questions."""
-    open_answers: dict[str, list[OpenAnswer]] = field(default_factory=dict)
+    open_answers: dict[str, list[OpenAnswer]]
     """Empty if the run asks no open questions."""
 
 
@@ -45,12 +45,13 @@ def answer_everything(
     methods = {r.code: methods_of_run(inputs.survey, r, searches[r.code], setup.space) for r in inputs.regions}
     with stopwatch("scores"):
         scores = final_scores(evaluator, inputs.regions, methods, folder.score_responses())
-    answers = FinalAnswers(scores)
+    knowledge: dict[str, Knowledge] = {}
     if inputs.questions is not None:
         with stopwatch("knowledge"):
             responses = folder.knowledge_responses()
-            answers.knowledge.update(final_knowledge(evaluator, inputs.questions, methods, scores, responses))
+            knowledge = final_knowledge(evaluator, inputs.questions, methods, scores, responses)
+    answered: dict[str, list[OpenAnswer]] = {}
     if config.open_ended_questions:
         with stopwatch("open_ended_questions"):
-            answers.open_answers.update(open_answers(setup.lm, methods, config.soft_prompt.placement))
-    return answers
+            answered = open_answers(setup.lm, methods, config.soft_prompt.placement)
+    return FinalAnswers(scores, knowledge, answered)

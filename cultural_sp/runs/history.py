@@ -32,9 +32,8 @@ class RegionHistory:
         """Dimension -> target score; None if the region has none."""
         self.best: dict[str, Any] = {}
         """The record with the lowest loss in the current search; empty while no record has a loss."""
-        target = np.array([np.nan if score is None else score for score in self.target.values()])
         n_tuned = len(config["survey"]["tune_wordings"])
-        self._objective = Objective(target, ObjectiveConfig(**config["objective"]), header.get("start_mass"), n_tuned)
+        self._objective = recorded_objective(self.target, config["objective"], header, n_tuned)
 
     def add(self, record: dict[str, Any]) -> dict[str, Any]:
         """Add the next record of the journal; return it with ``loss`` and ``l1`` for this region."""
@@ -52,6 +51,28 @@ class RegionHistory:
         table = np.array([numbers], dtype=float)
         loss, l1 = self._objective(table[:, :-1], table[:, -1])
         return {"loss": float(loss[0]), "l1": float(l1[0])} if np.isfinite(loss[0]) else {"loss": None, "l1": None}
+
+
+def recorded_objective(
+    target: Mapping[str, float | None], objective: Mapping[str, Any], header: Mapping[str, Any], n_tuned: int
+) -> Objective:
+    """Return the objective that a run had for one of its regions.
+
+    Args:
+        target: dimension -> target score; None if the region has none.
+        objective: the entry ``objective`` of the run's config.
+        header: the header of its journal.
+        n_tuned: number of tuned wordings.
+
+    Raises:
+        TypeError: if ``objective`` has unknown entries.
+        ValueError: if an entry has a wrong value, or the header lacks ``start_mass`` and the objective needs it.
+    """
+    config, start_mass = ObjectiveConfig(**objective), header.get("start_mass")
+    if config.valid_mass_weight and start_mass is None:
+        raise ValueError("its header lacks start_mass")
+    scores = np.array([np.nan if score is None else score for score in target.values()], dtype=float)
+    return Objective(scores, config, start_mass, n_tuned)
 
 
 def best_so_far(folder: Path, region: str) -> dict[str, pd.Series]:

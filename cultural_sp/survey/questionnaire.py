@@ -29,7 +29,12 @@ def apply_questionnaire(survey: Survey, path: str) -> Survey:
     Raises:
         ValueError: if the file can't be read, misses or repeats an item, or has the wrong number of options.
     """
-    rows = _read(Path(path))
+    try:
+        rows = _read(Path(path))
+    except OSError as error:
+        raise ValueError(
+            f"survey.questionnaire={path} can't be read: {error.strerror}; give a CSV or YAML file"
+        ) from error
     expected = [item.id for item in survey.items]
     given_ids = [item for item, _, _ in rows]
     repeated = sorted({i for i in given_ids if given_ids.count(i) > 1})
@@ -65,18 +70,14 @@ def _read(path: Path) -> list[Row]:
         return _from_yaml(path)
     if path.suffix.lower() != ".csv":
         raise ValueError(f"survey.questionnaire={path} has the ending {path.suffix!r}; allowed: .csv, .yaml, .yml")
+    return _from_csv(path)
+
+
+def _from_csv(path: Path) -> list[Row]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ValueError(
-            f"survey.questionnaire={path} can't be read: {error.strerror}; give a CSV or YAML file"
-        ) from error
     except UnicodeDecodeError as error:
         raise ValueError(f"survey.questionnaire={path} is not UTF-8 text; save it as UTF-8") from error
-    return _from_csv(path, text)
-
-
-def _from_csv(path: Path, text: str) -> list[Row]:
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         return _csv_rows(path, reader)
@@ -106,10 +107,6 @@ def _csv_rows(path: Path, reader: csv.DictReader[str]) -> list[Row]:
 def _from_yaml(path: Path) -> list[Row]:
     try:
         return [_yaml_row(**row) for row in read_yaml(path)]
-    except OSError as error:
-        raise ValueError(
-            f"survey.questionnaire={path} can't be read: {error.strerror}; give a CSV or YAML file"
-        ) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = reason_of(error, 300)
         raise ValueError(

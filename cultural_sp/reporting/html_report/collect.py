@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from cultural_sp.config.registries import OPTIMIZERS
-from cultural_sp.reporting.aggregate import run_table
+from cultural_sp.reporting.aggregate import order_averages
 from cultural_sp.reporting.html_report.factors import Factors, read_factors
 from cultural_sp.reporting.html_report.searches import SearchLosses, read_searches
 from cultural_sp.reporting.tables import origin
@@ -102,8 +102,8 @@ def collect(folders: Sequence[Path], root: Path) -> tuple[list[Run], list[LeftOu
 
 def _identity(run: Run) -> tuple[str, ...]:
     """Return a key that is equal for a run and a copy of it."""
-    origin = run.result.provenance
-    hashes = (origin.get("config_hash", run.where), origin.get("weights_hash_before"))
+    provenance = run.result.provenance
+    hashes = (provenance.get("config_hash", run.where), provenance.get("weights_hash_before"))
     return (run.result.region.code, *map(str, hashes))
 
 
@@ -153,7 +153,7 @@ def _check(result: Result, readout: str) -> None:
     try:
         target = result.region.target
         _require(bool(result.model), "model is empty")
-        run_table([result])
+        list(order_averages(result))  # one record per condition
         low, high = result.published_range
         _require(low < high, "published_range isn't two rising numbers")
         origin(result)
@@ -193,15 +193,6 @@ def _tuned(wording: str) -> bool:
 def _require(condition: bool, reason: str) -> None:
     if not condition:
         raise UnreadableError(f"in {RESULT}, {reason}")
-
-
-def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _numbers(values: Mapping[Any, object], about: str) -> None:
-    wrong = [f"{key}={value!r}"[:80] for key, value in values.items() if not (value is None or _number(value))]
-    _require(not wrong, f"{about} has what is no finite number: {', '.join(wrong[:3])}")
 
 
 def _config(path: Path, notes: list[str]) -> dict[Any, Any]:

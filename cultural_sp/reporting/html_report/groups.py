@@ -50,17 +50,17 @@ class Group:
     @property
     def region(self) -> str:
         """Code of the region in capitals."""
-        return str(self.first.result.region.code).upper()
+        return self.first.result.region.code.upper()
 
     @property
     def country(self) -> str:
-        """Name of the region, with the vintage's warning where scores are estimates."""
-        return str(self.first.result.region.country)
+        """Name of the region."""
+        return self.first.result.region.country
 
     @property
     def vintage(self) -> str:
         """Edition of the target."""
-        return str(self.first.result.region.vintage)
+        return self.first.result.region.vintage
 
     @property
     def title(self) -> str:
@@ -85,8 +85,7 @@ class Group:
     @property
     def target(self) -> dict[str, float | None]:
         """Dimension -> published score; None where the region has none."""
-        target: dict[str, float | None] = self.first.result.region.target
-        return target
+        return self.first.result.region.target
 
     @cached_property
     def items(self) -> dict[str, Item]:

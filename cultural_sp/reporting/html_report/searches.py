@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cultural_sp.config.groups import ObjectiveConfig
+from cultural_sp.runs.history import recorded_objective
 from cultural_sp.runs.methods import SEARCHES
 from cultural_sp.runs.result import Result
 from cultural_sp.search.history import value_of_best
@@ -46,7 +46,7 @@ def read_searches(
         notes: gets a line for each part that can't be read.
     """
     try:
-        own = _region_objective(result, objective, read_header(path), n_tuned) if result.joint else None
+        own = _objective(result, objective, read_header(path), n_tuned) if result.joint else None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
         return {}
@@ -78,17 +78,7 @@ def _search(rows: Array, objective: Objective | None) -> SearchLosses:
     return SearchLosses(l1, value_of_best(losses, l1))
 
 
-def _region_objective(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Objective:
-    """Return the objective that a joint run had for the region of a result.
-
-    Raises:
-        ValueError: if config or header lack a part of it.
-    """
+def _objective(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Objective:
     if not isinstance(objective, dict):
         raise ValueError("the config doesn't say what a joint run lowered")
-    config = ObjectiveConfig(**objective)
-    mass = header.get("start_mass")
-    if config.valid_mass_weight and mass is None:
-        raise ValueError("its header lacks start_mass")
-    target = np.array([math.nan if t is None else t for t in result.region.target.values()], dtype=float)
-    return Objective(target, config, mass, n_tuned)
+    return recorded_objective(result.region.target, objective, header, n_tuned)
