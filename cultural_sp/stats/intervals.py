@@ -1,4 +1,4 @@
-"""Intervals and tests for tables of runs; every function says what it assumes."""
+"""Intervals and tests for tables of runs. Every function states its assumptions."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ class Interval:
 
 @dataclass(frozen=True)
 class PairedTest:
-    """How one method compares with another on the same units."""
+    """A comparison of two methods on the same units."""
 
     n: int
-    """Pairs."""
+    """Number of pairs."""
     difference: Interval
     """Mean of first minus second, with a 95 % interval (Student's t; infinitely wide with one pair)."""
     p: float
-    """Of the sign-flip test."""
+    """p-value of the sign-flip test."""
     smallest_p: float
-    """The smallest p that so many pairs can give: above the level, no data could have been significant."""
+    """The smallest p that this number of pairs can give. If it is above the level, no data could be significant."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,18 @@ class Agreement:
     """Rank agreement over regions in one dimension."""
 
     n: int
-    """Regions with both scores."""
+    """Number of regions with a score and a target."""
     tau_b: float | None
     """Kendall's tau-b, from -1 to 1; None with fewer than two regions or if all scores or all targets are equal."""
     p: float | None
-    """Two-sided, exact for small samples without ties; None where tau_b is."""
+    """Two-sided, exact for small samples without ties; None if tau_b is None."""
 
 
 def wilson(right: int, total: int, confidence: float = 0.95) -> Interval:
-    """Share of right answers with its Wilson score interval (Wilson 1927).
+    """Return the share of right answers with its Wilson score interval (Wilson 1927).
 
-    Contract: ``total`` independent answers that are right with one probability. Answers that come in clusters, such as the
-    same question in several orders, have to be made one answer first.
+    Contract: the ``total`` answers are independent, and each is right with the same probability. Combine clustered answers,
+    such as those to one question in several orders, into one answer first.
 
     Raises:
         ValueError: unless 0 <= right <= total and total > 0, and 0 < confidence < 1.
@@ -66,10 +66,10 @@ def wilson(right: int, total: int, confidence: float = 0.95) -> Interval:
 
 
 def share_change(before: Interval, after: Interval) -> Interval:
-    """Difference of two shares, second minus first, with Newcombe's hybrid score interval (Newcombe 1998, method 10).
+    """Return the difference of two shares, ``after`` minus ``before``, with Newcombe's interval (Newcombe 1998, method 10).
 
-    Contract: both intervals are Wilson's. The interval is that of independent samples; of the same questions answered twice it is
-    a little too wide, as answers to one question tend to agree, and it doesn't shrink to nothing where none changed.
+    Contract: both intervals are Wilson's, of independent samples. If the same questions were answered twice, the interval is a
+    little too wide, because answers to one question tend to agree. It keeps a width even if no answer changed.
     """
     difference = after.estimate - before.estimate
     low = np.hypot(after.estimate - after.low, before.high - before.estimate)
@@ -78,7 +78,7 @@ def share_change(before: Interval, after: Interval) -> Interval:
 
 
 def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Mean of values [n] with Student's t interval.
+    """Return the mean of values [n] with Student's t interval.
 
     Contract: the values are independent draws from one normal distribution, such as one loss per seed.
 
@@ -95,7 +95,7 @@ def t_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
 
 
 def mean_statistic(values: Array) -> float:
-    """The mean of all values, whatever their axes."""
+    """Return the mean over all axes."""
     return float(values.mean())
 
 
@@ -108,24 +108,26 @@ def bootstrap(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Interval:
-    """Statistic of a table with an interval that reflects the choice of seeds, items, wordings, or several of them at once.
+    """Return a statistic of a table with a bootstrap interval over seeds, items, wordings, or several of them at once.
 
-    Contract: the levels along each of ``axes`` are a random sample of those one wants to speak about, drawn independently of
-    the other axes; all others are fixed. Levels are resampled whole, whatever lies in them, so a level is a cluster: with
-    ``axes=(0,)`` on [seeds, wordings] the wordings of a seed stay together. With several axes each is resampled independently
-    of the others (pigeonhole bootstrap, Owen 2007), whose variance is never too small in expectation but counts noise of single
-    cells up to three times. The interval is estimate -+ t * SE, with the bootstrap's standard error times sqrt(n / (n - 1)) and
-    Student's t with n - 1 degrees of freedom, n the fewest levels of an axis: percentiles of three to six levels would be far
-    too narrow. For the mean over one axis this is the t interval of the levels' means, and exact if these are normal; of
-    other statistics it is approximate and symmetric.
+    Contract: the levels along each of ``axes`` are a random sample of the population of interest, drawn independently of the
+    other axes. All other axes are fixed. A level is resampled as a whole, so it is a cluster: with ``axes=(0,)`` on
+    [seeds, wordings] the wordings of a seed stay together. Several axes are resampled independently of each other (pigeonhole
+    bootstrap, Owen 2007). That variance is never too small in expectation, but counts the noise of single cells up to three
+    times.
+
+    The interval is estimate -+ t * SE. SE is the bootstrap's standard error times sqrt(n / (n - 1)), and t is Student's with
+    n - 1 degrees of freedom, where n is the smallest number of levels of an axis. Percentiles of three to six levels would be
+    far too narrow. For the mean over one axis this is the t interval of the levels' means, which is exact if they are normal.
+    For other statistics it is approximate and symmetric.
 
     Args:
-        values: table of any number of axes, such as losses [seeds, wordings].
-        axes: those to resample; each needs two levels or more.
-        statistic: of a table of the same shape.
-        resamples: bootstrap samples.
-        confidence: of the interval.
-        seed: of the draws.
+        values: table with any number of axes, such as losses [seeds, wordings].
+        axes: the axes to resample; each needs at least two levels.
+        statistic: maps a table of the same shape to a number.
+        resamples: number of bootstrap samples.
+        confidence: level of the interval.
+        seed: seed of the draws.
 
     Raises:
         ValueError: for an axis that isn't there or has one level, values that aren't finite, or no resampling at all.
@@ -136,14 +138,14 @@ def bootstrap(
     if resamples < 2:
         raise ValueError(f"resamples={resamples} gives no standard error; give at least 2")
     rng = np.random.default_rng(seed)
-    found = np.empty(resamples)
+    resampled = np.empty(resamples)
     for i in range(resamples):
         drawn = table
         for axis, n in levels.items():
             drawn = np.take(drawn, rng.integers(n, size=n), axis=axis)
-        found[i] = statistic(drawn)
+        resampled[i] = statistic(drawn)
     n = min(levels.values())
-    width = stats.t.ppf((1 + confidence) / 2, n - 1) * found.std(ddof=1) * np.sqrt(n / (n - 1))
+    width = stats.t.ppf((1 + confidence) / 2, n - 1) * resampled.std(ddof=1) * np.sqrt(n / (n - 1))
     estimate = statistic(table)
     return Interval(estimate, estimate - float(width), estimate + float(width))
 
@@ -152,9 +154,9 @@ def paired_test(first: ArrayLike, second: ArrayLike, alternative: str = "two-sid
     """Compare two methods on the same units, such as seeds, by an exact sign-flip test of the mean difference.
 
     Contract: pairs are independent, and without an effect a difference is as likely as its negative. Nothing else is assumed
-    of its distribution. With up to 12 pairs all sign patterns are counted, beyond that 9,999 random ones. n pairs can't give a p
-    below 1/2^n one-sided or 2/2^n two-sided. If the second method is the same in all pairs (a model without seeds), this
-    is a test of the first against a constant. Values of one unit under several wordings have to be averaged first.
+    about its distribution. Up to 12 pairs, all sign patterns are counted; with more pairs, 9,999 random ones. With n pairs, p is
+    at least 1/2^n one-sided and 2/2^n two-sided. If the second method is the same in all pairs (a model without seeds), this
+    tests the first against a constant. Average the values of one unit over wordings first.
 
     Args:
         first: values [n].
@@ -190,11 +192,11 @@ def paired_test(first: ArrayLike, second: ArrayLike, alternative: str = "two-sid
 
 
 def holm(p_values: ArrayLike) -> Array:
-    """Adjusted p-values [m] in the order given (Holm 1979).
+    """Return adjusted p-values [m] in the order given (Holm 1979).
 
-    Contract: whatever the tests' dependence, the chance of any false rejection among all m is at most the level at which adjusted
-    values are compared. This is for statements about single regions; a claim about *every* region is one hypothesis, whose
-    p is the largest single one (intersection-union test, Berger 1982) and needs no correction.
+    Contract: if adjusted values are compared with a level, the probability of any false rejection among all m is at most that
+    level, however the tests depend on each other. Use it for statements about single regions. A claim about *every* region is
+    one hypothesis: its p is the largest single one (intersection-union test, Berger 1982) and needs no correction.
 
     Raises:
         ValueError: unless all lie from 0 to 1.
@@ -209,24 +211,24 @@ def holm(p_values: ArrayLike) -> Array:
 
 
 def rank_agreement(scores: ArrayLike, targets: ArrayLike) -> list[Agreement]:
-    """Kendall's tau-b between scores and targets over regions, one for each dimension (the metric of arXiv 2309.12342).
+    """Return Kendall's tau-b between scores and targets over regions, one per dimension (the metric of arXiv 2309.12342).
 
-    Contract: regions are the units; with four of them only perfect agreement comes near p = 0.08, so tau-b describes
-    rather than tests. It sees ranks alone, neither level nor spread. A region without a score or a target in a dimension
+    Contract: regions are the units. With four regions even perfect agreement has p = 0.08, so tau-b is a description and no
+    test. It compares ranks only, neither level nor spread. A region without a score or a target in a dimension
     is left out of that dimension.
 
     Args:
-        scores: [R, K]; NaN where there is none.
+        scores: [R, K]; NaN where a score is missing.
         targets: [R, K].
 
     Raises:
         ValueError: if the shapes differ.
     """
-    found, wanted = np.asarray(scores, dtype=float), np.asarray(targets, dtype=float)
-    if found.ndim != 2 or found.shape != wanted.shape:
-        raise ValueError(f"scores and targets need the same shape [R, K], got {found.shape} and {wanted.shape}")
+    table, wanted = np.asarray(scores, dtype=float), np.asarray(targets, dtype=float)
+    if table.ndim != 2 or table.shape != wanted.shape:
+        raise ValueError(f"scores and targets need the same shape [R, K], got {table.shape} and {wanted.shape}")
     agreements = []
-    for column, target in zip(found.T, wanted.T, strict=True):
+    for column, target in zip(table.T, wanted.T, strict=True):
         known = np.isfinite(column) & np.isfinite(target)
         x, y = column[known], target[known]
         if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -245,7 +247,7 @@ def _finite(values: ArrayLike) -> Array:
 
 
 def _levels(table: Array, axes: Sequence[int]) -> dict[int, int]:
-    """Axis -> its number of levels."""
+    """Return axis -> number of levels."""
     if not axes or any(not 0 <= axis < table.ndim for axis in axes):
         raise ValueError(f"axes={list(axes)} are no axes of a table of shape {table.shape}; give one or more from 0")
     few = [axis for axis in axes if table.shape[axis] < 2]

@@ -17,19 +17,19 @@ COLUMNS = {
     "Hard": (*SHARED, "prompt_option"),
 }
 ENDINGS = (".csv", ".parquet")
-AGAIN = "mend the file, or write it anew from the hub's"
+REMEDY = "correct the file, or download it again from the hub"
 
 
 def load_culturalbench(source: str, revision: str | None = None) -> KnowledgeSet:
-    """CulturalBench-Easy and CulturalBench-Hard.
+    """Load CulturalBench-Easy and CulturalBench-Hard.
 
     Args:
-        source: hub id of the data set, or a folder with its files, ``CulturalBench-Easy`` and ``CulturalBench-Hard``, as .csv or
-            .parquet; one of them is enough.
+        source: hub id of the data set, or a folder with ``CulturalBench-Easy`` and ``CulturalBench-Hard`` as .csv or .parquet;
+            one of the two is enough.
         revision: branch, tag or commit on the hub.
 
     Raises:
-        ValueError: if neither can be found or one isn't what its name says.
+        ValueError: if neither file is there, or if a file doesn't have the form of its name.
     """
     folder = Path(source).expanduser()
     files = _local(folder) if folder.is_dir() else _from_hub(source, revision)
@@ -39,18 +39,18 @@ def load_culturalbench(source: str, revision: str | None = None) -> KnowledgeSet
 
 
 def _local(folder: Path) -> dict[str, Path]:
-    found = {
+    files = {
         task: folder / f"CulturalBench-{task}{ending}"
         for task in COLUMNS
         for ending in reversed(ENDINGS)
         if (folder / f"CulturalBench-{task}{ending}").is_file()
     }
-    if not found:
+    if not files:
         raise ValueError(
             f"knowledge.source={folder} has neither CulturalBench-Easy nor CulturalBench-Hard, as .csv or .parquet; "
             "give the folder of the downloaded files"
         )
-    return found
+    return files
 
 
 def _from_hub(source: str, revision: str | None) -> dict[str, Path]:
@@ -72,7 +72,7 @@ def _from_hub(source: str, revision: str | None) -> dict[str, Path]:
 
 
 def _table(path: Path, task: str) -> pd.DataFrame:
-    """The file as texts: an option "None" is an answer, no missing value."""
+    """Return the file as text. An option "None" is an answer, not a missing value."""
     try:
         if path.suffix == ".csv":
             table = pd.read_csv(path, dtype=str, keep_default_na=False)
@@ -81,12 +81,12 @@ def _table(path: Path, task: str) -> pd.DataFrame:
     except ImportError as error:
         raise ValueError(f"{path} needs pyarrow; pip install 'cultural-sp[parquet]', or use the .csv file") from error
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read ({reason_of(error, 200)}); {AGAIN}") from error
+        raise ValueError(f"{path} can't be read ({reason_of(error, 200)}); {REMEDY}") from error
     lacking = [column for column in COLUMNS[task] if column not in table]
     if lacking:
-        raise ValueError(f"{path} lacks the columns {', '.join(lacking)} of CulturalBench-{task}; {AGAIN}")
+        raise ValueError(f"{path} lacks the columns {', '.join(lacking)} of CulturalBench-{task}; {REMEDY}")
     if not len(table):
-        raise ValueError(f"{path} has no questions; {AGAIN}")
+        raise ValueError(f"{path} has no questions; {REMEDY}")
     return table
 
 
@@ -96,7 +96,7 @@ def _easy(path: Path) -> tuple[KnowledgeQuestion, ...]:
         letter = row["answer"].strip().upper()
         if letter not in LETTERS:
             raise ValueError(
-                f"{path}: question_idx {row['question_idx']} has the answer {row['answer']!r}, not A to D; {AGAIN}"
+                f"{path}: question_idx {row['question_idx']} has the answer {row['answer']!r}, not A to D; {REMEDY}"
             )
         options = tuple(row[f"prompt_option_{x.lower()}"].strip() for x in LETTERS)
         right = tuple(x == letter for x in LETTERS)
@@ -116,7 +116,7 @@ def _hard(path: Path) -> tuple[KnowledgeQuestion, ...]:
         if len(rows) != len(LETTERS) or None in answers or len(set(rows["prompt_question"])) > 1:
             raise ValueError(
                 f"{path}: question_idx {number} needs four rows of one question with the answers true or false, got "
-                f"{len(rows)} with {', '.join(map(repr, rows['answer']))}; {AGAIN}"
+                f"{len(rows)} with {', '.join(map(repr, rows['answer']))}; {REMEDY}"
             )
         first = rows.iloc[0]
         options = tuple(option.strip() for option in rows["prompt_option"])

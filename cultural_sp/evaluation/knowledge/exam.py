@@ -22,7 +22,7 @@ class Exam:
     """One model and one set of questions."""
 
     def __init__(self, lm: LanguageModel, questions: KnowledgeSet, placement: str, batching: Batching) -> None:
-        """Set up.
+        """Prepare an exam.
 
         Args:
             lm: the frozen model.
@@ -33,10 +33,10 @@ class Exam:
         self.lm, self.questions, self.placement, self.batching = lm, questions, placement, batching
 
     def take(self, method: str, soft_prompt: SoftPrompt | None = None, persona: str = "") -> list[KnowledgeScore]:
-        """Scores per form, order and country.
+        """Return one score per form, order and country.
 
         Args:
-            method: the method that the scores are recorded for.
+            method: its name in the scores.
             soft_prompt: [P, H]; None for none.
             persona: system message; empty for none.
         """
@@ -52,7 +52,7 @@ class Exam:
         return scores
 
     def _scores(self, method: str, task: str, log_probs: Array) -> list[KnowledgeScore]:
-        """Scores of one form from log-probabilities [prompts, answers]."""
+        """Return the scores of one form from log-probabilities [prompts, answers]."""
         questions = self.questions.easy if task == "easy" else self.questions.hard
         right = np.array([q.right for q in questions])
         n_questions, n_options = right.shape
@@ -71,7 +71,7 @@ class Exam:
 
 
 def exam_prompts(questions: KnowledgeSet, persona: str = "") -> tuple[list[ChatPrompt], list[ChatPrompt]]:
-    """The rendered prompts of the easy form and of the hard form."""
+    """Return the prompts of the easy form and of the hard form."""
     easy = [p for q in questions.easy for p in choices(q, persona)]
     return easy, [p for q in questions.hard for order in judgements(q, persona) for p in order]
 
@@ -83,7 +83,7 @@ def _score(
     verdict: NDArray[np.bool_],
     mass: Array,
 ) -> KnowledgeScore:
-    """Score of a condition (method, task, order) over the questions about a country, or about all of them."""
+    """Return the score of a condition (method, task, order) over the questions about one country or all."""
     method, task, order = condition
     chosen = [i for i, q in enumerate(questions) if country in (ALL_COUNTRIES, q.country)]
     right = int(verdict[chosen].sum())

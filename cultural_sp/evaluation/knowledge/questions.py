@@ -1,4 +1,4 @@
-"""Sets of questions on cultural knowledge: what they hold, and our own small one. Loads no torch."""
+"""Sets of questions about cultural knowledge, and our own small set. Loads no torch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ OWN_QUESTIONS = Path(__file__).parent / "data" / "own.yaml"
 
 @dataclass(frozen=True)
 class KnowledgeQuestion:
-    """A question with its options, asked as a choice among them or as one judgement of each."""
+    """A question with its options. The easy form asks for one option, the hard form for a judgement of each."""
 
     id: str
     country: str
     text: str
     options: tuple[str, ...]
     right: tuple[bool, ...]
-    """Per option; exactly one in a question of choice."""
+    """Whether each option is right. The easy form has exactly one right option."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class KnowledgeSet:
 
     name: str
     title: str
-    """What tables call it."""
+    """Its name in tables."""
     easy: tuple[KnowledgeQuestion, ...]
-    """Asked as a choice."""
+    """Questions that ask for one of the options."""
     hard: tuple[KnowledgeQuestion, ...]
-    """Asked as one judgement of every option, all of which must be right."""
+    """Questions that ask whether each option is right; an answer counts if all judgements are right."""
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -51,10 +51,10 @@ class KnowledgeSet:
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def about(self, countries: Sequence[str] | None) -> KnowledgeSet:
-        """Only the questions about these countries; all if None.
+        """Return only the questions about these countries; None keeps all.
 
         Raises:
-            ValueError: if the set has none about one of them.
+            ValueError: if the set has no questions about one of them.
         """
         if countries is None:
             return self
@@ -69,13 +69,13 @@ class KnowledgeSet:
 
 
 def load_own(path: Path = OWN_QUESTIONS) -> KnowledgeSet:
-    """Our own questions, or others in the same form.
+    """Load our own questions, or another file of the same form.
 
-    Each entry has a country, a text, the right option, three wrong ones and a public source. The right option is shown first in
-    the first question, second in the second, and so on.
+    Each entry has a country, a text, the right option, three wrong options and a public source. The place of the right option
+    goes from first to fourth and starts again.
 
     Raises:
-        ValueError: naming the file and what is wrong.
+        ValueError: if the file can't be read or an entry is wrong; it names both.
     """
     try:
         raw = read_yaml(path)

@@ -1,4 +1,4 @@
-"""From knowledge questions to the prompts a model is shown, in every order of the options."""
+"""Renders knowledge questions as prompts, in every order of the options."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ JUDGEMENTS = ("True", "False")
 
 
 def choices(question: KnowledgeQuestion, persona: str) -> list[ChatPrompt]:
-    """The question as a choice, once for each place that an option can have; the first prompt has the order of the set.
+    """Return one prompt per order of the options; the first has the order of the set.
 
-    Order s shows option (i + s) mod O at place i, so over all orders each option stands at each place once (cyclic Latin
-    square). The answers of every prompt are in the order of the set's options.
+    Order s shows option (i + s) mod O at place i, so each option stands at each place once (cyclic Latin square). The answers
+    of every prompt are in the order of the set's options.
     """
     number = len(question.options)
     letters = LETTERS[:number]
@@ -30,7 +30,7 @@ def choices(question: KnowledgeQuestion, persona: str) -> list[ChatPrompt]:
 
 
 def judgements(question: KnowledgeQuestion, persona: str) -> list[list[ChatPrompt]]:
-    """Per order of the words True and False, the prompts that have each option judged."""
+    """Return, for each order of the words True and False, one prompt per option that asks whether it is right."""
     return [
         [
             ChatPrompt(

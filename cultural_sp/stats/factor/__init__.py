@@ -1,1 +1,1 @@
-"""Factor analysis of survey answers: does the structure that a survey declares show in what its respondents say?"""
+"""Factor analysis of survey answers: tests whether the answers have the structure that the survey declares."""

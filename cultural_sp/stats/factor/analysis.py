@@ -1,4 +1,4 @@
-"""Everything that is said about one matrix of answers; what can't be said has its reason instead."""
+"""The exploratory and confirmatory analysis of one matrix of answers, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ class Analysis:
 
     group: str
     n_respondents: int
-    """With complete answers."""
+    """Number of respondents with complete answers."""
     notes: list[str]
-    """What was left out."""
+    """What was left out, in words."""
     refusal: str | None
     """Why there is no fit, in one line; None if there is one."""
     exploration: Exploration | None
-    """None only without a fit: answers that can't be explored can't be fitted either."""
+    """None if the answers can't be explored; then there is no fit either."""
     fit: FactorFit | None
     correlations: list[list[float | None]]
-    """Of the items [Q, Q]; None where an item has no variance."""
+    """Correlations of the items [Q, Q]; None where an item has no variance."""
 
 
 def from_json(raw: list[dict[str, Any]]) -> list[Analysis]:
-    """Analyses that were written as JSON.
+    """Return the analyses in a parsed JSON file.
 
     Raises:
-        TypeError, KeyError: if they weren't.
+        TypeError, KeyError: if they don't have the form of an analysis.
     """
     return [
         Analysis(
@@ -57,18 +57,18 @@ def _fit(raw: dict[str, Any]) -> FactorFit:
 
 
 def analyse(group: str, answers: pd.DataFrame, model: MeasurementModel, seed: int = 0) -> Analysis:
-    """Analyse answers [R, Q], NaN where missing; respondents with a missing answer are left out, and that is said.
+    """Analyse the answers of one group.
 
-    Answers that can't be analysed give an analysis with a refusal.
+    Respondents with a missing answer are left out; a note says so. Answers that can't be analysed give a refusal, no error.
 
     Args:
-        group: whose answers they are, for messages.
-        answers: a column per item.
+        group: name of the group, for messages.
+        answers: [R, Q], one column per item; NaN for a missing answer.
         model: which items measure which dimension.
-        seed: of the parallel analysis.
+        seed: seed of the parallel analysis.
 
     Raises:
-        ValueError: if the model can't be identified, or columns are missing or no numbers.
+        ValueError: if the model isn't identified, or if a column is missing or doesn't hold numbers.
     """
     model.check()
     complete, notes = complete_answers(answers, model.items, group)

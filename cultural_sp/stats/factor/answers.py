@@ -1,4 +1,4 @@
-"""Answers fit for factor analysis: what would make its numbers wrong is refused before it starts."""
+"""Checks answers before a factor analysis, and refuses those that would make its numbers wrong."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import pandas as pd
 
 from cultural_sp.utils.errors import reason_of
 
-SHOWN = 8  # item names in a message
+MAX_NAMES = 8  # item names in a message
 
 
 @dataclass(frozen=True)
 class MeasurementModel:
-    """Which items measure which dimension, each item with the sign of its loading."""
+    """Which items measure which dimension, and the sign of each loading."""
 
     signs: Mapping[str, Mapping[str, float]]
-    """Dimension -> item -> a number whose sign is that of the loading."""
+    """Dimension -> item -> a number with the sign of the loading."""
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -27,14 +27,14 @@ class MeasurementModel:
 
     @property
     def items(self) -> tuple[str, ...]:
-        """The Q items that measure anything, in order."""
+        """The Q items that measure a dimension, in order."""
         return tuple(dict.fromkeys(item for of in self.signs.values() for item in of))
 
     def check(self) -> None:
-        """Refuse a model whose parameters the answers can't determine.
+        """Check that answers can determine the parameters.
 
         Raises:
-            ValueError: for bad input.
+            ValueError: if they can't.
         """
         thin = [d for d, items in self.signs.items() if len(items) < 2]
         if thin:
@@ -50,15 +50,15 @@ class MeasurementModel:
 def complete_answers(
     answers: pd.DataFrame, items: Sequence[str], of: str = "answers"
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The respondents who answered every item, and what was left out, in words.
+    """Return the respondents who answered every item, and notes on those who are left out.
 
     Args:
-        answers: a row per respondent, a column per item; NaN is a missing answer.
-        items: the columns that are used.
-        of: what to call them in messages.
+        answers: one row per respondent, one column per item; NaN for a missing answer.
+        items: the columns to use.
+        of: name of the answers in messages.
 
     Raises:
-        ValueError: if an item has no column, isn't made of numbers, or nobody answered everything.
+        ValueError: if an item has no column, a column doesn't hold numbers, or nobody answered every item.
     """
     lacking = [item for item in items if item not in answers.columns]
     if lacking:
@@ -85,15 +85,15 @@ def complete_answers(
 
 
 def check_answers(answers: pd.DataFrame, of: str = "answers") -> None:
-    """Refuse answers whose covariance matrix has no inverse: every statistic of a factor analysis needs one.
+    """Check that the covariance matrix of answers has an inverse, which every statistic of a factor analysis needs.
 
     Args:
         answers: complete answers [R, Q].
-        of: what to call them in messages.
+        of: name of the answers in messages.
 
     Raises:
-        ValueError: for missing answers, items that everybody answers alike, respondents no more than items, and
-            items that follow from others.
+        ValueError: if an answer is missing, an item has no variance, there are no more respondents than items, or an item
+            follows exactly from others.
     """
     if answers.isna().to_numpy().any():
         raise ValueError(
@@ -125,6 +125,6 @@ def check_answers(answers: pd.DataFrame, of: str = "answers") -> None:
 
 
 def named(names: Sequence[str]) -> str:
-    """A list of names for a message, cut where it gets long."""
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+    """Return the first names as a list for a message, and how many follow."""
+    more = len(names) - MAX_NAMES
+    return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,9 +1,9 @@
 """Confirmatory factor analysis with semopy: the declared dimensions as correlated factors, maximum likelihood.
 
-semopy does the estimation; what is known to be wrong in it (information criteria) isn't used, what it lacks (SRMR, intervals,
-standard errors of standardised loadings) is computed here from its estimates, and what makes it hang or succeed silently is
-refused before it is called. It gets items of variance 1, since its starting values suit no others: with mean answers that differ
-by hundredths it diverges. Maximum likelihood is the same on any scale; estimates are turned back. docs/factor.md has the list.
+semopy estimates the model. Its information criteria are known to be wrong and aren't used. It lacks SRMR, intervals and standard
+errors of standardised loadings; these are computed here from its estimates. Input on which it hangs or wrongly succeeds is
+refused before. It gets items of variance 1, since its starting values suit no others: it diverges on mean answers that differ by
+hundredths. Maximum likelihood is the same on any scale, and estimates are scaled back. docs/factor.md has the list.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ class FactorFit:
     residuals: dict[str, float]
     """Item -> unstandardised residual variance."""
     factor_covariance: list[list[float]]
-    """[K, K], factors turned as the loadings are, with the estimates' scale."""
+    """[K, K] in the scale of the estimates; signs of the factors as in ``loadings``."""
     alphas: dict[str, float]
     omegas: dict[str, float]
     converged: bool
     problems: list[str]
-    """What makes the numbers doubtful, in words; empty if nothing does."""
+    """Reasons to doubt the numbers, in words; empty if there are none."""
 
     @property
     def proper(self) -> bool:
-        """Whether the estimation converged to a solution that could be true."""
+        """Whether the estimation converged to an admissible solution."""
         return self.converged and not self.problems
 
 
@@ -89,7 +89,7 @@ def confirm(answers: pd.DataFrame, model: MeasurementModel, of: str = "answers")
 def _improper(
     model: MeasurementModel, standardised: Array, correlation: Array, residual: Array, loadings: list[Loading]
 ) -> list[str]:
-    """Heywood cases and the like, in words; residual variances [Q] are shares of the items' variances."""
+    """Return what is inadmissible about a solution, in words; ``residual`` [Q] are shares of the items' variances."""
     problems = []
     scale = 1e-6
     heywood = [item for q, item in enumerate(model.items) if residual[q] <= scale]

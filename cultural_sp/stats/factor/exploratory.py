@@ -1,7 +1,7 @@
-"""Is there anything to factor, and how many factors: KMO, Bartlett's test and parallel analysis.
+"""Whether there is anything to factor, and how many factors: KMO, Bartlett's test and parallel analysis.
 
-The package factor_analyzer has the first two, but it is under the GPL and half of it fails with current scikit-learn; these
-are a few lines of linear algebra each.
+The package factor_analyzer has the first two, but it is under the GPL, and half of it fails with current scikit-learn. Each is a
+few lines of linear algebra.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from cultural_sp.types import Array
 
 @dataclass(frozen=True)
 class Exploration:
-    """What can be said about the answers before any model is fitted."""
+    """Measures of the answers before a model is fitted."""
 
     kmo: float
     """Kaiser-Meyer-Olkin measure of sampling adequacy; below 0.5 is unacceptable (Kaiser 1974)."""
     kmo_of_items: dict[str, float]
     bartlett_chi2: float
-    """Bartlett's test that the items don't correlate at all."""
+    """Chi square of Bartlett's test; its null hypothesis is that no items correlate."""
     bartlett_df: int
     bartlett_p: float
     eigenvalues: list[float]
-    """Of the correlation matrix, the largest first."""
+    """Eigenvalues of the correlation matrix, the largest first."""
     chance_eigenvalues: list[float]
-    """95th percentile of those of independent normal answers of the same size."""
+    """95th percentiles of the eigenvalues of as many independent normal answers."""
     suggested_factors: int
-    """Eigenvalues above chance, up to the first that isn't (Horn 1965; Glorfeld 1995)."""
+    """Number of eigenvalues above chance before the first one below (Horn 1965; Glorfeld 1995)."""
 
 
 def explore(answers: pd.DataFrame, seed: int = 0, of: str = "answers") -> Exploration:
-    """KMO, Bartlett's test and parallel analysis of complete answers [R, Q].
+    """Return KMO, Bartlett's test and the parallel analysis of complete answers [R, Q].
 
     Raises:
         ValueError: if the answers can't be analysed.
@@ -60,9 +60,9 @@ def explore(answers: pd.DataFrame, seed: int = 0, of: str = "answers") -> Explor
 
 
 def kmo(correlation: Array) -> tuple[float, Array]:
-    """Kaiser-Meyer-Olkin measure of a correlation matrix [Q, Q], overall and by item [Q] (Kaiser and Rice 1974).
+    """Return the Kaiser-Meyer-Olkin measure of a correlation matrix [Q, Q], overall and by item [Q] (Kaiser and Rice 1974).
 
-    Squared correlations over squared correlations plus squared partial correlations.
+    It is the sum of squared correlations, divided by that sum plus the sum of squared partial correlations.
     """
     inverse = np.linalg.inv(correlation)
     scale = np.sqrt(np.diag(inverse))
@@ -74,7 +74,7 @@ def kmo(correlation: Array) -> tuple[float, Array]:
 
 
 def bartlett(correlation: Array, n_respondents: int) -> tuple[float, int, float]:
-    """Bartlett's test of sphericity: chi square, degrees of freedom and p (Bartlett 1951)."""
+    """Return Bartlett's test of sphericity: chi square, degrees of freedom and p (Bartlett 1951)."""
     n_items = len(correlation)
     statistic = -(n_respondents - 1 - (2 * n_items + 5) / 6) * np.linalg.slogdet(correlation)[1]
     df = n_items * (n_items - 1) // 2
@@ -82,7 +82,7 @@ def bartlett(correlation: Array, n_respondents: int) -> tuple[float, int, float]
 
 
 def parallel_analysis(values: Array, rng: np.random.Generator, n_draws: int = 200) -> tuple[Array, Array, int]:
-    """Eigenvalues [Q] of the correlations of answers [R, Q], those of chance [Q], and the number of factors they suggest."""
+    """Return eigenvalues [Q] for answers [R, Q], eigenvalues [Q] expected by chance, and the suggested number of factors."""
     own: Array = np.linalg.eigvalsh(np.corrcoef(values, rowvar=False))[::-1].astype(np.float64)
     drawn = [
         np.linalg.eigvalsh(np.corrcoef(rng.standard_normal(values.shape), rowvar=False))[::-1] for _ in range(n_draws)

@@ -1,4 +1,4 @@
-"""Fit indices of a covariance structure, from its chi square and that of the model without any correlation."""
+"""Fit indices of a covariance structure: compare its chi square with that of uncorrelated items."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class FitIndices:
     chi2: float
     df: int
     p: float | None
-    """None without degrees of freedom."""
+    """None if there are no degrees of freedom."""
     cfi: float | None
     """Comparative fit index, cut off at 0 and 1 (Bentler 1990)."""
     tli: float | None
@@ -33,9 +33,14 @@ class FitIndices:
 
 
 def fit_indices(chi2: float, df: int, baseline: tuple[float, int], srmr: float, n_respondents: int) -> FitIndices:
-    """Indices from chi square and degrees of freedom of the model and of the baseline, with N as the multiplier, as lavaan's.
+    """Return the indices, with N as the multiplier, as lavaan does. Without degrees of freedom most of them are None.
 
-    Those that need degrees of freedom are None for a model that has none.
+    Args:
+        chi2: chi square of the model.
+        df: its degrees of freedom.
+        baseline: chi square and degrees of freedom of the model of uncorrelated items.
+        srmr: standardised root mean square residual.
+        n_respondents: N.
     """
     if df == 0:
         return FitIndices(chi2, df, None, None, None, None, None, srmr)
@@ -56,14 +61,14 @@ def fit_indices(chi2: float, df: int, baseline: tuple[float, int], srmr: float, 
 
 
 def standardised_residual(sample: Array, implied: Array) -> float:
-    """SRMR of a sample covariance matrix [Q, Q] and the implied one, over the lower triangle with its diagonal."""
+    """Return SRMR between sample and implied covariances [Q, Q], over the lower triangle with its diagonal."""
     scale = np.sqrt(np.diag(sample))
     residuals = (sample - implied) / np.outer(scale, scale)
     return float(np.sqrt(np.square(residuals[np.tril_indices(len(sample))]).mean()))
 
 
 def _rmsea_bound(chi2: float, df: int, n_respondents: int, tail: float) -> float:
-    """RMSEA whose noncentral chi square has the share ``tail`` below the observed one."""
+    """Return the RMSEA at which the noncentral chi square is below ``chi2`` with probability ``tail``."""
 
     def distance(noncentrality: float) -> float:
         return (

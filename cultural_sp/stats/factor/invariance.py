@@ -1,4 +1,4 @@
-"""Do two groups answer to the same structure? Configural invariance, which is all that semopy can test."""
+"""Configural invariance: whether groups have the same factor structure. It is all that semopy can test."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ NOT_TESTED = (
 
 @dataclass(frozen=True)
 class Invariance:
-    """The same model in every group, nothing held equal."""
+    """Fits of the same model in every group; no parameters are held equal."""
 
     groups: dict[str, FactorFit]
     chi2: float
-    """Sum over the groups, which must be independent samples for its p to mean anything."""
+    """Sum over the groups. Its p is valid only for independent samples."""
     df: int
     p: float | None
-    """None without degrees of freedom."""
+    """None if there are no degrees of freedom."""
     congruence: dict[str, float]
-    """Dimension -> Tucker's congruence of the standardised loadings, the lowest over pairs of groups (Tucker 1951)."""
+    """Dimension -> Tucker's congruence of standardised loadings, the lowest over pairs of groups (Tucker 1951)."""
 
 
 def invariance(groups: Mapping[str, pd.DataFrame], model: MeasurementModel) -> Invariance:

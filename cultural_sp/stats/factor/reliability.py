@@ -1,4 +1,4 @@
-"""Reliability of a scale: Cronbach's alpha from the answers, McDonald's omega from the fitted factor."""
+"""Reliability of a scale: Cronbach's alpha from answers, McDonald's omega from a fitted factor."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from cultural_sp.types import Array
 
 
 def alpha(answers: Array, signs: Array) -> float:
-    """Cronbach's alpha of answers [R, Q] after items with a negative sign [Q] are turned round (Cronbach 1951).
+    """Return Cronbach's alpha of answers [R, Q]; items with a negative sign [Q] are reversed first (Cronbach 1951).
 
-    It is negative where the items, turned as the survey says, vary against each other.
+    It is negative if the reversed items still correlate negatively.
     """
     turned = answers * np.sign(signs)
     n_items = turned.shape[1]
@@ -21,9 +21,9 @@ def alpha(answers: Array, signs: Array) -> float:
 
 
 def omega(loadings: Array, residuals: Array, signs: Array) -> float:
-    """McDonald's omega of a factor with variance 1, loadings [Q] and residual variances [Q] (McDonald 1999, eq. 6.20b).
+    """Return McDonald's omega of a factor with variance 1, loadings [Q] and residual variances [Q] (McDonald 1999, eq. 6.20b).
 
-    The items are turned round as the survey says, so loadings against their declared direction lower it.
+    Items with a negative sign [Q] are reversed first, so a loading against its declared sign lowers omega.
     """
     common = float((loadings * np.sign(signs)).sum() ** 2)
     whole = common + float(residuals.sum())

@@ -18,7 +18,7 @@ from cultural_sp.types import Array
 from cultural_sp.utils.errors import reason_of
 
 STARTS = 2
-"""Where the first one ended the second begins: its tolerance is too coarse for the third digit of a chi square."""
+"""Number of optimizations; each starts where the last ended. One isn't precise enough for the third digit of chi square."""
 STEP = 1e-5  # of the numerical derivative of standardised loadings
 
 
@@ -33,7 +33,7 @@ class Loading:
     estimate_error: float | None
     """Standard error; None for the first item of a dimension."""
     standardised: float
-    """With the factor turned so that its loadings agree with the declared signs as far as possible."""
+    """The factor's sign is chosen so that most loadings have their declared signs."""
     standardised_error: float | None
     """Standard error by the delta method; None if the information matrix has no inverse."""
     declared: int
@@ -42,7 +42,7 @@ class Loading:
 
 @dataclass(frozen=True)
 class Estimation:
-    """A fitted semopy model; items are divided by their standard deviations and have names that its syntax can't misread."""
+    """A fitted semopy model. Items are divided by their standard deviations and renamed, since its syntax forbids many names."""
 
     fitted: Any
     outcome: Any
@@ -55,7 +55,7 @@ class Estimation:
 
 
 def estimate(answers: pd.DataFrame, model: MeasurementModel, of: str) -> Estimation:
-    """Fit ``model`` to complete answers [R, Q], which messages call ``of``.
+    """Fit ``model`` to complete answers [R, Q]; ``of`` is their name in messages.
 
     Raises:
         ValueError: if the estimation fails or the model has too few items.
@@ -85,10 +85,10 @@ def estimate(answers: pd.DataFrame, model: MeasurementModel, of: str) -> Estimat
 
 
 class Solution:
-    """The estimates on the scale of the answers, every factor turned so that most of its loadings are as declared."""
+    """The estimates in the scale of the answers. Each factor's sign is chosen so that most loadings have their declared signs."""
 
     def __init__(self, answers: pd.DataFrame, model: MeasurementModel, estimation: Estimation) -> None:
-        """Turn the factors of an estimation."""
+        """Scale an estimation back and choose the signs of its factors."""
         self.model, self.estimation = model, estimation
         spread = estimation.spread
         firsts = [next(iter(signs)) for signs in model.signs.values()]
@@ -96,7 +96,7 @@ class Solution:
             estimation.fitted, estimation.codes, estimation.names, spread.to_numpy(), spread[firsts].to_numpy()
         )
         self.signs = np.array([[np.sign(s.get(item, 0.0)) for s in model.signs.values()] for item in model.items])
-        """[Q, K], declared."""
+        """Declared signs [Q, K]; 0 where an item doesn't measure a dimension."""
         standardised, correlation = parts.standardised()
         self.turn = np.where((standardised * self.signs).sum(axis=0) < 0, -1.0, 1.0)
         self.standardised, self.correlation = standardised * self.turn, correlation * np.outer(self.turn, self.turn)
@@ -105,7 +105,7 @@ class Solution:
         self.raw, self.factors, self.residuals = parts.loadings(), parts.factors(), parts.residuals()
 
     def indices(self) -> FitIndices:
-        """Fit indices, with the model of uncorrelated items as baseline."""
+        """Return the fit indices; the baseline is the model of uncorrelated items."""
         n, n_items = len(self.values), len(self.model.items)
         alone = -n * np.linalg.slogdet(np.corrcoef(self.values, rowvar=False))[1]
         baseline = (float(alone), n_items * (n_items - 1) // 2)
@@ -113,12 +113,12 @@ class Solution:
         return fit_indices(self.estimation.chi2, self.estimation.df, baseline, residual, n)
 
     def unit_variance_loadings(self, rows: list[int], k: int) -> Array:
-        """Loadings of the items ``rows`` on factor ``k`` scaled to variance 1."""
+        """Return the loadings of the items ``rows`` on factor ``k``, scaled to variance 1."""
         scaled: Array = self.raw[rows, k] * np.sqrt(max(self.factors[k, k], 0.0)) * self.turn[k]
         return scaled
 
     def loadings(self) -> list[Loading]:
-        """One loading per dimension and item; the first of each dimension is fixed and has no standard error."""
+        """Return one loading per dimension and item. The first of each dimension is fixed and has no standard error."""
         loadings = []
         for k, (dimension, signs) in enumerate(self.model.signs.items()):
             rows = [self.model.items.index(item) for item in signs]
@@ -139,10 +139,10 @@ class Solution:
 
 
 class _Parts:
-    """The matrices of a fitted semopy model on the scale of the answers, items and factors in our order."""
+    """The matrices of a fitted semopy model in the scale of the answers; items and factors in our order."""
 
     def __init__(self, fitted: Any, items: list[str], factors: list[str], spread: Array, of_firsts: Array) -> None:
-        """With the standard deviations that the items [Q] were divided by, and those of the factors' first items [K]."""
+        """Take the standard deviations that items [Q] were divided by, and those of the factors' first items [K]."""
         self.fitted, self._spread, self._of_firsts = fitted, spread, of_firsts
         rows, columns = fitted.names_lambda
         self._items = [list(rows).index(item) for item in items]
@@ -156,33 +156,33 @@ class _Parts:
         return np.asarray(getattr(self.fitted, name), dtype=float)
 
     def loadings(self) -> Array:
-        """[Q, K]."""
+        """Return the loadings [Q, K]."""
         plain: Array = self._matrix("mx_lambda")[np.ix_(self._items, self._columns)]
         return plain * self._spread[:, None] / self._of_firsts
 
     def factors(self) -> Array:
-        """Covariance matrix [K, K] of the factors."""
+        """Return the covariance matrix [K, K] of the factors."""
         return self._matrix("mx_psi")[np.ix_(self._factors, self._factors)] * np.outer(self._of_firsts, self._of_firsts)
 
     def residuals(self) -> Array:
-        """Residual variances [Q]."""
+        """Return the residual variances [Q]."""
         return np.diag(self._matrix("mx_theta"))[self._residuals] * np.square(self._spread)
 
     def implied(self) -> Array:
-        """Covariance matrix [Q, Q] of the items under the model."""
+        """Return the covariance matrix [Q, Q] of the items under the model."""
         loadings = self.loadings()
         covariance: Array = loadings @ self.factors() @ loadings.T + np.diag(self.residuals())
         return covariance
 
     def standardised(self) -> tuple[Array, Array]:
-        """Loadings [Q, K] with items and factors of variance 1, and correlations [K, K] of the factors."""
+        """Return the loadings [Q, K] with items and factors of variance 1, and correlations [K, K] of the factors."""
         with np.errstate(invalid="ignore", divide="ignore"):
             deviations = np.sqrt(np.diag(self.factors()))
             items = np.sqrt(np.diag(self.implied()))
             return self.loadings() * deviations / items[:, None], self.factors() / np.outer(deviations, deviations)
 
     def errors(self) -> tuple[Array, Array, bool]:
-        """Standard errors [Q, K] of standardised and of plain loadings, and whether there are none.
+        """Return the standard errors [Q, K] of standardised and of plain loadings, and whether they can't be computed.
 
         Standardised loadings are functions of the estimates, whose covariance is the inverse information (delta method).
         """
@@ -210,7 +210,7 @@ class _Parts:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """What semopy logs and what its solver warns of; how an estimation ended is in its result."""
+    """Silence semopy's log and its solver's warnings; the result says how the estimation ended."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
