@@ -16,7 +16,11 @@ from cultural_sp.lm.load import load_model
 from cultural_sp.survey.instrument import load_survey
 
 torch.set_num_threads(1)
-gc.freeze()  # runs in this process collect garbage when they let a model go; what was imported would be most of the work
+
+
+def pytest_collection_finish():
+    """Runs collect garbage when they let a model go; going through what was imported would be most of the work."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

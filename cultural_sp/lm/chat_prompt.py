@@ -91,14 +91,12 @@ def tokenize(
     text = chat_text(question, tokenizer, placement, template_args)
     front, _, back = text.partition(SLOT)
 
-    def ids(piece: str) -> list[int]:
-        return list(tokenizer(piece, add_special_tokens=False)["input_ids"])
-
-    before, bare = ids(front), ids(back)
+    texts = [front, back, *(back + option for option in question.options)]
+    before, bare, *options = tokenizer(texts, add_special_tokens=False)["input_ids"]
     stem = list(bare)
     if tokenizer.chat_template is None and tokenizer.bos_token_id is not None:
         (stem if placement == "prefix" else before).insert(0, tokenizer.bos_token_id)
-    full = [stem[: len(stem) - len(bare)] + ids(back + option) for option in question.options]
+    full = [stem[: len(stem) - len(bare)] + ids for ids in options]
     shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(stem, *full, strict=False)))
     tails = tuple(tuple(tokens[shared:]) for tokens in full)
     return TokenizedPrompt(before=tuple(before), after=tuple(stem[:shared]), options=tails)

@@ -8,6 +8,7 @@ import math
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -151,12 +152,18 @@ def load_survey(name_or_path: str) -> Survey:
     """
     path = Path(name_or_path)
     if path.suffix not in {".yaml", ".yml"}:
-        path = DATA / f"{name_or_path}.yaml"
         if name_or_path not in available():
             raise ValueError(
                 f"survey.instrument={name_or_path!r} is unknown; allowed: {', '.join(available())} or a .yaml file"
             )
+        return _survey(DATA / f"{name_or_path}.yaml", _shipped(name_or_path))
     return _survey(path, _whole(path))
+
+
+@cache
+def _shipped(name: str) -> dict[str, Any]:
+    """Read a shipped instrument once; every job of a sweep needs it, and no caller changes it."""
+    return _whole(DATA / f"{name}.yaml")
 
 
 def _survey(path: Path, raw: dict[str, Any]) -> Survey:
@@ -209,7 +216,7 @@ def _whole(path: Path) -> dict[str, Any]:
     name = str(raw["extends"])
     if name not in available():
         raise ValueError(f"{path.name}: extends={name!r} is unknown; allowed: {', '.join(available())}")
-    base = _whole(DATA / f"{name}.yaml")
+    base = _shipped(name)
     both = {**base, **raw}
     if isinstance(raw.get("dimensions"), dict):
         both["dimensions"] = {**base["dimensions"], **raw["dimensions"]}

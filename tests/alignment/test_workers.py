@@ -6,7 +6,7 @@ import psutil
 import pytest
 from helpers.journals import read_journal
 from helpers.processes import start
-from helpers.runs import folder_of
+from helpers.runs import call, folder_of
 
 from cultural_sp.alignment.workers import WorkerGroup, join
 from cultural_sp.config.groups import ModelConfig
@@ -59,7 +59,9 @@ def test_more_processes_give_the_same_run(short_run, whole_run, tmp_path, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, pytest.param(1, marks=pytest.mark.exhaustive)])
-def test_a_run_that_loses_a_process_says_so_and_goes_on_with_fewer(short_run, whole_run, tmp_path, victim):
+def test_a_run_that_loses_a_process_says_so_and_goes_on_with_fewer(
+    monkeypatch, capsys, short_run, whole_run, tmp_path, victim
+):
     longer = [*short_run, f"output_dir={tmp_path}"]
     run = start(2, longer, tmp_path / "log")
     journal = folder_of(tmp_path) / "evaluations.jsonl"
@@ -73,8 +75,8 @@ def test_a_run_that_loses_a_process_says_so_and_goes_on_with_fewer(short_run, wh
     errors = (tmp_path / "log.err").read_text()
     if "SIGTERM" not in errors:  # the launcher may end the survivor before it notices
         assert "error: another process of this run has ended; the same command" in errors
-    again = start(1, longer, tmp_path / "again")
-    assert again.wait(timeout=120) == 0, (tmp_path / "again.err").read_text()
+    code, _, err = call(monkeypatch, capsys, *longer)
+    assert code == 0, err
     assert losses(tmp_path) == losses(whole_run.parents[3])
 
 

@@ -10,7 +10,7 @@ from helpers.runs import call, without_bars
 
 SECONDS, LONGEST = 10, 1000
 WAYS_OUT = re.compile(
-    r"\b(choose|give|allowed|use|leave|write|set|needs?|expected|compare|save|restore|delete|replace|install|put|mend|check|"
+    r"\b(choose|give|allowed|use|leave|write|set|needs?|expected|compare|save|restore|delete|replace|install|put|mend|correct|check|"
     r"it has in|defined|reads|see|too many|mistaken|right file|regenerate|wait|name each|must|allows|exactly)\b|--help"
 )
 

@@ -30,7 +30,15 @@ from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.utils.json_lines import CHECKSUM
 
 server = multiprocessing.get_context("forkserver")
-server.set_forkserver_preload(["cultural_sp.alignment.run", "peft"])
+server.set_forkserver_preload(
+    [
+        "cultural_sp.alignment.run",
+        "cultural_sp.cli.hydra_main",
+        "cultural_sp.search.nevergrad",
+        "cultural_sp.reporting.html_report.build",
+        "peft",
+    ]
+)
 
 
 def call(monkeypatch, capsys, *overrides, entry="align", here=None):
@@ -83,7 +91,10 @@ def _run_composed(program, overrides, here):
     except BAD_INPUT as error:
         print_error(error, program, errors)
     finally:
-        PROCESS_CACHE.clear()
+        if (
+            PROCESS_CACHE._model is not None
+        ):  # collecting garbage after hundreds of runs without a model would take long
+            PROCESS_CACHE.clear()
     return 2 if errors else 0
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -45,7 +46,6 @@ VISIBLE_SPACES = str.maketrans({" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍
 def page(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut], files: Sequence[str]) -> str:
     """Return the page as HTML. Everything that isn't markup of this package is escaped."""
     environment = _environment(escape=True)
-    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     script = environment.get_template("report.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html").render(
@@ -69,21 +69,25 @@ def markdown_page(
 ) -> str:
     """Return the sentences and the main tables as Markdown."""
     environment = _environment(escape=False)
-    environment.filters["md"] = lambda value: escape_markdown(str(value))
     context = _context(groups, runs, left_out)
     return environment.get_template("report.md").render(
         **context, files=files, groups=groups, dimension=_dimension, shown=number_of
     )
 
 
+@cache
 def _environment(*, escape: bool) -> Environment:
-    return Environment(
+    """Return the environment that compiles a template once for all reports of a process."""
+    environment = Environment(
         loader=PackageLoader("cultural_sp.reporting.html_report"),
         autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
+    environment.filters["md"] = lambda value: escape_markdown(str(value))
+    return environment
 
 
 def _context(groups: Sequence[Group], runs: Sequence[Run], left_out: Sequence[LeftOut]) -> dict[str, Any]:
