@@ -23,11 +23,11 @@ VIRTUAL_TOKENS = (1, 10, 30, 100)
 CANDIDATES = (1, 2, 4, 8)
 """Candidates per batch."""
 REPEATS = 2
-"""Measurements per setting; the fastest counts."""
+"""Measurements per size; the fastest counts."""
 
 
 @dataclass(frozen=True)
-class Setting:
+class PassSize:
     """One point on an axis; everything else has its default."""
 
     axis: str
@@ -38,36 +38,36 @@ class Setting:
 
 
 def growth(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> list[dict[str, Any]]:
-    """Measure every setting.
+    """Measure every size.
 
     Returns:
-        One row per setting: axis, value, tokens of all questions, tokens of the tree, and seconds per candidate, the best of
+        One row per size: axis, value, tokens of all questions, tokens of the tree, and seconds per candidate, the best of
         :data:`REPEATS` measurements.
     """
     rows = []
-    settings = list(_settings(lm, survey, config))
-    with progress("growth", len(settings)) as bar:
-        for setting in settings:
-            tree = build_tree(setting.questions)
-            forward = make_forward(lm, tree, setting.n_virtual)
-            prompts = lm.embeddings[: setting.n_virtual].float().repeat(setting.n_candidates, 1, 1)
+    sizes = list(_pass_sizes(lm, survey, config))
+    with progress("growth", len(sizes)) as bar:
+        for size in sizes:
+            tree = build_tree(size.questions)
+            forward = make_forward(lm, tree, size.n_virtual)
+            prompts = lm.embeddings[: size.n_virtual].float().repeat(size.n_candidates, 1, 1)
             fastest = min(seconds(lm.embeddings.device, partial(forward, prompts))[0] for _ in range(REPEATS))
-            tokens_asked = sum(len(q.before) + setting.n_virtual + len(q.after) for q in setting.questions)
+            tokens_asked = sum(len(q.before) + size.n_virtual + len(q.after) for q in size.questions)
             rows.append(
                 {
-                    "axis": setting.axis,
-                    "value": setting.value,
+                    "axis": size.axis,
+                    "value": size.value,
                     "tokens_asked": tokens_asked,
-                    "tokens_tree": tree.n_nodes + len(tree.before) + setting.n_virtual,
-                    "seconds_per_candidate": fastest / setting.n_candidates,
+                    "tokens_tree": tree.n_nodes + len(tree.before) + size.n_virtual,
+                    "seconds_per_candidate": fastest / size.n_candidates,
                 }
             )
             bar.update()
     return rows
 
 
-def _settings(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iterator[Setting]:
-    """Yield the settings of every axis."""
+def _pass_sizes(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iterator[PassSize]:
+    """Yield the sizes of every axis."""
 
     def questions(survey: Survey, order: str = "ascending", wording: int = 0) -> list[TokenizedPrompt]:
         administration = render(
@@ -84,12 +84,12 @@ def _settings(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iterat
             for part in range(copies)
             for item in survey.items
         ]
-        yield Setting("items", len(items), questions(replace(survey, items=tuple(items))))
+        yield PassSize("items", len(items), questions(replace(survey, items=tuple(items))))
     for n in range(1, survey.n_wordings + 1):
-        yield Setting("wordings", n, [q for wording in range(n) for q in questions(survey, wording=wording)])
-    yield Setting("option orders", 1, default)
-    yield Setting("option orders", 2, default + questions(survey, "descending"))
+        yield PassSize("wordings", n, [q for wording in range(n) for q in questions(survey, wording=wording)])
+    yield PassSize("option orders", 1, default)
+    yield PassSize("option orders", 2, default + questions(survey, "descending"))
     for n in VIRTUAL_TOKENS:
-        yield Setting("virtual tokens", n, default, n_virtual=n)
+        yield PassSize("virtual tokens", n, default, n_virtual=n)
     for n in CANDIDATES:
-        yield Setting("candidates per batch", n, default, n_candidates=n)
+        yield PassSize("candidates per batch", n, default, n_candidates=n)

@@ -1,7 +1,8 @@
 """Public claims of arXiv 2503.16094, each with a verdict: pure functions over the results of finished runs.
 
-Claims about losses are judged under every :class:`Setting`. The searches lowered the loss of only one of them. A verdict under
-another setting is about the same answers, scored in another way; a search under that setting could have given other answers.
+Claims about losses are judged under every :class:`ScoringSetting`. The searches lowered the loss of only one of them. A verdict
+under another setting is about the same answers, scored in another way; a search under that setting could have given other
+answers.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from cultural_sp.studies.paper.claim_tests import (
     largest_drop,
     weights,
 )
-from cultural_sp.studies.paper.losses import Setting, compared, loss_table, settings, survey_named
+from cultural_sp.studies.paper.losses import ScoringSetting, compared, loss_table, scoring_settings, survey_named
 
 SETTING_COLUMNS = ("targets", "C", "MAS weights")
 
@@ -31,7 +32,7 @@ class Verdict:
     """The verdict on a claim under a setting."""
 
     claim: str
-    setting: Setting | None
+    setting: ScoringSetting | None
     """None for claims that don't depend on the setting."""
     tuned: bool
     """Whether the searches lowered the loss of this setting; True for claims that don't depend on one."""
@@ -45,7 +46,7 @@ class Verdict:
     """Its outcome per region."""
 
 
-def judge(results: Sequence[Result], tuned: Setting, readout: str = "expected") -> list[Verdict]:
+def judge(results: Sequence[Result], tuned: ScoringSetting, readout: str = "expected") -> list[Verdict]:
     """Return the verdict on every claim under every setting.
 
     Args:
@@ -56,7 +57,7 @@ def judge(results: Sequence[Result], tuned: Setting, readout: str = "expected") 
     codes = list(dict.fromkeys(r.region.code for r in results))
     verdicts = [
         Verdict(claim, setting, setting == tuned, *outcome)
-        for setting in dict.fromkeys([tuned, *settings(codes)])
+        for setting in dict.fromkeys([tuned, *scoring_settings(codes)])
         for table in [loss_table(results, setting)]
         for claim, outcome in _claims_about_losses(table, readout).items()
     ]
@@ -117,7 +118,7 @@ def _at_a_glance(verdicts: Sequence[Verdict]) -> str:
     return markdown_table(columns, rows, left=range(len(columns)))
 
 
-def _named(setting: Setting | None) -> tuple[str, str, str]:
+def _named(setting: ScoringSetting | None) -> tuple[str, str, str]:
     """Return the cells of :data:`SETTING_COLUMNS`."""
     return ("-", "-", "-") if setting is None else (setting.vintage, f"{setting.constant:g}", _mas(setting.instrument))
 

@@ -1,7 +1,7 @@
 """Losses of finished runs under any setting: recorded answers, scored again.
 
 The answers of a method depend neither on the target nor on the constant C nor on the weights of an index, so the recorded item
-means can be scored under every :class:`Setting`.
+means can be scored under every :class:`ScoringSetting`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ survey_named = cache(load_survey)
 
 
 @dataclass(frozen=True)
-class Setting:
+class ScoringSetting:
     """How answers are scored."""
 
     vintage: str
@@ -45,17 +45,17 @@ class Setting:
     """vsm13 with the manual's MAS weights, or vsm13_cat with the MAS weights of arXiv 2309.12342."""
 
 
-def settings(regions: Sequence[str]) -> list[Setting]:
+def scoring_settings(regions: Sequence[str]) -> list[ScoringSetting]:
     """Return all settings: both MAS weights, C of 0 and 50, and every vintage in which all these regions have all scores."""
     combinations = []
     for instrument, constant in product(INSTRUMENTS, CONSTANTS):
         survey = survey_named(instrument)
         complete = (v for v in vintages(survey) if set(regions) <= set(region_codes(survey, v)))
-        combinations += [Setting(vintage, constant, instrument) for vintage in complete]
+        combinations += [ScoringSetting(vintage, constant, instrument) for vintage in complete]
     return combinations
 
 
-def loss_table(results: Sequence[Result], setting: Setting) -> pd.DataFrame:
+def loss_table(results: Sequence[Result], setting: ScoringSetting) -> pd.DataFrame:
     """Return the table of :func:`run_table` with the losses of the recorded answers under a setting.
 
     Raises:

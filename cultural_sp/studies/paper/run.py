@@ -15,22 +15,31 @@ from cultural_sp.config.studies import PaperConfig
 from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.runs.folder import RunFolder
+from cultural_sp.survey.instrument import load_survey
 from cultural_sp.utils.files import write_text
+
+CLAIMS_INSTRUMENT = "vsm13"
+"""The claims score its items again; its MAS weights may differ."""
 
 
 def run_configs(config: PaperConfig) -> list[AlignConfig]:
     """Return the configs of the runs. Runs of one seed follow each other, as they share random search.
 
     Raises:
-        ValueError: if an override isn't allowed.
+        ValueError: if an override isn't allowed, or the runs ask other items than the claims are about.
     """
-    configs = []
+    configs: list[AlignConfig] = []
     for seed in config.seeds:
         for region in config.regions:
             place = [f"region={region}", f"seed={seed}", f"name={config.name}"]
             run = compose("align", overrides=[*config.settings, *config.overrides, *place])
             run.output_dir = config.output_dir
             configs.append(build_config(run, AlignConfig))
+    instrument = configs[0].survey.instrument  # all runs have the same
+    if set(load_survey(instrument).item_ids) != set(load_survey(CLAIMS_INSTRUMENT).item_ids):
+        raise ValueError(
+            f"survey.instrument={instrument} has other items than {CLAIMS_INSTRUMENT}, which the claims are about; leave it out"
+        )
     return configs
 
 

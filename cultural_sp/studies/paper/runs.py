@@ -15,7 +15,7 @@ import yaml
 from cultural_sp.reporting.aggregate import with_icl
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.result import Result, load_result
-from cultural_sp.studies.paper.losses import Setting, loss_table
+from cultural_sp.studies.paper.losses import ScoringSetting, loss_table
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.scoring import INDEX
 
@@ -83,9 +83,9 @@ class Runs:
         return conditions[0]
 
     @property
-    def setting(self) -> Setting:
+    def setting(self) -> ScoringSetting:
         """The setting whose loss the searches lowered."""
-        return Setting(self.conditions.vintage, self.conditions.constant, self.conditions.instrument)
+        return ScoringSetting(self.conditions.vintage, self.conditions.constant, self.conditions.instrument)
 
     @property
     def readout(self) -> str:

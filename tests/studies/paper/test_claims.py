@@ -18,12 +18,12 @@ from cultural_sp.studies.paper.claim_tests import (
     weights,
 )
 from cultural_sp.studies.paper.claims import judge, markdown
-from cultural_sp.studies.paper.losses import Setting, compared, loss_table, settings
+from cultural_sp.studies.paper.losses import ScoringSetting, compared, loss_table, scoring_settings
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.regions import load_region
 
 SURVEY = load_survey("vsm13")
-TUNED = Setting("insights_2021", 50.0, "vsm13")
+TUNED = ScoringSetting("insights_2021", 50.0, "vsm13")
 CODES = ("sa", "us", "cn", "in")
 
 
@@ -91,12 +91,12 @@ def test_recorded_answers_are_scored_anew_for_every_setting():
 
 
 def test_settings_are_those_in_which_every_region_is_complete():
-    every = settings(CODES)
+    every = scoring_settings(CODES)
     assert TUNED in every
     assert {s.constant for s in every} == {0.0, 50.0}
     assert {s.instrument for s in every} == {"vsm13", "vsm13_cat"}
     assert "matrix_2015" not in {s.vintage for s in every}  # Saudi Arabia has two scores there
-    assert "matrix_2015" in {s.vintage for s in settings(["us", "cn"])}
+    assert "matrix_2015" in {s.vintage for s in scoring_settings(["us", "cn"])}
 
 
 def test_icl_is_the_strongest_on_the_tuned_wording_everywhere():
@@ -208,7 +208,7 @@ def test_conclusions_that_depend_on_the_constant_are_seen():
     tuned, others = text.split("## The same answers, scored otherwise")
     assert "| insights_2021 | 0 | 35 and 25 | **fails** |" in others
     assert "**fails**" not in tuned
-    assert len(verdicts) == 6 * len(settings(CODES)) + 3
+    assert len(verdicts) == 6 * len(scoring_settings(CODES)) + 3
 
 
 def test_results_that_do_not_belong_together_are_one_line():

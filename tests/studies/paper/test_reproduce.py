@@ -112,6 +112,7 @@ def test_the_plan_of_a_machine_without_the_weights(monkeypatch, capsys, tmp_path
         ("regions=[]", "regions=[] is not allowed"),
         ("regions=[atlantis]", "atlantis"),
         ("overrides=['optimizer.budget=0']", "optimizer.budget=0 is out of range"),
+        ("overrides=['survey=inglehart_welzel']", "survey.instrument=inglehart_welzel has other items than vsm13"),
         ("profile=embeded", "profile=embeded is unknown; choose one of: embedded, paper, smoke"),
         ("name=../x", "name='../x' is not allowed"),
     ],
