@@ -13,7 +13,7 @@ from cultural_sp.alignment.run import align as run_alignment
 from cultural_sp.config.compose import group_options
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.config.overrides import align_config
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.load import load_model as load_configured_model
 from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.lm.readout import make_readout

@@ -6,7 +6,7 @@ import numpy as np
 
 from cultural_sp.alignment.inputs import RunInputs
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 
 
 def announcement(config: AlignConfig, inputs: RunInputs, lm: LanguageModel, n_recorded: int) -> str:
@@ -26,6 +26,8 @@ def announcement(config: AlignConfig, inputs: RunInputs, lm: LanguageModel, n_re
         lines.append(f"one joint search: all regions share {config.optimizer.budget} evaluations")
     if config.model.note:
         lines.append(f"model: {config.model.note}")
+    if lm.checks.template_date is not None:
+        lines.append(f"the chat template shows a date: model.template_date={lm.checks.template_date}")
     for region in regions:
         missing = [d for d, t in zip(survey.dimension_names, region.target, strict=True) if np.isnan(t)]
         if missing:

@@ -48,7 +48,7 @@ def answer_everything(
     knowledge: dict[str, Knowledge] = {}
     if inputs.questions is not None:
         with stopwatch("knowledge"):
-            responses = folder.knowledge_responses()
+            responses = folder.knowledge_responses(inputs.questions.fingerprint())
             knowledge = final_knowledge(evaluator, inputs.questions, methods, scores, responses)
     answered: dict[str, list[OpenAnswer]] = {}
     if config.open_ended_questions:

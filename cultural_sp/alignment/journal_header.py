@@ -10,8 +10,8 @@ import numpy as np
 from cultural_sp.alignment.inputs import RunInputs
 from cultural_sp.config.registries import GENERATE, READOUTS, SPACES
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.lm.load import LanguageModel
-from cultural_sp.runs.provenance import config_hash, loss_determining_versions
+from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.runs.provenance import loss_determining_versions, search_hash
 from cultural_sp.runs.result import region_target
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.value_statements import statements_hash
@@ -45,14 +45,14 @@ def journal_header(
     """
     survey = inputs.survey
     return {
-        "config_hash": config_hash(config),
+        "search_hash": search_hash(config),
         "model": config.model.name_or_path,
         "weights_hash": weights_hash,
         "survey_hash": survey.fingerprint(),
         "statements_hash": statements_hash(inputs.statements) if inputs.statements else None,
         "targets": {region.code: region_target(survey, region) for region in inputs.regions},
         "initial_prompt_hash": fingerprint(initial),
-        "chat_template_hash": lm.chat_template_hash,
+        "chat_template_hash": lm.checks.chat_template_hash,
         "score_settings": _score_settings(config, survey),
         "device": lm.embeddings.device.type,
         "versions": loss_determining_versions(),

@@ -13,7 +13,7 @@ from cultural_sp.evaluation.evaluator import PLAIN, Respondent, SurveyEvaluator
 from cultural_sp.evaluation.exam import take_exam
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
 from cultural_sp.lm.generation import answer_open_questions
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.runs.checkpoint import ResponseCache, Row
 from cultural_sp.runs.methods import persona_texts
 from cultural_sp.runs.result import Knowledge, KnowledgeScore, OpenAnswer, ScoreRecord, ScoreRow, strongest_icl

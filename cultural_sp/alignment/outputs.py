@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from cultural_sp.alignment.searches import RegionSearches
 from cultural_sp.alignment.setup import Setup
 from cultural_sp.alignment.spaces import coordinate_labels
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.lm.load import LanguageModel, on_hub, weights_hash
+from cultural_sp.lm.language_model import LanguageModel, weights_hash
+from cultural_sp.lm.load import on_hub
 from cultural_sp.lm.nearest_tokens import nearest_tokens_csv
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.reporting.figures import save_figures
@@ -70,7 +71,8 @@ def result_provenance(
     return provenance(
         config,
         survey_hash=survey.fingerprint(),
-        chat_template_hash=lm.chat_template_hash,
+        chat_template_hash=lm.checks.chat_template_hash,
+        model_check=asdict(lm.checks),
         weights_hash_before=weights_before,
         weights_hash_after=weights_hash(lm.model),
         **more,

@@ -12,7 +12,8 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.evaluation.validity_check import pole_personas
-from cultural_sp.lm.load import LanguageModel, load_model, weights_hash
+from cultural_sp.lm.language_model import LanguageModel, weights_hash
+from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.search.space import Space
 from cultural_sp.search.warm_start import WarmStart, read_warm_start
@@ -47,6 +48,7 @@ class Setup:
         lm = cache.model(config.model, load_model)
         weights, space = weights_hash(lm.model), search_space(config, lm)
         fitness = Fitness(SurveyEvaluator(lm, inputs.survey, config, cache))
+        _check_writing(lm, config, fitness.evaluator)
         fitness.survey_respondent()  # renders and tokenizes the survey, which may fail
         if config.validity:
             pole_personas(inputs.survey)
@@ -74,3 +76,13 @@ class Setup:
         if self.warm_start is None:
             return None
         return {"sources": self.warm_start.sources, "offered": n_offered}
+
+
+def _check_writing(lm: LanguageModel, config: AlignConfig, evaluator: SurveyEvaluator) -> None:
+    """Refuse a run that ends with text if the model can't write any: the search would be done by then."""
+    problem = lm.checks.generation_problem
+    if problem is not None and (evaluator.generates or config.open_ended_questions):
+        raise ValueError(
+            f"model.name_or_path={lm.name} can't generate text ({problem}); set readout.report_generate=false and "
+            "open_ended_questions=false, choose another readout than generate, or another model"
+        )

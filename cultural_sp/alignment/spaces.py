@@ -8,7 +8,7 @@ import numpy as np
 
 from cultural_sp.config.registries import SPACES
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text, embedding_rms, initial_prompt
 from cultural_sp.search.space import Full, Space, Subspace, basis_directions, random_directions
 from cultural_sp.survey.instrument import POLES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
+from datetime import date
 
 
 def check_one_of(key: str, value: str, allowed: Collection[str]) -> None:
@@ -18,6 +19,16 @@ def check_in_range(key: str, value: float, low: float, high: float = float("inf"
     if not (low <= value <= high and math.isfinite(value)):
         bound = f"at least {low}" if high == float("inf") else f"from {low} to {high}"
         raise ValueError(f"{key}={value} is out of range; give a number {bound}")
+
+
+def check_date(key: str, value: str) -> None:
+    """Raise a ValueError if ``value`` isn't a date written as year-month-day."""
+    try:
+        if date.fromisoformat(value).isoformat() == value:
+            return
+    except ValueError:
+        pass
+    raise ValueError(f"{key}={value!r} is no date; give one as year-month-day, such as 2024-07-26")
 
 
 def check_above_zero(key: str, value: float) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from cultural_sp.config.checks import check_above_zero, check_in_range, check_one_of, check_plain_name
+from cultural_sp.config.checks import check_above_zero, check_date, check_in_range, check_one_of, check_plain_name
 from cultural_sp.config.registries import (
     DE_SETTINGS,
     GENERATE,
@@ -44,6 +44,8 @@ class ModelConfig:
     """sdpa or eager; both apply the tree attention mask."""
     chat_template_args: dict[str, Any] = field(default_factory=dict)
     """Extra arguments of the chat template, such as enable_thinking: false."""
+    template_date: str = "2024-07-26"
+    """The date that a chat template shows if it reads the clock, as that of Llama 3.2 does; else losses would change daily."""
     trust_remote_code: bool = False
     """Run code from the model's repository; leave it off unless you have read that code."""
     batch_size: int | None = None
@@ -67,6 +69,7 @@ class ModelConfig:
             check_one_of("model.device_map", self.device_map, ("auto", "balanced", "sequential"))
         if self.memory_gib is not None:
             check_above_zero("model.memory_gib", self.memory_gib)
+        check_date("model.template_date", self.template_date)
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", self.device):
             raise ValueError(f"model.device={self.device!r} is not allowed; choose auto, cpu, cuda, cuda:N or mps")
         if not self.name_or_path.strip():

@@ -9,7 +9,7 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.score_rows import score_rows
 from cultural_sp.lm.answer_parsing import generate_answers
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.readout import make_readout, option_probabilities
 from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent

@@ -11,7 +11,8 @@ from itertools import zip_longest
 from cultural_sp.config.inference import AskConfig
 from cultural_sp.inference.inherit_config import required_prompt_path, result_of
 from cultural_sp.lm.generation import answer_open_questions
-from cultural_sp.lm.load import LanguageModel, load_model
+from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.soft_prompt import prompt_for
 from cultural_sp.types import SoftPrompt

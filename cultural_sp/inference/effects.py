@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from cultural_sp.evaluation.evaluator import Respondent, SurveyEvaluator
 from cultural_sp.evaluation.exam import take_exam
 from cultural_sp.evaluation.knowledge.questions import KnowledgeSet
-from cultural_sp.lm.chat_prompt import tokenize
+from cultural_sp.lm.chat_prompt import tokenize_for
 from cultural_sp.lm.generation import answer_open_questions
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.likelihood import divergence, token_losses
-from cultural_sp.lm.load import LanguageModel
 from cultural_sp.runs.result import ALL_COUNTRIES
 from cultural_sp.stats.intervals import Interval, bootstrap, share_change, wilson
 from cultural_sp.survey.render import ChatPrompt
@@ -99,7 +99,7 @@ def request_effects(lm: LanguageModel, requests: Requests, prompt: SoftPrompt, p
         distances = []
         for request, answer in zip(requests.harmless, answers["harmless", False], strict=True):
             turn = ChatPrompt("", request, "", ())
-            plain, slotted = (tokenize(turn, lm.tokenizer, where, lm.template_args) for where in ("prefix", placement))
+            plain, slotted = (tokenize_for(lm, turn, where) for where in ("prefix", placement))
             distances.append(divergence(lm, slotted, answer, prompt, plain))
             bar.update()
     distance = bootstrap(np.array(distances), (0,))

@@ -14,7 +14,8 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.evaluator import PLAIN, Respondent, SurveyEvaluator
 from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
 from cultural_sp.inference.inherit_config import output_folder_of, required_prompt_path
-from cultural_sp.lm.load import load_model, weights_hash
+from cultural_sp.lm.language_model import weights_hash
+from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.reporting.tables import report

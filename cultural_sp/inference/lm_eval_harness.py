@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.soft_prompt import save_soft_prompt
 from cultural_sp.stats.intervals import Interval
 from cultural_sp.types import SoftPrompt

@@ -23,7 +23,8 @@ from cultural_sp.inference.effects import (
 )
 from cultural_sp.inference.inherit_config import output_folder_of, required_prompt_path
 from cultural_sp.inference.lm_eval_harness import run_tasks
-from cultural_sp.lm.load import LanguageModel, load_model
+from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.runs.inputs import survey_from_config

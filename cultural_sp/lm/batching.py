@@ -12,7 +12,7 @@ from accelerate.utils import find_executable_batch_size
 from accelerate.utils.memory import should_reduce_batch_size
 from transformers import PreTrainedModel
 
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 
 TRIED_ON_CPU = (1, 2, 4)
 _fastest: WeakKeyDictionary[PreTrainedModel, dict[int, int]] = WeakKeyDictionary()

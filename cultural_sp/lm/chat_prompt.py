@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.utils.errors import reason_of
 
@@ -100,3 +101,20 @@ def tokenize(
     shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(stem, *full, strict=False)))
     tails = tuple(tuple(tokens[shared:]) for tokens in full)
     return TokenizedPrompt(before=tuple(before), after=tuple(stem[:shared]), options=tails)
+
+
+def tokenize_for(lm: LanguageModel, prompt: ChatPrompt, placement: str) -> TokenizedPrompt:
+    """Return the token ids of a chat prompt for a model; see :func:`tokenize`.
+
+    Raises:
+        ValueError: if the model has no embedding for one of them.
+    """
+    tokens = tokenize(prompt, lm.tokenizer, placement, lm.template_args)
+    last = max((i for part in (tokens.before, tokens.after, *tokens.options) for i in part), default=0)
+    if last >= len(lm.embeddings):
+        token = lm.tokenizer.convert_ids_to_tokens(last)
+        raise ValueError(
+            f"model.name_or_path={lm.name} has {len(lm.embeddings)} embeddings, but its tokenizer gives the prompt the token "
+            f"{token!r} with id {last}; give model and tokenizer that belong together, with embeddings for all tokens"
+        )
+    return tokens

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from cultural_sp.lm.compile import compiled_layers
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.partial_mlp import LastRows
 from cultural_sp.lm.token_tree import TokenTree
 from cultural_sp.lm.tree_attention import make_blocks, using_tree_attention

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import Forward, PaddedForward, TreeForward, cache_layers
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.token_tree import TokenTree, build_tree
 from cultural_sp.utils.errors import reason_of
 
@@ -54,19 +54,28 @@ def _obstacle(lm: LanguageModel, tree: TokenTree, n_virtual: int) -> str | None:
     window = min((w for w in windows if w), default=longest)
     if longest > window:
         return f"the survey needs {longest} tokens in sequence, more than the attention window of {window}"
+    return tree_obstacle(lm, cached=bool(len(tree.before) and n_virtual))
+
+
+def tree_obstacle(lm: LanguageModel, *, cached: bool = False) -> str | None:
+    """Return the reason why a model can't take token trees; None if it can.
+
+    Compares both forward passes on a small made-up tree: no list of architectures can be complete.
+
+    Args:
+        lm: the frozen model.
+        cached: with keys and values of tokens in front of the soft prompt, which are computed once.
+
+    Raises:
+        ValueError: if the model's output is NaN.
+    """
     known = _problems.setdefault(lm.model, {})
-    cached = bool(len(tree.before) and n_virtual)
     if cached not in known:
         known[cached] = _probe(lm, cached)
     return known[cached]
 
 
 def _probe(lm: LanguageModel, cached: bool) -> str | None:
-    """Compare both forward passes on a small made-up tree: no list of architectures can be complete.
-
-    Raises:
-        ValueError: if the model's output is NaN.
-    """
     if not lm.model._supports_attention_backend:
         return "its attention function can't be replaced"
     ids = [i * (len(lm.embeddings) - 1) // 24 for i in range(24)]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import GenerationConfig
 
-from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize_for
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.types import SoftPrompt
 
@@ -23,7 +25,7 @@ def generate_text(
     max_new_tokens: int,
     temperature: float = 0.0,
 ) -> list[str]:
-    """Generate text for each chat prompt, without special tokens; all prompts share one batch.
+    """Generate text for each chat prompt, without special tokens. Prompts share one batch if the model masks padding.
 
     Args:
         lm: the frozen model.
@@ -32,6 +34,8 @@ def generate_text(
         max_new_tokens: length at which the text is cut off.
         temperature: 0 is greedy; otherwise it draws from torch's global generator.
     """
+    if len(questions) > 1 and not lm.checks.padding_is_masked:
+        return [text for q in questions for text in generate_text(lm, [q], prompt, max_new_tokens, temperature)]
     rows = [input_embeddings(lm, question, prompt) for question in questions]
     length = max(len(row) for row in rows)
     padded = torch.zeros(len(rows), length, lm.hidden_size, dtype=rows[0].dtype, device=rows[0].device)
@@ -46,9 +50,39 @@ def generate_text(
         pad_token_id=lm.tokenizer.pad_token_id or lm.tokenizer.eos_token_id or 0,
         **sampling,
     )
-    written = lm.model.generate(inputs_embeds=padded, attention_mask=mask, generation_config=settings)
+    if lm.checks.generates_from_embeddings:
+        written = lm.model.generate(inputs_embeds=padded, attention_mask=mask, generation_config=settings)
+    else:
+        ids = torch.full(mask.shape, settings.pad_token_id, device=mask.device)
+        for i, question in enumerate(questions):
+            ids[i, length - len(rows[i]) :] = torch.tensor(
+                [*question.before, *[settings.pad_token_id] * len(prompt), *question.after]
+            )
+        with _first_input(lm, padded):
+            written = lm.model.generate(ids, attention_mask=mask, generation_config=settings)[:, length:]
     texts: list[str] = lm.tokenizer.batch_decode(written, skip_special_tokens=True)
     return texts
+
+
+@contextmanager
+def _first_input(lm: LanguageModel, embeddings: torch.Tensor) -> Iterator[None]:
+    """Put embeddings [B, T, H] in place of those of the next ids [B, T]: some models only generate from ids."""
+    replaced = False
+
+    def replace(_module: torch.nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor | None:
+        nonlocal replaced
+        if replaced or output.shape != embeddings.shape:
+            return None
+        replaced = True
+        return embeddings.to(output)
+
+    hook = lm.model.get_input_embeddings().register_forward_hook(replace)
+    try:
+        yield
+    finally:
+        hook.remove()
+    if not replaced:
+        raise ValueError("the model doesn't read its prompt in one pass")
 
 
 @torch.no_grad()
@@ -69,5 +103,5 @@ def answer_open_questions(
 ) -> list[str]:
     """Greedy answers of the model to open questions behind one soft prompt [P, H], where ``placement`` puts it."""
     turns = [ChatPrompt("", question, "", ()) for question in questions]
-    tokenized = [tokenize(turn, lm.tokenizer, placement, lm.template_args) for turn in turns]
+    tokenized = [tokenize_for(lm, turn, placement) for turn in turns]
     return [text.strip() for text in generate_text(lm, tokenized, prompt, max_new_tokens)]

@@ -8,7 +8,7 @@ import torch
 
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.generation import input_embeddings
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.types import Array, SoftPrompt
 
 

@@ -4,81 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from filelock import FileLock
-from numpy.typing import NDArray
 from platformdirs import user_cache_path
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from cultural_sp.config.groups import ModelConfig
 from cultural_sp.lm.hub import missing, reachable
-from cultural_sp.types import SoftPrompt
+from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.lm.model_check import check_model
+from cultural_sp.lm.template_clock import template_arguments
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import disk_errors
 
+log = logging.getLogger(__name__)
+EAGER = "eager"
+ADAPTER_FILES = "adapter_config.json and adapter_model.safetensors"
 CONVERSION = "v1"  # part of the cache key; raise it when the conversion changes
-
-
-@dataclass(frozen=True)
-class LanguageModel:
-    """A frozen model with its tokenizer."""
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    template_args: dict[str, Any]
-    name: str
-    """The ``model.name_or_path`` it was loaded from."""
-    path: str
-    """Hub id or local folder that ``from_pretrained`` accepts."""
-    revision: str | None = None
-    """Branch, tag or commit of a hub model."""
-    adapter: str | None = None
-    """The ``model.adapter`` that is merged into it."""
-
-    @property
-    def identity(self) -> str:
-        """Name of the base model in a soft prompt's files; with an adapter it is only for people to read."""
-        return self.name if self.adapter is None else f"{self.name} + {self.adapter}"
-
-    @property
-    def hidden_size(self) -> int:
-        """Width H of the input embeddings."""
-        return int(self.embeddings.shape[1])
-
-    @property
-    def no_soft_prompt(self) -> SoftPrompt:
-        """Zero virtual tokens [0, H]: the plain model."""
-        return np.zeros((0, self.hidden_size), dtype=np.float32)
-
-    @property
-    def embeddings(self) -> torch.Tensor:
-        """Input embedding matrix [V, H] as stored; :meth:`embed` gives the vectors that the first layer sees."""
-        weight: torch.Tensor = self.model.get_input_embeddings().weight
-        return weight
-
-    @torch.inference_mode()
-    def embed(self, ids: NDArray[np.int_] | None = None) -> NDArray[np.float32]:
-        """Embeddings [n, H] of token ids [n] (default: all) as the first layer sees them; Gemma models scale them."""
-        wanted = torch.arange(len(self.embeddings)) if ids is None else torch.from_numpy(ids)
-        vectors = self.model.get_input_embeddings()(wanted.to(self.embeddings.device))
-        rows: NDArray[np.float32] = vectors.float().cpu().numpy()
-        return rows
-
-    @property
-    def chat_template_hash(self) -> str:
-        """SHA-256 of the chat template, empty text if the tokenizer has none."""
-        return hashlib.sha256(str(self.tokenizer.chat_template or "").encode()).hexdigest()
 
 
 def load_model(config: ModelConfig) -> LanguageModel:
@@ -99,23 +52,10 @@ def load_model(config: ModelConfig) -> LanguageModel:
                 "hold such a model; go online for a hub id, or give a folder or a .gguf file"
             )
         common["local_files_only"] = True
-    spread = {} if config.device_map is None else {"device_map": config.device_map}
     try:
         with _quiet():
             tokenizer = AutoTokenizer.from_pretrained(path, **common)
-            model, report = AutoModelForCausalLM.from_pretrained(
-                path,
-                dtype=getattr(torch, config.dtype),
-                attn_implementation=config.attn_implementation,
-                output_loading_info=True,
-                use_safetensors=True,  # other weights are pickles
-                **spread,
-                **common,
-            )
-            if report["missing_keys"] or report["mismatched_keys"]:  # would be filled with random numbers
-                raise ValueError(
-                    f"its weights lack {sorted(map(str, report['missing_keys'] or report['mismatched_keys']))}"
-                )
+            model = _load_weights(path, config, common)
     except Exception as error:  # any error that transformers raises for a damaged file
         reason = reason_of(error)
         if "trust_remote_code" in reason:
@@ -125,8 +65,13 @@ def load_model(config: ModelConfig) -> LanguageModel:
             ) from error
         raise ValueError(
             f"model.name_or_path={config.name_or_path} can't be loaded as a causal language model; give a hub id you have "
-            f"access to, a folder with config.json, safetensors weights and tokenizer, or a .gguf file ({reason[:300]})"
+            f"access to, a folder with config.json, safetensors weights and tokenizer, or a .gguf file ({reason})"
         ) from error
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise ValueError(
+            f"model.name_or_path={config.name_or_path} holds an adapter beside or in place of a model, which would be added "
+            f"unsaid; move {ADAPTER_FILES} to a folder of their own, and give that as model.adapter"
+        )
     if config.adapter is not None:
         from cultural_sp.lm.lora import merged  # brings peft, which is slow to import
 
@@ -136,17 +81,45 @@ def load_model(config: ModelConfig) -> LanguageModel:
         model = merged(model, folder.expanduser())
     model.requires_grad_(False)
     model.eval()
-    if not spread:
+    if config.device_map is None:
         model.to(device)
-    return LanguageModel(
-        model,
-        tokenizer,
-        dict(config.chat_template_args),
-        config.name_or_path,
-        path,
-        config.revision,
-        config.adapter,
-    )
+    arguments = template_arguments(tokenizer, config.chat_template_args, config.template_date)
+    lm = LanguageModel(model, tokenizer, arguments, config.name_or_path, path, config.revision, config.adapter)
+    return replace(lm, checks=check_model(lm, config.template_date))
+
+
+def _load_weights(path: str, config: ModelConfig, common: dict[str, Any]) -> PreTrainedModel:
+    """Load a model with the configured attention, or with ``eager`` where its code has no other.
+
+    Raises:
+        ValueError: if weights are missing.
+    """
+    spread = {} if config.device_map is None else {"device_map": config.device_map}
+
+    def load(attention: str) -> tuple[PreTrainedModel, dict[str, Any]]:
+        loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(
+            path,
+            dtype=getattr(torch, config.dtype),
+            attn_implementation=attention,
+            output_loading_info=True,
+            use_safetensors=True,  # other weights are pickles
+            **spread,
+            **common,
+        )
+        return loaded
+
+    try:
+        model, report = load(config.attn_implementation)
+    except ValueError as error:
+        if config.attn_implementation == EAGER or EAGER not in str(error):
+            raise
+        model, report = load(EAGER)
+        log.warning(
+            "%s has no %s attention; using model.attn_implementation=%s", path, config.attn_implementation, EAGER
+        )
+    if report["missing_keys"] or report["mismatched_keys"]:  # would be filled with random numbers
+        raise ValueError(f"its weights lack {sorted(map(str, report['missing_keys'] or report['mismatched_keys']))}")
+    return model
 
 
 def on_hub(name_or_path: str) -> bool:
@@ -182,15 +155,6 @@ def find_device(wanted: str) -> torch.device:
     if wanted in ("auto", "cuda") and available["cuda"]:
         return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))  # each process of a node has its own
     return torch.device("cpu" if wanted == "auto" else wanted)
-
-
-def weights_hash(model: torch.nn.Module) -> str:
-    """SHA-256 over the names and bytes of all parameters and buffers: equal before and after a run if nothing was tuned."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()
 
 
 def resolve(name_or_path: str) -> str:

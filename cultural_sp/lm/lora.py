@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftConfig, PeftType, get_peft_model, load_peft_weights, set_peft_model_state_dict
 from transformers import PreTrainedModel
 
 from cultural_sp.utils.errors import reason_of
 
 WEIGHTS = "adapter_model.safetensors"
+MERGE_TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 0.25, torch.float16: 0.1}
+"""Mean differences between log-probabilities, in nats, that rounding of the merged weights explains."""
 
 
 @contextmanager
@@ -27,8 +30,11 @@ def quiet() -> Iterator[None]:
 def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     """Return the model with a PEFT LoRA merged into its weights.
 
+    Input and output embeddings that share their weights are separated first if the LoRA changes only one of them. The merged
+    model must give the log-probabilities of the model with the LoRA beside it.
+
     Raises:
-        ValueError: if the folder holds no LoRA, or one for another model.
+        ValueError: if the folder holds no LoRA, or one for another model, or one that can't be merged.
     """
     try:
         settings = PeftConfig.from_pretrained(str(folder))
@@ -41,6 +47,8 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         if odd:
             raise ValueError(f"{odd[0]} holds no floating-point numbers, or some that are not finite")
         settings.base_model_name_or_path = model.name_or_path  # not the path of the training machine
+        if not getattr(settings, "ensure_weight_tying", False):
+            _untie(model, given)
         with quiet():
             adapted: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
         wanted = {name for name, _ in adapted.named_parameters() if "lora_" in name}
@@ -48,7 +56,13 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         lacking = sorted(wanted & set(report.missing_keys))
         if lacking or report.unexpected_keys:
             raise ValueError(f"its weights lack {lacking[:3]} and have {report.unexpected_keys[:3]} too many")
+        before = _log_probs(adapted.eval())
         whole: PreTrainedModel = adapted.merge_and_unload()
+        gap = float((_log_probs(whole) - before).abs().mean())
+        if not gap <= MERGE_TOLERANCES[whole.dtype]:
+            raise ValueError(
+                f"merged, its log-probabilities differ by {gap:.2g} from those with the LoRA beside the model"
+            )
     except Exception as error:  # any error that peft raises for a damaged file
         reason = reason_of(error, 300)
         raise ValueError(
@@ -56,3 +70,26 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
             f"LoRA that was trained on it ({reason})"
         ) from error
     return whole
+
+
+def _untie(model: PreTrainedModel, adapter_keys: Collection[str]) -> None:
+    """Give the output embeddings weights of their own if they are the input embeddings and an adapter changes one of both."""
+    first, last = model.get_input_embeddings(), model.get_output_embeddings()
+    if last is None or last.weight is not first.weight:
+        return
+    ends = [name for name, module in model.named_modules() if module is first or module is last]
+    if not any(f".{end}." in f".{key}" for end in ends for key in adapter_keys):
+        return
+    last.weight = torch.nn.Parameter(last.weight.detach().clone(), requires_grad=False)
+    model.all_tied_weights_keys = {}
+    for config in (model.config, model.config.get_text_config()):
+        config.tie_word_embeddings = False  # or the saved model would be tied again when it is loaded
+
+
+@torch.inference_mode()
+def _log_probs(model: Any) -> torch.Tensor:
+    """Log-probabilities [12, V] along a dozen tokens from all over the vocabulary's first half."""
+    embeddings = model.get_input_embeddings().weight
+    ids = torch.arange(12, device=embeddings.device) * (len(embeddings) // 24)
+    log_probs: torch.Tensor = model(input_ids=ids[None], use_cache=False).logits[0].float().log_softmax(-1)
+    return log_probs

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cultural_sp.config.groups import ModelConfig
 
 if TYPE_CHECKING:
-    from cultural_sp.lm.load import LanguageModel
+    from cultural_sp.lm.language_model import LanguageModel
 
 Value = TypeVar("Value")
 

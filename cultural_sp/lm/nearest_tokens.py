@@ -8,7 +8,7 @@ from io import StringIO
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.types import Array
 
 NEAREST = 5

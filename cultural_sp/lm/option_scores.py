@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.chat_prompt import tokenize
+from cultural_sp.lm.chat_prompt import tokenize_for
 from cultural_sp.lm.forward_selection import make_forward
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.token_tree import TokenTree, build_trees, option_log_probs
 from cultural_sp.survey.render import ChatPrompt
 
@@ -58,5 +58,5 @@ def _packed(
 ) -> Iterator[tuple[int, list[TokenTree]]]:
     """Yield the number of prompts and the trees of every chunk."""
     for first in range(0, len(questions), CHUNK):
-        chunk = [tokenize(q, lm.tokenizer, placement, lm.template_args) for q in questions[first : first + CHUNK]]
+        chunk = [tokenize_for(lm, q, placement) for q in questions[first : first + CHUNK]]
         yield len(chunk), build_trees(chunk, batching.max_nodes)

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from cultural_sp.config.groups import SoftPromptConfig
 from cultural_sp.config.registries import INITIALISERS
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.types import SoftPrompt
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"

@@ -9,10 +9,10 @@ import torch
 
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.chat_prompt import tokenize
+from cultural_sp.lm.chat_prompt import tokenize_for
 from cultural_sp.lm.forward import Forward
 from cultural_sp.lm.forward_selection import make_forward
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.token_tree import build_trees, option_log_probs
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.render import Administration, Rendering, orders_of, render
@@ -75,7 +75,7 @@ class SurveyRespondent:
             for order in orders_of(config.scoring, config.option_order)
         ]
         self.tokenized = [
-            [tokenize(p, lm.tokenizer, condition.placement, lm.template_args) for p in (*a.questions, *a.content_free)]
+            [tokenize_for(lm, p, condition.placement) for p in (*a.questions, *a.content_free)]
             for a in self.administrations
         ]
         prompts = [prompt for administration in self.tokenized for prompt in administration]

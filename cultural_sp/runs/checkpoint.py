@@ -39,22 +39,24 @@ Row = TypeVar("Row", ScoreRow, KnowledgeScore)
 class ResponseCache(Generic[Row]):
     """The answers of every respondent so far: one line each of ``scores.jsonl`` or ``knowledge.jsonl``."""
 
-    def __init__(self, path: Path, row: Callable[..., Row]) -> None:
+    def __init__(self, path: Path, row: Callable[..., Row], settings: str) -> None:
         """Read the respondents that ``path`` already holds.
 
         Args:
             path: the file; made with the first answers.
             row: makes a row of a respondent's answers from its fields.
+            settings: hash of the settings that the answers depend on; answers under others are left out.
 
         Raises:
             ValueError: if the file is damaged.
         """
-        self._lines = JsonLines(path)
+        self._lines, self._settings = JsonLines(path), settings
         self._rows: dict[str, list[Row]] = {}
         for line in self._lines.read():
             record = line.record
             try:
-                self._rows[record["respondent"]] = [row(**answers) for answers in record["answers"]]
+                if record["settings"] == settings:
+                    self._rows[record["respondent"]] = [row(**answers) for answers in record["answers"]]
             except (KeyError, TypeError) as error:
                 raise self._lines.damaged(line.number, str(error)) from error
 
@@ -67,5 +69,5 @@ class ResponseCache(Generic[Row]):
         if respondent not in self._rows:
             self._rows[respondent] = ask()
             answers = [jsonable(asdict(x)) for x in self._rows[respondent]]
-            self._lines.append([{"respondent": respondent, "answers": answers}])
+            self._lines.append([{"respondent": respondent, "settings": self._settings, "answers": answers}])
         return self._rows[respondent]

@@ -7,6 +7,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.runs.checkpoint import ResponseCache, cached_validity
 from cultural_sp.runs.inputs import joint_codes
-from cultural_sp.runs.provenance import config_hash, result_settings
+from cultural_sp.runs.provenance import config_hash, json_hash, result_settings, search_settings
 from cultural_sp.runs.result import KnowledgeScore, Result, ScoreRow, Validity, load_result
 from cultural_sp.search.journal import JOURNAL, Journal
 from cultural_sp.utils.diff import differences
@@ -71,21 +72,22 @@ class RunFolder:
             results = [load_result(file) for file in files if file.is_file()]
         except ValueError as error:
             raise ValueError(f"{error}; {REPLACE_HINT}") from error
-        differ = self._config_differences()
-        for result in results:  # config.yaml may have been edited or lost
+        finished = len(results) == len(files)
+        differ = self._config_differences(result_settings if finished else search_settings)
+        for result in results if finished else []:  # config.yaml may have been edited or lost
             saved = {"config_hash": result.provenance.get("config_hash")}
             differ = differ or differences(saved, {"config_hash": config_hash(config)})
         if differ:
             raise ValueError(f"run folder {folder} holds a run with another config: {differ}; {REPLACE_HINT}")
-        return results if len(results) == len(files) else None
+        return results if finished else None
 
-    def _config_differences(self) -> str:
-        """Differences between the saved config and this one; empty if there are none or no config is saved."""
+    def _config_differences(self, settings: Callable[[dict[str, Any]], dict[str, Any]]) -> str:
+        """Differences between some settings of the saved config and of this one; empty if no config is saved."""
         path = self.path / CONFIG
         if not path.is_file():
             return ""
         try:
-            saved = result_settings(_container(OmegaConf.load(path)))
+            saved = settings(_container(OmegaConf.load(path)))
         except (
             OSError,
             ValueError,
@@ -96,7 +98,7 @@ class RunFolder:
             AttributeError,
         ) as error:
             raise ValueError(f"{path} is no config of this program ({reason_of(error)}); {REPLACE_HINT}") from error
-        return differences(saved, result_settings(_container(OmegaConf.structured(self.config))))
+        return differences(saved, settings(_container(OmegaConf.structured(self.config))))
 
     @contextmanager
     def lock(self) -> Iterator[Path]:
@@ -167,12 +169,12 @@ class RunFolder:
         return journal
 
     def score_responses(self) -> ResponseCache[ScoreRow]:
-        """Return the survey answers of the final methods so far."""
-        return ResponseCache(self.path / SCORES, ScoreRow)
+        """Return the survey answers of the final methods so far, as this config reads them."""
+        return ResponseCache(self.path / SCORES, ScoreRow, json_hash(asdict(self.config.readout)))
 
-    def knowledge_responses(self) -> ResponseCache[KnowledgeScore]:
-        """Return the knowledge answers of the final methods so far."""
-        return ResponseCache(self.path / KNOWLEDGE, KnowledgeScore)
+    def knowledge_responses(self, questions: str) -> ResponseCache[KnowledgeScore]:
+        """Return the answers of the final methods so far to the knowledge questions with this fingerprint."""
+        return ResponseCache(self.path / KNOWLEDGE, KnowledgeScore, questions)
 
     def cached_validity(self, check: Callable[[], Validity]) -> Validity:
         """Return the saved validity check, or the outcome of ``check``, which is saved."""

@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from cultural_sp.config.registries import GENERATE, READOUTS
 from cultural_sp.config.schema import AlignConfig
 
 PACKAGES = (
@@ -30,6 +31,8 @@ LOSS_DETERMINING = ("cultural-sp", "torch", "transformers", "nevergrad", "numpy"
 WITHOUT_EFFECT = ("output_dir", "overwrite", "tracker", "open_ended_questions")
 WITHOUT_EFFECT_IN_GROUPS = (("optimizer", "max_failed_share"), ("model", "note"))
 """Settings that can't change the numbers of a result: its place, its presentation, and when a run gives up."""
+REPORT_ONLY = ("validity", "knowledge")
+"""Settings whose part of a run comes before or after the search."""
 
 
 def result_settings(config: dict[str, Any]) -> dict[str, Any]:
@@ -40,9 +43,35 @@ def result_settings(config: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+def search_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that can change a search, as nested dictionaries: those of a result without those of its report.
+
+    An interrupted run may go on with another report.
+    """
+    settings = {key: value for key, value in result_settings(config).items() if key not in REPORT_ONLY}
+    kind = settings["readout"]["kind"]
+    unused = {"report_generate"}
+    if kind != GENERATE:
+        unused |= {"temperature", "max_new_tokens"}
+        if not READOUTS[kind].draws:
+            unused.add("n_respondents")
+    settings["readout"] = {k: v for k, v in settings["readout"].items() if k not in unused}
+    return settings
+
+
 def config_hash(config: AlignConfig) -> str:
     """Return the SHA-256 of all settings that can change a result."""
-    return hashlib.sha256(json.dumps(result_settings(asdict(config)), sort_keys=True).encode()).hexdigest()
+    return json_hash(result_settings(asdict(config)))
+
+
+def search_hash(config: AlignConfig) -> str:
+    """Return the SHA-256 of all settings that can change a search."""
+    return json_hash(search_settings(asdict(config)))
+
+
+def json_hash(value: Any) -> str:
+    """Return the SHA-256 of plain JSON values."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def versions() -> dict[str, str | None]:

@@ -66,7 +66,12 @@ def test_the_code_of_the_card_loads_the_same_model_and_prompt(monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     save_soft_prompt(tmp_path / "soft_prompt", prompt, lm, "prefix")
     region = {"code": "us", "country": "United States", "vintage": "insights_2021", "estimated": False, "target": {}}
-    origin = {"weights_hash_before": "", "config_hash": "", "packages": {}, "chat_template_hash": lm.chat_template_hash}
+    origin = {
+        "weights_hash_before": "",
+        "config_hash": "",
+        "packages": {},
+        "chat_template_hash": lm.checks.chat_template_hash,
+    }
     result = Result(
         "card", RegionTarget(**region), lm.name, 0, 1, [], None, origin, **(SETTINGS | {"note": config.model.note})
     )

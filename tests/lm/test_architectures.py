@@ -9,7 +9,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.forward_selection import make_forward
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.lm.tree_attention import NAME, using_tree_attention
 

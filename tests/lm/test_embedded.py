@@ -13,7 +13,8 @@ from transformers import AutoModelForCausalLM
 
 from cultural_sp.config.groups import ModelConfig, SoftPromptConfig, SurveyConfig
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.load import load_model, weights_hash
+from cultural_sp.lm.language_model import weights_hash
+from cultural_sp.lm.load import load_model
 from cultural_sp.lm.soft_prompt import initial_prompt, save_soft_prompt
 from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 from cultural_sp.survey.instrument import load_survey

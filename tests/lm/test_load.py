@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm.hub import missing, reachable
-from cultural_sp.lm.load import load_model, resolve, weights_hash
+from cultural_sp.lm.language_model import weights_hash
+from cultural_sp.lm.load import load_model, resolve
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 
 

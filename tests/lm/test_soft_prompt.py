@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM, GemmaConfig, GemmaForCausalLM
 
 from cultural_sp.config.groups import SoftPromptConfig
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text, embedding_rms, initial_prompt, load_soft_prompt, save_soft_prompt
 
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)

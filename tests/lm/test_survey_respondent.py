@@ -6,7 +6,8 @@ import torch
 
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm import forward_selection as choose_forward
-from cultural_sp.lm.load import load_model, weights_hash
+from cultural_sp.lm.language_model import weights_hash
+from cultural_sp.lm.load import load_model
 from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
 
 NO_PROMPT = np.zeros((1, 0, 32), dtype=np.float32)

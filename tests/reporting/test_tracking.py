@@ -119,8 +119,8 @@ def test_a_sweep_of_two_regions_is_two_runs_of_one_group(tracked, monkeypatch, c
     assert log.config["optimizer"]["f1"] == 0.5
     assert log.config["objective"] == {"region": "us", "target": {"PDI": 40.0, "IDV": 91.0}}
     assert (
-        log.config["journal"]["config_hash"]
-        == json.loads((us / "result.json").read_text())["provenance"]["config_hash"]
+        log.config["journal"]["weights_hash"]
+        == json.loads((us / "result.json").read_text())["provenance"]["weights_hash_before"]
     )
     assert log.axes["aligned/*"] == "aligned/evaluation"
     assert log.axes["aligned_generation/*"] == "aligned_generation/number"

@@ -9,7 +9,7 @@ from cultural_sp.evaluation.knowledge.questions import KnowledgeQuestion, Knowle
 from cultural_sp.evaluation.knowledge.render import JUDGEMENTS, choices, judgements
 from cultural_sp.evaluation.knowledge.scoring import CHANCE, choices_right, judgements_right
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.option_scores import score_options
 from cultural_sp.runs.result import ALL_COUNTRIES, KnowledgeScore
 from cultural_sp.stats.intervals import wilson

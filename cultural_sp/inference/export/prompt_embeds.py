@@ -8,9 +8,9 @@ from pathlib import Path
 
 import torch
 
-from cultural_sp.lm.chat_prompt import tokenize
+from cultural_sp.lm.chat_prompt import tokenize_for
 from cultural_sp.lm.generation import input_embeddings
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.types import SoftPrompt
 
@@ -29,7 +29,7 @@ def prompt_embeds(
         placement: position of the soft prompt in the chat.
         system: system message; empty for none.
     """
-    tokenized = tokenize(ChatPrompt(system, question, "", ()), lm.tokenizer, placement, lm.template_args)
+    tokenized = tokenize_for(lm, ChatPrompt(system, question, "", ()), placement)
     return input_embeddings(lm, tokenized, prompt).cpu().contiguous()
 
 

@@ -13,7 +13,8 @@ from cultural_sp.config.inference import ExportConfig
 from cultural_sp.inference.export.lm_eval import write_tasks
 from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
 from cultural_sp.inference.inherit_config import required_prompt_path, result_of, run_of
-from cultural_sp.lm.load import LanguageModel, load_model, on_hub, save_model
+from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.lm.load import load_model, on_hub, save_model
 from cultural_sp.lm.soft_prompt import configured_prompt, save_soft_prompt
 from cultural_sp.reporting.model_card import NOT_IN_PEFT, write_card
 from cultural_sp.runs.folder import CONFIG

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from cultural_sp.lm.compile import decoder_layers
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 
 
 def linear_layers(lm: LanguageModel) -> list[torch.nn.Linear]:

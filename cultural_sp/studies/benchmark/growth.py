@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 from cultural_sp.config.groups import SurveyConfig
-from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize
+from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize_for
 from cultural_sp.lm.forward_selection import make_forward
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.studies.benchmark.measure import seconds
 from cultural_sp.survey.instrument import Survey
@@ -75,7 +75,7 @@ def _pass_sizes(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iter
             wording,
             Rendering(scoring=config.scoring, layout=config.layout, order=order, calibrate=config.calibrate),
         )
-        return [tokenize(q, lm.tokenizer, "prefix", lm.template_args) for q in administration.questions]
+        return [tokenize_for(lm, q, "prefix") for q in administration.questions]
 
     default = questions(survey)
     for copies in SURVEY_COPIES:

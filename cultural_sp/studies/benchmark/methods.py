@@ -10,7 +10,7 @@ from transformers import GenerationConfig
 
 from cultural_sp.lm.answer_parsing import parse
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.lora import quiet
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 

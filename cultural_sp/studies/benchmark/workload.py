@@ -11,7 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from cultural_sp.config.studies import BenchmarkConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.geometry import llama
-from cultural_sp.lm.load import LanguageModel, find_device, load_model, resolve
+from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.lm.load import find_device, load_model, resolve
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.survey.instrument import Survey
 

@@ -12,7 +12,8 @@ import pandas as pd
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import FactorConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
-from cultural_sp.lm.load import load_model, weights_hash
+from cultural_sp.lm.language_model import weights_hash
+from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.soft_prompt import configured_prompt
 from cultural_sp.runs.inputs import survey_from_config
@@ -55,7 +56,7 @@ def simulated_answers(
     header = {
         "weights_hash": weights_hash(lm.model),
         "survey_hash": survey.fingerprint(),
-        "chat_template_hash": lm.chat_template_hash,
+        "chat_template_hash": lm.checks.chat_template_hash,
         "survey": asdict(run_config.survey),
         "wording": config.wording,
         "placement": run_config.soft_prompt.placement,

@@ -19,7 +19,8 @@ from cultural_sp.evaluation.knowledge.exam import exam_prompts
 from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
 from cultural_sp.evaluation.validity_check import pole_personas
 from cultural_sp.lm.geometry import PEAK_FLOPS, llama
-from cultural_sp.lm.load import LanguageModel, resolve
+from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.lm.load import resolve
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.option_scores import count_tokens
 from cultural_sp.runs.folder import RunFolder

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.soft_prompt import embedded_text
 from cultural_sp.survey.instrument import POLES
 from cultural_sp.types import Array

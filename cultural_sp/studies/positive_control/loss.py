@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import log_softmax
 
 from cultural_sp.lm.forward import TreeForward
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.token_tree import build_tree, option_log_probs
 from cultural_sp.studies.positive_control.respondents import TrainingBatch
 

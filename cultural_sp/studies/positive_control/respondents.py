@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.chat_prompt import TokenizedPrompt, tokenize_for
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.studies.positive_control.answer_rule import (
     ANSWER_SD,
     MAX_SHIFT,
@@ -163,7 +163,7 @@ class SyntheticRespondents:
     def _question(self, item: Item, wording: str, description: str = "", *, in_slot: bool = False) -> TokenizedPrompt:
         """Tokenize a question; the description stands before everything or in the system turn."""
         question = labelled(item.scale, wording, "" if in_slot else description)
-        tokens = tokenize(question, self.lm.tokenizer, "prefix", {})
+        tokens = tokenize_for(self.lm, question, "prefix")
         if not in_slot:
             return tokens
         front = tuple(self.lm.tokenizer(description, add_special_tokens=False)["input_ids"])

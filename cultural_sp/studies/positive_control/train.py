@@ -13,7 +13,7 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors.torch import save_file
 
 from cultural_sp.config.studies import ControlConfig
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.lora import WEIGHTS, quiet
 from cultural_sp.studies.positive_control.checkpoint import Checkpoint, Progress
 from cultural_sp.studies.positive_control.curriculum import GRADED_STAGE, STAGES

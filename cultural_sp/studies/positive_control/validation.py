@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from cultural_sp.lm.load import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.studies.positive_control.loss import batch_loss, expected_codes, option_scores
 from cultural_sp.studies.positive_control.respondents import SyntheticRespondents
 
