@@ -11,7 +11,7 @@ from cultural_sp.alignment.inputs import RunInputs
 from cultural_sp.config.registries import GENERATE, READOUTS, SPACES
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.language_model import LanguageModel
-from cultural_sp.runs.provenance import loss_determining_versions, search_hash
+from cultural_sp.runs.provenance import loss_determining_versions, search_hash, search_settings
 from cultural_sp.runs.result import region_target
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.value_statements import statements_hash
@@ -64,11 +64,10 @@ def _score_settings(config: AlignConfig, survey: Survey) -> dict[str, Any]:
     hashed = ("instrument", "questionnaire", "init", "init_text", "path", "statements")
     groups = {
         "survey": asdict(config.survey),
-        "readout": asdict(config.readout),
+        "readout": search_settings(asdict(config))["readout"],
         "soft_prompt": asdict(config.soft_prompt),
     }
     settings = {name: {k: v for k, v in group.items() if k not in hashed} for name, group in groups.items()}
-    del settings["readout"]["report_generate"]
     readout = config.readout.kind
     draws = SPACES[config.soft_prompt.space].draws or readout == GENERATE or READOUTS[readout].draws
     constants = survey.scoring.constants

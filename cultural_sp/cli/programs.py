@@ -61,6 +61,13 @@ _TABLE = (
         resumes=True,
     ),
     Program("validity", RUN, "check whether a model can take a survey at all", f"{_RUNS}:validity_job"),
+    Program(
+        "check-model",
+        RUN,
+        "check on a dozen tokens whether a model can be searched and scored",
+        f"{_RUNS}:check_model_job",
+        rewrite=f"{_RUNS}:model_first",
+    ),
     Program("check-survey", RUN, "check a survey file before a model takes it", f"{_RUNS}:check_survey", hydra=False),
     Program("report", RESULTS, "write one page about finished runs", f"{_RUNS}:report_job"),
     Program("watch", RESULTS, "watch a run in the terminal", "cultural_sp.reporting.watch:main", hydra=False),

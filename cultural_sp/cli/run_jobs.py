@@ -7,10 +7,13 @@ cache of the process in which the job runs, even if a launcher sent it there.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cultural_sp.cli.sweep import JobResult
+from cultural_sp.cli.words import quoted, split_words
+from cultural_sp.config.compose import group_options
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.utils.processes import first_process, several_processes
 
@@ -69,6 +72,22 @@ def validity_job(config: AlignConfig) -> None:
     from cultural_sp.lm.model_cache import PROCESS_CACHE
 
     run_validity_check(config, PROCESS_CACHE)
+
+
+def check_model_job(config: AlignConfig) -> None:
+    """Load a model and print what it was checked for."""
+    from cultural_sp.lm.load import load_model
+    from cultural_sp.lm.model_check import summary
+
+    print(summary(load_model(config.model)), flush=True)
+
+
+def model_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with a plain word as the model: an option of the group, or else a hub id or a path."""
+    overrides, words = split_words(arguments)
+    options = group_options("model")
+    models = [f"model={word}" if word in options else f"model.name_or_path={quoted(word)}" for word in words]
+    return [*models, *overrides]
 
 
 def check_survey() -> None:

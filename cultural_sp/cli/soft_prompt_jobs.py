@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cultural_sp.cli.words import quoted, split_words
 from cultural_sp.config.schema import AlignConfig
 
 if TYPE_CHECKING:
@@ -30,21 +31,8 @@ def ask_job(config: AskConfig) -> None:
 
 def question_last(arguments: Sequence[str]) -> list[str]:
     """Return the flags and overrides among the arguments, and all other words together as one override ``question=...``."""
-    from hydra._internal.utils import get_args_parser
-
-    with_value = [
-        name for action in get_args_parser()._actions if action.nargs is None for name in action.option_strings
-    ]
-    overrides: list[str] = []
-    words: list[str] = []
-    for previous, argument in zip(["", *arguments], arguments, strict=False):
-        key, is_override, _ = argument.partition("=")
-        is_flag = argument.startswith(("-", "~")) or previous in with_value
-        (overrides if is_flag or (is_override and " " not in key) else words).append(argument)
-    if words:
-        text = " ".join(words).replace("\\", "\\\\").replace("'", "\\'")
-        overrides.append(f"question='{text}'")
-    return overrides
+    overrides, words = split_words(arguments)
+    return [*overrides, f"question={quoted(' '.join(words))}"] if words else overrides
 
 
 def side_effects_job(config: SideEffectsConfig) -> None:

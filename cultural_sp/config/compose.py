@@ -29,6 +29,7 @@ Schema = TypeVar("Schema")
 SCHEMAS: dict[str, type] = {
     "align": AlignConfig,
     "validity": AlignConfig,
+    "check_model": AlignConfig,
     "evaluate": AlignConfig,
     "ask": AskConfig,
     "side_effects": SideEffectsConfig,

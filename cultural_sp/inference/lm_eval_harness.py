@@ -51,7 +51,9 @@ def run_tasks(
 
             save_soft_prompt(Path(folder), prompt, lm, "prefix")
             model = PeftModel.from_pretrained(lm.model, folder)
-        wrapped = HFLM(pretrained=model, tokenizer=lm.tokenizer, batch_size=1)
+        wrapped = HFLM(
+            pretrained=model, tokenizer=lm.tokenizer, batch_size=1, chat_template_args=dict(lm.template_args)
+        )
         try:
             evaluation: Any = simple_evaluate(
                 wrapped,

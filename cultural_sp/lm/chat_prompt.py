@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from cultural_sp.lm.language_model import LanguageModel
@@ -58,14 +57,14 @@ def chat_text(
 
 
 def _chat(tokenizer: PreTrainedTokenizerBase, system: str, user: str, args: Mapping[str, Any]) -> str:
-    """Render the turns; if the template refuses or drops the system role, its text opens the user's turn."""
+    """Render the turns; if the template refuses or drops the system or the user beside it, its text opens the user's turn."""
     turn = {"role": "user", "content": user}
     if system:
         try:
             text = _template(tokenizer, [{"role": "system", "content": system}, turn], args)
-        except TemplateError:
+        except Exception:  # a template is a program
             text = ""
-        if system.strip() in text:
+        if system.strip() in text and user.strip() in text:
             return text
         turn = {"role": "user", "content": f"{system}\n\n{user}"}
     try:

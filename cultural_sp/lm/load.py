@@ -24,7 +24,7 @@ from cultural_sp.config.groups import ModelConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.model_check import check_model
-from cultural_sp.lm.template_clock import template_arguments
+from cultural_sp.lm.template_clock import pin_clock
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import disk_errors
 
@@ -83,7 +83,8 @@ def load_model(config: ModelConfig) -> LanguageModel:
     model.eval()
     if config.device_map is None:
         model.to(device)
-    arguments = template_arguments(tokenizer, config.chat_template_args, config.template_date)
+    pin_clock(tokenizer, config.template_date)
+    arguments = dict(config.chat_template_args)
     lm = LanguageModel(model, tokenizer, arguments, config.name_or_path, path, config.revision, config.adapter)
     return replace(lm, checks=check_model(lm, config.template_date))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ def quiet() -> Iterator[None]:
     """Silence the deprecation warnings of peft's own calls during the block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("ignore", message=".*tie_word_embeddings")  # merged() takes care of it
         yield
 
 
@@ -47,18 +48,11 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
         if odd:
             raise ValueError(f"{odd[0]} holds no floating-point numbers, or some that are not finite")
         settings.base_model_name_or_path = model.name_or_path  # not the path of the training machine
-        if not getattr(settings, "ensure_weight_tying", False):
-            _untie(model, given)
-        with quiet():
-            adapted: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
-        wanted = {name for name, _ in adapted.named_parameters() if "lora_" in name}
-        report = set_peft_model_state_dict(adapted, given)
-        lacking = sorted(wanted & set(report.missing_keys))
-        if lacking or report.unexpected_keys:
-            raise ValueError(f"its weights lack {lacking[:3]} and have {report.unexpected_keys[:3]} too many")
-        before = _log_probs(adapted.eval())
+        adapted = _with_adapter(model, settings, given)
+        expected = _log_probs(adapted)
+        _untie(model, given)
         whole: PreTrainedModel = adapted.merge_and_unload()
-        gap = float((_log_probs(whole) - before).abs().mean())
+        gap = float((_log_probs(whole) - expected).abs().mean())
         if not gap <= MERGE_TOLERANCES[whole.dtype]:
             raise ValueError(
                 f"merged, its log-probabilities differ by {gap:.2g} from those with the LoRA beside the model"
@@ -72,18 +66,46 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
     return whole
 
 
+def _with_adapter(model: PreTrainedModel, settings: PeftConfig, weights: Mapping[str, torch.Tensor]) -> Any:
+    """Return the model with an adapter beside its weights.
+
+    Raises:
+        ValueError: if weights are missing or left over.
+    """
+    with quiet():
+        adapted: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
+    wanted = {name for name, _ in adapted.named_parameters() if "lora_" in name}
+    report = set_peft_model_state_dict(adapted, dict(weights))
+    lacking = sorted(wanted & set(report.missing_keys))
+    if lacking or report.unexpected_keys:
+        raise ValueError(f"its weights lack {lacking[:3]} and have {report.unexpected_keys[:3]} too many")
+    return adapted.eval()
+
+
 def _untie(model: PreTrainedModel, adapter_keys: Collection[str]) -> None:
-    """Give the output embeddings weights of their own if they are the input embeddings and an adapter changes one of both."""
-    first, last = model.get_input_embeddings(), model.get_output_embeddings()
+    """Give the output embeddings weights of their own if they are the input embeddings and an adapter beside them changes these.
+
+    Trained tokens are left out: peft changes them at both ends.
+    """
+    wrapped = model.get_input_embeddings(), model.get_output_embeddings()
+    first, last = map(_without_adapter, wrapped)
     if last is None or last.weight is not first.weight:
         return
-    ends = [name for name, module in model.named_modules() if module is first or module is last]
-    if not any(f".{end}." in f".{key}" for end in ends for key in adapter_keys):
+    ends = [name for name, module in model.named_modules() if any(module is end for end in wrapped)]
+    if not any(f".{end}." in f".{key}" and "trainable_tokens" not in key for end in ends for key in adapter_keys):
         return
     last.weight = torch.nn.Parameter(last.weight.detach().clone(), requires_grad=False)
     model.all_tied_weights_keys = {}
     for config in (model.config, model.config.get_text_config()):
         config.tie_word_embeddings = False  # or the saved model would be tied again when it is loaded
+
+
+def _without_adapter(module: Any) -> Any:
+    """Return the layer that peft has wrapped; the module itself if it hasn't."""
+    for name in ("base_layer", "original_module"):
+        if hasattr(module, name):
+            return _without_adapter(getattr(module, name))
+    return module
 
 
 @torch.inference_mode()

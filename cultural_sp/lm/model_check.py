@@ -9,17 +9,18 @@ import hashlib
 import random
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
-from datetime import date
 
 import torch
 from accelerate.utils.memory import should_reduce_batch_size
+from tabulate import tabulate
 
 from cultural_sp.lm.chat_prompt import chat_text, tokenize_for
 from cultural_sp.lm.forward_selection import tree_obstacle
 from cultural_sp.lm.generation import generate_text
 from cultural_sp.lm.language_model import LanguageModel, ModelChecks
-from cultural_sp.lm.template_clock import CLOCK, template_arguments
+from cultural_sp.lm.template_clock import pin_clock, reads_clock
 from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.utils.errors import reason_of
 
@@ -62,6 +63,33 @@ def check_model(lm: LanguageModel, template_date: str) -> ModelChecks:
         padding_is_masked=_padding_is_masked(lm),
     )
     return _check_generation(lm, checks)
+
+
+def summary(lm: LanguageModel) -> str:
+    """Return the checks of a loaded model as a table in words."""
+    checks = lm.checks
+    generation = (
+        "from token ids, with the embeddings put in" if not checks.generates_from_embeddings else "from embeddings"
+    )
+    if lm.tokenizer.chat_template is None:
+        template = "none; prompts are plain paragraphs"
+    elif checks.template_date is None:
+        template = "repeats; shows no date, opens no thought"
+    else:
+        template = f"repeats, with model.template_date={checks.template_date}; opens no thought"
+    rows = {
+        "model": f"{lm.identity}: {lm.model.num_parameters() / 1e6:,.0f} million weights in {lm.embeddings.dtype}",
+        "chat template": template,
+        "attention": checks.attention,
+        "input and output embeddings": "the same weights" if checks.tied_embeddings else "weights of their own",
+        "embeddings in place of ids": f"log-probabilities differ by at most {checks.embeddings_gap:.1g}",
+        "token tree": checks.tree_obstacle or "equals single passes",
+        "padding before a text": "masked" if checks.padding_is_masked else "read; texts are generated one at a time",
+        "generating text": generation
+        if checks.generation_problem is None
+        else f"not possible ({checks.generation_problem})",
+    }
+    return tabulate(rows.items(), tablefmt="plain", disable_numparse=True)
 
 
 def rendered_template(lm: LanguageModel) -> list[str]:
@@ -112,11 +140,11 @@ def _way_out_of_thought(lm: LanguageModel, turn: ChatPrompt) -> str:
 
 
 def _shows_date(lm: LanguageModel, rendered: Sequence[str]) -> bool:
-    if CLOCK not in lm.template_args or not rendered:
+    if not rendered or not reads_clock(lm.tokenizer):
         return False
-    arguments = {k: v for k, v in lm.template_args.items() if k != CLOCK}
-    other = template_arguments(lm.tokenizer, arguments, date(1999, 12, 31).isoformat())
-    return [chat_text(turn, lm.tokenizer, "prefix", other) for turn in CONVERSATIONS] != list(rendered)
+    other = copy(lm.tokenizer)
+    pin_clock(other, "1999-12-31")
+    return [chat_text(turn, other, "prefix", lm.template_args) for turn in CONVERSATIONS] != list(rendered)
 
 
 def _token_ids(lm: LanguageModel) -> list[int]:
@@ -138,17 +166,23 @@ def _embeddings_gap(lm: LanguageModel) -> float:
         ValueError: if it is more than rounding, or if the model takes only one of both.
     """
     ids = torch.tensor([_token_ids(lm)], device=lm.embeddings.device)
-    try:
-        from_ids = lm.model(input_ids=ids, use_cache=False).logits
-        from_embeddings = lm.model(inputs_embeds=lm.model.get_input_embeddings()(ids), use_cache=False).logits
-    except Exception as error:  # any error that a model raises for unknown arguments
-        if should_reduce_batch_size(error):  # out of memory says nothing about the model
-            raise
-        raise ValueError(
-            f"model.name_or_path={lm.name} can't be given embeddings in place of text, so it takes no soft prompt "
-            f"({reason_of(error)}); choose another model"
-        ) from error
-    first, second = (logits.float().log_softmax(-1) for logits in (from_ids, from_embeddings))
+    log_probs = []
+    for what, inputs in (
+        ("read a text", {"input_ids": ids}),
+        (
+            "read embeddings in place of a text, so it takes no soft prompt",
+            {"inputs_embeds": lm.model.get_input_embeddings()(ids)},
+        ),
+    ):
+        try:
+            log_probs.append(lm.model(**inputs, use_cache=False).logits.float().log_softmax(-1))
+        except Exception as error:  # any error that a model raises
+            if should_reduce_batch_size(error):  # out of memory says nothing about the model
+                raise
+            raise ValueError(
+                f"model.name_or_path={lm.name} can't {what} ({reason_of(error)}); choose another model"
+            ) from error
+    first, second = log_probs
     gap = float((first - second).abs().max())
     if gap > tolerance(lm):  # NaN is found by whoever needs the numbers
         raise ValueError(

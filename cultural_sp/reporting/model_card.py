@@ -48,6 +48,7 @@ def card(result: Result, config: AlignConfig, survey: str, *, on_hub: bool) -> s
     )
     environment.filters.update(cell=_cell, quote=shlex.quote)
     placement = config.soft_prompt.placement
+    template_date = result.provenance.get("model_check", {}).get("template_date")
     return environment.get_template("card.md").render(
         metadata=yaml.safe_dump(_metadata(config, on_hub=on_hub), sort_keys=False).strip(),
         result=result,
@@ -57,7 +58,9 @@ def card(result: Result, config: AlignConfig, survey: str, *, on_hub: bool) -> s
         origin=[line for line in origin(result) if line != f"model: {result.note}"],
         rows=[_row(record) for record in result.scores],
         knowledge=[] if result.knowledge is None else [asdict(score) for score in result.knowledge.scores],
-        direct=on_hub and config.model.adapter is None,
+        direct=on_hub and config.model.adapter is None and template_date is None,
+        template_date=template_date,
+        template_args="".join(f", {key}={value!r}" for key, value in config.model.chat_template_args.items()),
         chats=result.provenance.get("chat_template_hash") != hashlib.sha256(b"").hexdigest(),
         not_in_peft=None if placement == "prefix" else NOT_IN_PEFT.format(placement),
     )

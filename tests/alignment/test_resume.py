@@ -85,6 +85,23 @@ def test_an_unfinished_run_of_another_config_is_refused_before_the_model_loads(
     assert "choose another name=, or replace it with overwrite=true" in err
 
 
+def test_an_unfinished_run_may_go_on_with_another_report(monkeypatch, capsys, tmp_path, short_run, whole_run):
+    """The search is the same; answers that were read otherwise are asked for again."""
+    folder = copy_of(whole_run, tmp_path, lines=ALL, scores=3)
+    other = ["readout.report_generate=true", "readout.n_respondents=3", "knowledge=own", "knowledge.countries=[China]"]
+    mine = [*short_run, f"output_dir={tmp_path}", *other]
+    code, out, err = call(monkeypatch, capsys, *mine)
+    assert code == 0, err
+    assert f"going on: {2 * BUDGET} of {2 * BUDGET} evaluations are there" in out
+    assert outcome(folder)["journal"] == outcome(whole_run)["journal"]
+    calm = tmp_path / "calm"
+    assert call(monkeypatch, capsys, *short_run, *other, f"output_dir={calm}")[0] == 0
+    assert outcome(folder)["result"]["scores"] == outcome(folder_of(calm))["result"]["scores"]
+    assert outcome(folder)["result"]["knowledge"] == outcome(folder_of(calm))["result"]["knowledge"]
+    err = refused(monkeypatch, capsys, folder, *short_run, f"output_dir={tmp_path}")  # a finished run has one report
+    assert "report_generate=true there, false here" in err.lower()
+
+
 def other_weights(model, survey, monkeypatch):
     from safetensors.numpy import save_file
 

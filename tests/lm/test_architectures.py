@@ -1,15 +1,20 @@
 """Tiny random models of many architectures: whichever way they take the survey, the answers are those of plain passes."""
 
 import types
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from helpers.tiny import byte_tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import PaddedForward, TreeForward
 from cultural_sp.lm.forward_selection import make_forward
+from cultural_sp.lm.generation import generate_text
 from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.lm.model_check import check_model
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.lm.tree_attention import NAME, using_tree_attention
 
@@ -67,6 +72,46 @@ KINDS = {
     "mpt": ({"d_model": 32, "n_layers": 2, "n_heads": 4}, PADDED),
     "xlstm": ({"num_heads": 4}, PADDED),  # takes logits_to_keep without heeding it
 }
+MORE_KINDS = (
+    *(
+        "apertus",
+        "arcee",
+        "biogpt",
+        "bitnet",
+        "cohere2",
+        "ctrl",
+        "cwm",
+        "ernie4_5",
+        "exaone4",
+        "falcon_mamba",
+        "flex_olmo",
+    ),
+    *(
+        "glm",
+        "glm4",
+        "gpt_bigcode",
+        "gpt_neox",
+        "granitemoe",
+        "granitemoeshared",
+        "helium",
+        "hunyuan_v1_dense",
+        "jetmoe",
+    ),
+    *("ministral3", "modernbert-decoder", "nanochat", "nemotron", "nemotron_h", "olmo", "olmo3", "olmoe", "opt"),
+    *(
+        "persimmon",
+        "phi",
+        "phimoe",
+        "qwen2_moe",
+        "rwkv",
+        "seed_oss",
+        "smollm3",
+        "stablelm",
+        "starcoder2",
+        "vaultgemma",
+        "xglm",
+    ),
+)
 FRONT = (21, 22, 23)
 STEMS = [(31, 32, 33, 34, 35), (31, 32, 36, 34, 35), (31, 37)]
 QUESTIONS = [TokenizedPrompt((), stem, ((41,), (42, 43), (42, 44, 45))) for stem in STEMS]
@@ -75,7 +120,7 @@ QUESTIONS = [TokenizedPrompt((), stem, ((41,), (42, 43), (42, 44, 45))) for stem
 def tiny(kind, dtype=torch.float32, implementation=None):
     """A random model whose norms, biases and sinks matter too."""
     name = kind.split(",")[0]
-    config = AutoConfig.for_model(name, **(SIZES | KINDS[kind][0]))
+    config = AutoConfig.for_model(name, **(SIZES | (KINDS[kind][0] if kind in KINDS else {})))
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(config, attn_implementation=implementation)
@@ -176,3 +221,39 @@ def test_the_parts_of_a_model_get_their_own_attention_back():
         assert config.text_config._attn_implementation == NAME
     ours = (config, config.text_config, config.vision_config)
     assert [part._attn_implementation for part in ours] == ["sdpa", "eager", "sdpa"]
+
+
+def checked(kind):
+    """A random model of a kind with a tokenizer, and what the acceptance check says of it."""
+    lm = replace(tiny(kind), tokenizer=byte_tokenizer())
+    return replace(lm, checks=check_model(lm, "2024-07-26"))
+
+
+def writes_alike(lm):
+    """Whether a model writes the same behind embeddings of tokens as behind these tokens."""
+    question = TokenizedPrompt((), (31, 32, 33, 34), ())
+    ids = torch.tensor([[21, 22, *question.after]])
+    written = lm.model.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=4, do_sample=False)
+    text = generate_text(lm, [question], lm.embed(np.array([21, 22])), 4)
+    return text == lm.tokenizer.batch_decode(written[:, ids.shape[1] :], skip_special_tokens=True)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "falcon_h1", "mamba", "gpt_oss"])
+def test_a_checked_model_writes_behind_embeddings_as_behind_tokens(kind):
+    assert writes_alike(checked(kind))
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("kind", [kind for kind in [*KINDS, *MORE_KINDS] if kind != "xlstm"])
+def test_every_architecture_is_accepted_and_answers_as_in_plain_passes(kind):
+    lm = checked(kind)
+    assert lm.checks.embeddings_gap < 1e-3
+    assert lm.checks.generation_problem is None
+    assert writes_alike(lm)
+    for front, n_virtual in [((), 3), (FRONT, 3)]:
+        assert largest_difference(lm, front, n_virtual)[1] < 1e-4
+
+
+def test_a_model_that_cant_write_says_so():
+    assert checked("xlstm").checks.generation_problem
