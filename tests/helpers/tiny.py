@@ -1,7 +1,8 @@
-"""A byte tokenizer and a toy survey: all that a test needs of a model and an instrument, made here."""
+"""A byte tokenizer, random models and a toy survey: all that a test needs of a model and an instrument, made here."""
 
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from cultural_sp.survey.instrument import DATA
 
@@ -54,3 +55,33 @@ def byte_tokenizer():
     )
     fast.chat_template = TEMPLATE
     return fast
+
+
+VOCABULARY = 800  # as many tokens as the tokenizer has
+SIZES = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "pad_token_id": 0,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
+NEEDS = {  # model type -> sizes under names of its own
+    "gemma2": {"query_pre_attn_scalar": 8},
+    "falcon_h1": {"mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8},
+}
+
+
+def random_model(kind, dtype=torch.float32, **settings):
+    """A frozen random model of a type that transformers knows, of width 32."""
+    config = AutoConfig.for_model(kind, **(SIZES | NEEDS.get(kind, {}) | settings))
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(config)
+        for weight in model.parameters():
+            weight.data.add_(0.2 * torch.randn_like(weight))
+    return model.eval().requires_grad_(False).to(dtype)

@@ -1,4 +1,5 @@
 import base64
+import dataclasses
 import io
 import json
 
@@ -6,11 +7,14 @@ import numpy as np
 import pytest
 import torch
 from helpers.runs import call
+from helpers.tiny import random_model
 from transformers import AutoModelForCausalLM
 
-from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
-from cultural_sp.lm.generation import answer_open_questions
+from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions, readme
+from cultural_sp.lm.chat_prompt import tokenize
+from cultural_sp.lm.generation import answer_open_questions, input_embeddings
 from cultural_sp.lm.soft_prompt import save_soft_prompt
+from cultural_sp.survey.render import ChatPrompt
 
 PROMPT = np.random.default_rng(0).standard_normal((3, 32)).astype(np.float32)
 
@@ -46,6 +50,45 @@ def test_embeddings_have_the_models_dtype_and_give_the_same_answer_in_transforme
     written = plain.generate(inputs_embeds=embeds[None], max_new_tokens=8, do_sample=False, pad_token_id=1)
     text = tiny_lm.tokenizer.decode(written[0], skip_special_tokens=True).strip()
     assert text == answer_open_questions(tiny_lm, ["Who decides?"], PROMPT, placement, 8)[0]
+
+
+SCALES = {"gemma": 32**0.5, "gemma2": 32**0.5, "falcon_h1": 3.0, "gemma3_text": 1, "granite": 1, "llama": 1}
+"""Model type -> what the forward pass of vLLM multiplies given embeddings by, and that of transformers doesn't."""
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("kind", SCALES)
+def test_embeddings_give_the_same_logits_where_vllm_scales_them_again(tiny_lm, kind, dtype):
+    tiny = random_model(kind, dtype, embedding_multiplier=3.0)
+    lm = dataclasses.replace(tiny_lm, model=tiny)
+    tokenized = tokenize(ChatPrompt("", "Who decides?", "", ()), lm.tokenizer, "user", {})
+    expected = input_embeddings(lm, tokenized, PROMPT)
+    scale = torch.tensor(SCALES[kind]).to(dtype)
+    exported = prompt_embeds(lm, "Who decides?", PROMPT, "user")
+    first_layer_sees = exported * scale
+    text = [*range(len(tokenized.before)), *range(len(tokenized.before) + len(PROMPT), len(exported))]
+    tolerance = 2**-7 if dtype == torch.bfloat16 else 1e-6
+    torch.testing.assert_close(first_layer_sees, expected, rtol=tolerance, atol=0)
+    if kind != "falcon_h1":
+        assert torch.equal(first_layer_sees[text], expected[text])
+    if dtype == torch.float32:
+        with torch.inference_mode():
+            logits, wanted = (lm.model(inputs_embeds=rows[None]).logits for rows in (first_layer_sees, expected))
+        torch.testing.assert_close(logits, wanted, atol=1e-4, rtol=0)
+    assert f"multiply them by {float(scale):g} first" in readme(lm, "user") or SCALES[kind] == 1
+
+
+def test_the_readme_names_model_type_and_factor(monkeypatch, capsys, tiny_lm, tmp_path):
+    random_model("gemma2", torch.float32).save_pretrained(tmp_path / "gemma2")
+    tiny_lm.tokenizer.save_pretrained(tmp_path / "gemma2")
+    save_soft_prompt(tmp_path / "prompt", PROMPT, tiny_lm, "prefix")
+    overrides = (f"soft_prompt.path={tmp_path}/prompt", f"model.name_or_path={tmp_path}/gemma2", "questions=[Why?]")
+    overrides = (*overrides, "model.attn_implementation=eager")
+    code, _, err = call(monkeypatch, capsys, "to=prompt_embeds", *overrides, f"output={tmp_path}/out", entry="export")
+    assert code == 0, err
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert f"Model: `{tmp_path}/gemma2`, type `float32`. Placement of the soft prompt: `prefix`." in text
+    assert "vLLM multiplies the rows of this kind of model (gemma2) by 5.65685" in text
 
 
 def test_missing_questions_are_refused(tmp_path):

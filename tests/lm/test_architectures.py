@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers.tiny import byte_tokenizer
+from helpers.tiny import SIZES, byte_tokenizer
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
@@ -18,19 +18,6 @@ from cultural_sp.lm.model_check import check_model
 from cultural_sp.lm.token_tree import build_tree
 from cultural_sp.lm.tree_attention import NAME, using_tree_attention
 
-VOCABULARY = 800  # as many as the tests' tokenizer has
-SIZES = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
 SMALL_GPT = {"n_embd": 32, "n_layer": 2, "n_head": 4}
 EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 MLA = {

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from cultural_sp.config.inference import ExportConfig
 from cultural_sp.inference.export.lm_eval import write_tasks
-from cultural_sp.inference.export.prompt_embeds import encoded, prompt_embeds, read_questions
+from cultural_sp.inference.export.prompt_embeds import README, encoded, prompt_embeds, read_questions, readme
 from cultural_sp.inference.inherit_config import required_prompt_path, result_of, run_of
 from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.load import load_model, on_hub, save_model
@@ -65,7 +65,7 @@ def _export_lm_eval(config: ExportConfig, folder: Path) -> None:
 
 
 def _export_prompt_embeds(config: ExportConfig, folder: Path) -> None:
-    """Write questions with the soft prompt as tensors, and as requests to vLLM's server."""
+    """Write questions with the soft prompt as tensors, as requests to vLLM's server, and a README about them."""
     questions = read_questions(config.questions)
     lm, prompt = _model_and_prompt(config)
     embeds = [prompt_embeds(lm, question, prompt, config.soft_prompt.placement) for question in questions]
@@ -73,6 +73,7 @@ def _export_prompt_embeds(config: ExportConfig, folder: Path) -> None:
     with disk_errors(folder):
         torch.save(embeds, folder / "prompt_embeds.pt")
     write_text(folder / "requests.jsonl", "".join(json.dumps(request) + "\n" for request in requests))
+    write_text(folder / README, readme(lm, config.soft_prompt.placement))
 
 
 def _model_and_prompt(config: ExportConfig) -> tuple[LanguageModel, SoftPrompt]:
