@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -6,12 +7,13 @@ import pytest
 import torch
 import yaml
 from helpers.runs import call
+from helpers.tiny import TOY
 
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.inference.export import survey_scores
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
-from cultural_sp.survey.instrument import load_survey
+from cultural_sp.survey.instrument import DATA, load_survey
 from cultural_sp.survey.scoring import dimension_scores
 
 
@@ -62,6 +64,84 @@ def test_a_task_file_names_every_dimension(monkeypatch, capsys, tmp_path):
     task = yaml.safe_load(text.replace("!function ", ""))
     assert (task["task"], task["output_type"]) == ("vsm13_us", "multiple_choice")
     assert (tmp_path / "survey_scores.py").read_bytes() == Path(survey_scores.__file__).read_bytes()
+
+
+ODD = "EVS/WVS 7, *wave* [a]"
+
+
+def odd_survey(folder, name=ODD, dimension="Power, distance/PDI"):
+    """The toy survey under a name, and with a first dimension, that a file system or the harness takes for something else."""
+    table = (DATA / "hofstede.csv").read_text(encoding="utf-8-sig").replace("PDI", f'"{dimension}"', 1)
+    (folder / "targets.csv").write_text(table, encoding="utf-8")
+    survey = yaml.safe_load(TOY) | {"name": name, "targets": "targets.csv"}
+    for part in ("dimensions", "poles"):
+        survey[part] = {dimension if key == "PDI" else key: value for key, value in survey[part].items()}
+    (folder / "odd.yaml").write_text(yaml.safe_dump(survey))
+    return f"survey.instrument={folder}/odd.yaml"
+
+
+@pytest.mark.slow  # the harness takes seconds to import
+def test_a_survey_of_any_name_becomes_tasks_that_the_harness_scores(monkeypatch, capsys, tmp_path):
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    output = tmp_path / "with space"
+    code, out, err = call(
+        monkeypatch, capsys, "to=lm_eval", "region=us", odd_survey(tmp_path), f"output={output}", entry="export"
+    )
+    assert code == 0, err
+    assert f"--include_path '{output}' --tasks EVS_WVS_7_wave_a__us " in out
+    names = ["EVS_WVS_7_wave_a__us", "EVS_WVS_7_wave_a__us_wording_1"]
+    assert {path.name for path in output.iterdir()} == {
+        "survey_scores.py",
+        *(f"{name}.{kind}" for name in names for kind in ("yaml", "jsonl")),
+    }
+    manager = TaskManager(include_path=str(output), include_defaults=False)
+    found = simple_evaluate(model="dummy", tasks=names, task_manager=manager, limit=None, bootstrap_iters=0)
+    for name in names:
+        assert {"Power_distance_PDI,none", "IDV,none", "loss,none", "valid_mass,none"} <= set(found["results"][name])
+    assert f"tag: {names[0]}_wordings" in (output / f"{names[1]}.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"name": "*/*"}, r"the survey's name can't become names of the harness, .*: '\*/\*' has no letter or digit"),
+        ({"dimension": "I.D/V"}, None),
+        (
+            {"dimension": "loss"},
+            r"dimensions can't become .*: 'loss' and 'loss' are both 'loss'; rename it in the survey file$",
+        ),
+        (
+            {"dimension": "valid mass"},
+            r"dimensions can't .*: 'valid mass' and 'valid_mass' are both 'valid_mass'; rename",
+        ),
+    ],
+)
+def test_names_that_would_be_equal_are_refused(monkeypatch, capsys, tmp_path, changes, expected):
+    survey = odd_survey(tmp_path, **changes)
+    code, _, err = call(
+        monkeypatch, capsys, "to=lm_eval", "region=us", survey, f"output={tmp_path}/out", entry="export"
+    )
+    assert code == (0 if expected is None else 2), err
+    if expected:
+        (line,) = err.splitlines()
+        assert re.match(f"error: to=lm_eval: {expected}", line), line
+
+
+def test_the_task_of_another_survey_is_not_replaced(monkeypatch, capsys, tmp_path):
+    def exported(name):
+        survey = odd_survey(tmp_path, name)
+        return call(monkeypatch, capsys, "to=lm_eval", "region=us", survey, f"output={tmp_path}/out", entry="export")
+
+    assert exported("a/b")[0] == exported("a/b")[0] == 0
+    before = (tmp_path / "out" / "a_b_us.yaml").read_bytes()
+    code, _, err = exported("a b")
+    assert code == 2
+    assert (
+        err == f"error: output={tmp_path}/out has a_b_us.yaml of the survey 'a/b', not 'a b'; choose another output=\n"
+    )
+    assert (tmp_path / "out" / "a_b_us.yaml").read_bytes() == before
 
 
 @pytest.mark.slow

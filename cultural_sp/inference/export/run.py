@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def _export_peft(config: ExportConfig, folder: Path) -> None:
 def _export_lm_eval(config: ExportConfig, folder: Path) -> None:
     """Write task files of the survey and print how to run them."""
     names = write_tasks(config, folder)
-    print(f"lm_eval --include_path {folder} --tasks {names[0]} --apply_chat_template ...\ntasks: {', '.join(names)}")
+    print(f"lm_eval --include_path {shlex.quote(str(folder))} --tasks {names[0]} --apply_chat_template ...")
+    print(f"tasks: {', '.join(names)}")
 
 
 def _export_prompt_embeds(config: ExportConfig, folder: Path) -> None:
