@@ -7,9 +7,6 @@ import importlib.util
 import logging
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,15 +15,15 @@ import torch
 from filelock import FileLock
 from platformdirs import user_cache_path
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
-from transformers.utils import logging as transformers_logging
 
 from cultural_sp.config.groups import ModelConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.model_check import check_model
+from cultural_sp.lm.quiet import quiet
 from cultural_sp.lm.template_clock import pin_clock
 from cultural_sp.utils.errors import reason_of
-from cultural_sp.utils.files import disk_errors
+from cultural_sp.utils.files import disk_errors, umask_modes
 
 log = logging.getLogger(__name__)
 EAGER = "eager"
@@ -53,7 +50,7 @@ def load_model(config: ModelConfig) -> LanguageModel:
             )
         common["local_files_only"] = True
     try:
-        with _quiet():
+        with quiet():
             tokenizer = AutoTokenizer.from_pretrained(path, **common)
             model = _load_weights(path, config, common)
     except Exception as error:  # any error that transformers raises for a damaged file
@@ -139,9 +136,10 @@ def save_model(lm: LanguageModel, folder: Path) -> None:
     Raises:
         ValueError: if the disk refuses it.
     """
-    with disk_errors(folder), _quiet():
+    with disk_errors(folder), quiet():
         lm.model.save_pretrained(folder)
         lm.tokenizer.save_pretrained(folder)
+        umask_modes(folder, "*.safetensors")
 
 
 def find_device(wanted: str) -> torch.device:
@@ -209,9 +207,12 @@ def _converted(gguf: Path) -> Path:
     with FileLock(f"{folder}.lock"):
         if not (folder / "config.json").is_file():
             print(f"converting {gguf.name} to safetensors, once, into {folder}", flush=True)
-            scratch = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{gguf.stem}-"))
+            scratch = folder.with_name(f".{folder.name}")  # only the holder of the lock has one
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
             try:
-                _convert(gguf, scratch)
+                with quiet():
+                    _convert(gguf, scratch)
                 scratch.rename(folder)
             except Exception as error:  # any error that the parser raises for a damaged file
                 reason = reason_of(error, 300)
@@ -233,16 +234,4 @@ def _convert(gguf: Path, folder: Path) -> None:
     clean.load_state_dict(model.state_dict())
     clean.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the progress bars and notices of transformers during the block."""
-    level = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.set_verbosity(level)
-        transformers_logging.enable_progress_bar()
+    umask_modes(folder, "*.safetensors")

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from cultural_sp.config.groups import SoftPromptConfig
 from cultural_sp.config.registries import INITIALISERS
 from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.types import SoftPrompt
+from cultural_sp.utils.files import write_bytes
 
 WEIGHTS, SETTINGS = "adapter_model.safetensors", "adapter_config.json"
 KIND = "PROMPT_TUNING"
@@ -98,9 +99,8 @@ def save_soft_prompt(folder: Path, prompt: SoftPrompt, lm: LanguageModel, placem
     """
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {TENSOR: torch.from_numpy(np.ascontiguousarray(prompt, dtype=np.float32))}
-    save_file(
-        tensors, folder / WEIGHTS, metadata={"placement": placement}
-    )  # a second entry would be written in random order
+    # A second entry of the metadata would be written in random order.
+    write_bytes(folder / WEIGHTS, save(tensors, metadata={"placement": placement}))
     if placement != "prefix":
         (folder / SETTINGS).unlink(missing_ok=True)
     else:

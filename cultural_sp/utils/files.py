@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,13 +36,32 @@ def write_text(path: Path, text: str) -> None:
     Raises:
         ValueError: if it can't be written.
     """
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file in one step, as :func:`write_text` does; its mode is the umask's, as for every file of this program.
+
+    Raises:
+        ValueError: if it can't be written.
+    """
     scratch = path.with_suffix(".tmp")
     with disk_errors(path):
         try:
-            with scratch.open("w", encoding="utf-8") as handle:
-                handle.write(text)
+            with scratch.open("wb") as handle:
+                handle.write(data)
                 handle.flush()
                 os.fsync(handle.fileno())
             scratch.replace(path)
         finally:
             scratch.unlink(missing_ok=True)
+
+
+def umask_modes(folder: Path, pattern: str) -> None:
+    """Give a folder's files that match the pattern the mode of a new file; safetensors writes them for their owner alone."""
+    probe = folder / ".mode"
+    probe.touch()  # os.umask would set the umask of all threads
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    for path in folder.glob(pattern):
+        path.chmod(mode)

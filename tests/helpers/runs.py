@@ -170,7 +170,7 @@ class Run:
 
 def without_bars(errors):
     """Lines of the standard error stream without those of progress bars."""
-    bars = ("random_search: ", "aligned: ", "scores: ", "validity: ", "open questions: ")
+    bars = ("random_search: ", "aligned: ", "scores: ", "validity: ", "open questions: ", "converting tensors: ")
     return [line for line in errors.splitlines() if not line.startswith(bars)]
 
 

@@ -1,5 +1,7 @@
 """A byte tokenizer, random models and a toy survey: all that a test needs of a model and an instrument, made here."""
 
+import json
+
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
@@ -85,3 +87,48 @@ def random_model(kind, dtype=torch.float32, **settings):
         for weight in model.parameters():
             weight.data.add_(0.2 * torch.randn_like(weight))
     return model.eval().requires_grad_(False).to(dtype)
+
+
+def write_gguf(path, seed=0):
+    """A random Llama of width 32 with the byte tokenizer, as a GGUF file."""
+    import gguf
+    import numpy as np
+
+    tokenizer = byte_tokenizer()
+    vocabulary = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)
+    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    writer = gguf.GGUFWriter(path, "llama")
+    for name, value in {
+        "context_length": 512,
+        "embedding_length": 32,
+        "block_count": 2,
+        "feed_forward_length": 64,
+        "head_count": 4,
+        "head_count_kv": 2,
+        "layer_norm_rms_eps": 1e-5,
+        "vocab_size": len(vocabulary),
+    }.items():
+        getattr(writer, f"add_{name}")(value)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("smollm")
+    writer.add_token_list(vocabulary)
+    writer.add_token_types([3 if token in SPECIAL else 1 for token in vocabulary])
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
+    writer.add_bos_token_id(0)
+    writer.add_eos_token_id(1)
+    writer.add_pad_token_id(1)
+    writer.add_chat_template(TEMPLATE)
+    rng = np.random.default_rng(seed)
+    blocks = {
+        "attn_q": (32, 32), "attn_k": (16, 32), "attn_v": (16, 32), "attn_output": (32, 32), "ffn_gate": (64, 32),
+        "ffn_up": (64, 32), "ffn_down": (32, 64), "attn_norm": (32,), "ffn_norm": (32,),
+    }  # fmt: skip
+    shapes = {"token_embd": (len(vocabulary), 32), "output": (len(vocabulary), 32), "output_norm": (32,)}
+    shapes |= {f"blk.{i}.{name}": shape for i in range(2) for name, shape in blocks.items()}
+    for name, shape in shapes.items():
+        writer.add_tensor(f"{name}.weight", (0.3 * rng.standard_normal(shape)).astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

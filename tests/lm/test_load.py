@@ -1,19 +1,23 @@
+import os
 import shutil
 import socket
+import stat
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import numpy as np
 import pytest
 import torch
+from helpers.tiny import write_gguf
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.language_model import weights_hash
-from cultural_sp.lm.load import load_model, resolve
+from cultural_sp.lm.load import load_model, resolve, save_model
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 
 
@@ -142,3 +146,28 @@ def test_a_model_spread_by_a_device_map_answers_the_same(tiny_folder, tiny_lm, t
         SurveyRespondent(lm, toy_survey, config).answer(prompts).log_probs["none"] for lm in (tiny_lm, spread)
     )
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_converting_and_writing_print_no_bar_of_a_library_and_files_anyone_may_read(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("CULTURAL_SP_CACHE", str(tmp_path / "cache"))
+    write_gguf(tmp_path / "tiny.gguf")
+    before = os.umask(0o027)
+    try:
+        lm = load_model(ModelConfig(name_or_path=str(tmp_path / "tiny.gguf")))
+        save_model(lm, tmp_path / "out")
+    finally:
+        os.umask(before)
+    assert lm.tokenizer.decode(lm.tokenizer("How much bread?")["input_ids"]) == "How much bread?"
+    assert capsys.readouterr().err == ""
+    modes = {stat.S_IMODE(p.stat().st_mode) for f in (lm.path, tmp_path / "out") for p in Path(f).iterdir()}
+    assert modes == {0o640}
+    assert stat.S_IMODE(Path(lm.path).stat().st_mode) == 0o750
+
+
+def test_a_long_conversion_shows_the_bar_of_this_program(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("CULTURAL_SP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("cultural_sp.utils.progress.MIN_STEPS_FOR_BAR", 10)
+    resolve(str(write_gguf(tmp_path / "tiny.gguf")))
+    lines = capsys.readouterr().err.splitlines()
+    assert lines
+    assert all(line.startswith("converting tensors: ") for line in lines)

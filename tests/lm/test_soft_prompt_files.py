@@ -1,3 +1,6 @@
+import os
+import stat
+
 import numpy as np
 import pytest
 
@@ -33,3 +36,13 @@ def test_a_view_with_other_strides_is_saved_as_it_reads(tiny_lm, tmp_path):
     loaded = load_soft_prompt(str(tmp_path / "new" / "folder"), (3, 32), "prefix")
     assert loaded.dtype == np.float32
     np.testing.assert_array_equal(loaded, PROMPT)
+
+
+def test_the_files_have_the_mode_that_the_umask_gives(tiny_lm, tmp_path):
+    before = os.umask(0o022)
+    try:
+        save_soft_prompt(tmp_path / "out", PROMPT, tiny_lm, "prefix")
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir()}
+    assert modes == {"adapter_model.safetensors": 0o644, "adapter_config.json": 0o644}

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from cultural_sp.utils.diff import differences
-from cultural_sp.utils.files import disk_errors
+from cultural_sp.utils.files import write_bytes
 
 ADAPTER_PREFIX, OPTIMIZER_PREFIX = "adapter.", "optimizer."
 """Prefixes of tensor names in the file."""
@@ -55,11 +55,8 @@ class Checkpoint:
             "settings": self.settings,
             "groups": optimizer_state["param_groups"],
         }
-        scratch = self.path.with_suffix(".tmp")
-        with disk_errors(self.path):
-            contiguous = {name: x.contiguous() for name, x in tensors.items()}
-            save_file(contiguous, scratch, metadata={"training": json.dumps(metadata)})
-            scratch.replace(self.path)
+        contiguous = {name: x.contiguous() for name, x in tensors.items()}
+        write_bytes(self.path, save(contiguous, metadata={"training": json.dumps(metadata)}))
 
     def restore(self) -> Progress:
         """Load the file into the model and the optimizer and return its progress; start anew if there is no file.

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from cultural_sp.config.studies import ControlConfig
 from cultural_sp.lm.language_model import LanguageModel
@@ -20,7 +20,7 @@ from cultural_sp.studies.positive_control.curriculum import GRADED_STAGE, STAGES
 from cultural_sp.studies.positive_control.loss import batch_loss
 from cultural_sp.studies.positive_control.respondents import SyntheticRespondents
 from cultural_sp.studies.positive_control.validation import validation_summary
-from cultural_sp.utils.files import disk_errors
+from cultural_sp.utils.files import disk_errors, write_bytes
 from cultural_sp.utils.progress import progress as progress_bar
 
 PASS_SHARE, PASS_WINDOW = 0.85, 10
@@ -110,7 +110,7 @@ def _write_adapter(folder: Path, model: Any, base: str) -> Path:
     with disk_errors(folder):
         folder.mkdir(exist_ok=True)
         tensors = {name: tensor.half().contiguous() for name, tensor in get_peft_model_state_dict(model).items()}
-        save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+        write_bytes(folder / WEIGHTS, save(tensors, metadata={"format": "pt"}))
         settings = model.peft_config["default"]
         settings.base_model_name_or_path, settings.inference_mode = base, True
         settings.save_pretrained(str(folder))
