@@ -106,18 +106,27 @@ def save_soft_prompt(folder: Path, prompt: SoftPrompt, lm: LanguageModel, placem
     else:
         from peft import PromptTuningConfig, TaskType  # slow import, needed only here
 
-        model = lm.model.config.get_text_config()
         PromptTuningConfig(
             task_type=TaskType.CAUSAL_LM,
             num_virtual_tokens=prompt.shape[0],
             token_dim=prompt.shape[1],
             num_transformer_submodules=1,
-            num_attention_heads=model.num_attention_heads,
-            num_layers=model.num_hidden_layers,
+            num_attention_heads=_count(lm, "num_attention_heads", "num_heads"),
+            num_layers=_count(lm, "num_hidden_layers", "num_layers"),
             base_model_name_or_path=lm.identity,
             revision=lm.revision,
             inference_mode=True,
         ).save_pretrained(str(folder))
+
+
+def _count(lm: LanguageModel, *names: str) -> int:
+    """Return an entry of the model's config; 1 if it has none, as models without attention.
+
+    PEFT uses these counts for prefix tuning alone, but loads no prompt without them.
+    """
+    config = lm.model.config.get_text_config()
+    counts = (getattr(config, name, None) for name in names)
+    return next((count for count in counts if isinstance(count, int)), 1)
 
 
 def configured_prompt(config: SoftPromptConfig, lm: LanguageModel) -> SoftPrompt:

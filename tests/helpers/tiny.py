@@ -74,13 +74,22 @@ SIZES = {
 }
 NEEDS = {  # model type -> sizes under names of its own
     "gemma2": {"query_pre_attn_scalar": 8},
+    "mamba": {"state_size": 4},
+    "mamba2": {"num_heads": 8, "head_dim": 8, "state_size": 8, "n_groups": 1, "chunk_size": 8},
+    "falcon_mamba": {"state_size": 4},
+    "rwkv": {"attention_hidden_size": 32},
+    "xlstm": {"num_heads": 4, "qk_dim_factor": 2.0, "v_dim_factor": 2.0},  # widths are rounded up to 64
     "falcon_h1": {"mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8},
 }
 
 
 def random_model(kind, dtype=torch.float32, **settings):
     """A frozen random model of a type that transformers knows, of width 32."""
-    config = AutoConfig.for_model(kind, **(SIZES | NEEDS.get(kind, {}) | settings))
+    usual = AutoConfig.for_model(kind)
+    sizes = {
+        name: value for name, value in SIZES.items() if hasattr(usual, name)
+    }  # any other would become an entry too
+    config = AutoConfig.for_model(kind, **(sizes | NEEDS.get(kind, {}) | settings))
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
         model = AutoModelForCausalLM.from_config(config)
