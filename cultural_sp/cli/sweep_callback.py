@@ -115,7 +115,7 @@ def summary_after_failure(errors: list[str]) -> Iterator[None]:
         if not _is_of_launcher(error):
             _current().summarize(whole=True)
             raise
-        errors.append(f"the launcher gave up: {reason_of(error, 300)}")
+        errors.append(f"the launcher gave up: {reason_of(error)}")
         print(f"error: {errors[-1]}", file=sys.stderr)
         _current().summarize(whole=False)
     except BaseException:

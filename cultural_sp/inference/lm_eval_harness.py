@@ -64,7 +64,7 @@ def run_tasks(
                 apply_chat_template=lm.tokenizer.chat_template is not None,
             )
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"lm_eval_tasks={list(tasks)} can't be run: {reason_of(error, 300)}") from error
+            raise ValueError(f"lm_eval_tasks={list(tasks)} can't be run: {reason_of(error)}") from error
     return {
         f"{task} {metric}": interval
         for task, metrics in evaluation["results"].items()

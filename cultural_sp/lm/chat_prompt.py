@@ -71,7 +71,7 @@ def _chat(tokenizer: PreTrainedTokenizerBase, system: str, user: str, args: Mapp
         return _template(tokenizer, [turn], args)
     except Exception as error:  # a template is a program
         raise ValueError(
-            f"the model's chat template fails ({reason_of(error, 200)}); mend it in the model's folder, check "
+            f"the model's chat template fails ({reason_of(error)}); mend it in the model's folder, check "
             "model.chat_template_args, or choose another model"
         ) from error
 

@@ -36,7 +36,7 @@ def compiled_layers(model: PreTrainedModel) -> Iterator[None]:
         with torch._dynamo.config.patch(limits):
             yield
     except InductorError as error:
-        reason = reason_of(error, 200)
+        reason = reason_of(error)
         raise ValueError(f"model.compile=true does not work here; use model.compile=false ({reason})") from error
     finally:
         for layer, before in zip(layers, replaced, strict=True):

@@ -95,7 +95,7 @@ def _probe(lm: LanguageModel, cached: bool) -> str | None:
     except Exception as error:  # any error that a model raises for unknown arguments
         if should_reduce_batch_size(error):  # out of memory says nothing about the model
             raise
-        return f"its attention can't take blocks ({reason_of(error, 200)})"
+        return f"its attention can't take blocks ({reason_of(error)})"
     plain = PaddedForward(lm, tree)(prompts)
     if plain.isnan().any():
         raise ValueError(

@@ -215,7 +215,7 @@ def _converted(gguf: Path) -> Path:
                     _convert(gguf, scratch)
                 scratch.rename(folder)
             except Exception as error:  # any error that the parser raises for a damaged file
-                reason = reason_of(error, 300)
+                reason = reason_of(error)
                 raise ValueError(
                     f"model.name_or_path={gguf} can't be converted; give a GGUF file of a causal language model ({reason})"
                 ) from error

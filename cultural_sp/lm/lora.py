@@ -58,7 +58,7 @@ def merged(model: PreTrainedModel, folder: Path) -> PreTrainedModel:
                 f"merged, its log-probabilities differ by {gap:.2g} from those with the LoRA beside the model"
             )
     except Exception as error:  # any error that peft raises for a damaged file
-        reason = reason_of(error, 300)
+        reason = reason_of(error)
         raise ValueError(
             f"model.adapter={folder} can't be merged into the model; give a folder with adapter_config.json and the weights of a "
             f"LoRA that was trained on it ({reason})"

@@ -108,7 +108,7 @@ def _from_yaml(path: Path) -> list[Row]:
     try:
         return [_yaml_row(**row) for row in read_yaml(path)]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = reason_of(error, 300)
+        reason = reason_of(error)
         raise ValueError(
             f"survey.questionnaire={path} is not a list of {{item, text, options}} ({reason}); see docs/surveys.md"
         ) from error

@@ -37,6 +37,6 @@ def read_yaml(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8-sig"), _StrictLoader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is not UTF-8 YAML ({reason_of(error, 300)})") from error
+        raise ValueError(f"it is not UTF-8 YAML ({reason_of(error)})") from error
     except RecursionError:
         raise ValueError("it is not YAML of use here (nested too deep)") from None

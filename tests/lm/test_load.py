@@ -151,6 +151,7 @@ def test_a_model_spread_by_a_device_map_answers_the_same(tiny_folder, tiny_lm, t
 def test_converting_and_writing_print_no_bar_of_a_library_and_files_anyone_may_read(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("CULTURAL_SP_CACHE", str(tmp_path / "cache"))
     write_gguf(tmp_path / "tiny.gguf")
+    capsys.readouterr()
     before = os.umask(0o027)
     try:
         lm = load_model(ModelConfig(name_or_path=str(tmp_path / "tiny.gguf")))
@@ -167,7 +168,9 @@ def test_converting_and_writing_print_no_bar_of_a_library_and_files_anyone_may_r
 def test_a_long_conversion_shows_the_bar_of_this_program(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("CULTURAL_SP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("cultural_sp.utils.progress.MIN_STEPS_FOR_BAR", 10)
-    resolve(str(write_gguf(tmp_path / "tiny.gguf")))
+    write_gguf(tmp_path / "tiny.gguf")
+    capsys.readouterr()
+    resolve(str(tmp_path / "tiny.gguf"))
     lines = capsys.readouterr().err.splitlines()
     assert lines
     assert all(line.startswith("converting tensors: ") for line in lines)

@@ -64,7 +64,7 @@ def _from_hub(source: str, revision: str | None) -> dict[str, Path]:
     try:
         return {task: Path(hf_hub_download(source, f"CulturalBench-{task}.csv", **where)) for task in COLUMNS}
     except (OSError, ValueError, HfHubHTTPError, HFValidationError) as error:
-        reason = "it can't be reached, and its cache lacks them" if away else reason_of(error, 200)
+        reason = "it can't be reached, and its cache lacks them" if away else reason_of(error)
         raise ValueError(
             f"knowledge.source={source} can't be loaded from the hub ({reason}); go online, or download CulturalBench-Easy.csv "
             "and CulturalBench-Hard.csv and give their folder, or choose knowledge=own or knowledge=none"
@@ -81,7 +81,7 @@ def _table(path: Path, task: str) -> pd.DataFrame:
     except ImportError as error:
         raise ValueError(f"{path} needs pyarrow; pip install 'cultural-sp[parquet]', or use the .csv file") from error
     except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read ({reason_of(error, 200)}); {REMEDY}") from error
+        raise ValueError(f"{path} can't be read ({reason_of(error)}); {REMEDY}") from error
     lacking = [column for column in COLUMNS[task] if column not in table]
     if lacking:
         raise ValueError(f"{path} lacks the columns {', '.join(lacking)} of CulturalBench-{task}; {REMEDY}")

@@ -205,7 +205,7 @@ def _config(path: Path, notes: list[str]) -> dict[Any, Any]:
     except FileNotFoundError:
         notes.append(f"no {CONFIG}")
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        notes.append(f"{CONFIG} can't be read ({reason_of(error, 120)})")
+        notes.append(f"{CONFIG} can't be read ({reason_of(error)})")
     return {}
 
 
@@ -224,5 +224,5 @@ def _table(path: Path, notes: list[str]) -> list[dict[str, str]]:
                     raise ValueError(f"a row has no {column}")
         return rows
     except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
-        notes.append(f"{path.name} can't be read ({reason_of(error, 120)})")
+        notes.append(f"{path.name} can't be read ({reason_of(error)})")
         return []

@@ -59,5 +59,5 @@ def read_factors(run: Path, notes: list[str]) -> Factors | None:
         }
         return Factors(remarks_by_group, [FactorTable(*table) for table in tables(analyses)], figures)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        notes.append(f"{FOLDER}/{FACTORS_FILE} can't be read ({reason_of(error, 120)})")
+        notes.append(f"{FOLDER}/{FACTORS_FILE} can't be read ({reason_of(error)})")
         return None

@@ -48,7 +48,7 @@ def read_searches(
     try:
         own = _objective(result, objective, read_header(path), n_tuned) if result.joint else None
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
+        notes.append(f"{JOURNAL} can't be read ({reason_of(error)})")
         return {}
     rows: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
     try:
@@ -57,11 +57,11 @@ def read_searches(
             rows[record["search"]].append([math.nan if x is None else float(x) for x in values])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         n_read = sum(map(len, rows.values()))
-        notes.append(f"{JOURNAL} can't be read beyond evaluation {n_read} ({reason_of(error, 120)})")
+        notes.append(f"{JOURNAL} can't be read beyond evaluation {n_read} ({reason_of(error)})")
     try:
         return {name: _search(np.array(losses), own) for name, losses in rows.items() if losses}
     except ValueError as error:  # rows of different lengths
-        notes.append(f"{JOURNAL} can't be read ({reason_of(error, 120)})")
+        notes.append(f"{JOURNAL} can't be read ({reason_of(error)})")
         return {}
 
 

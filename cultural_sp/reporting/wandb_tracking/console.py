@@ -7,7 +7,7 @@ import re
 import shlex
 from pathlib import Path
 
-from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.errors import shortened
 
 
 def sync_command(folder: Path) -> str:
@@ -17,9 +17,9 @@ def sync_command(folder: Path) -> str:
 
 def error_line(error: Exception) -> str:
     """Format an error as one line without credentials."""
-    text = reason_of(error) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
     key = os.environ.get("WANDB_API_KEY")
-    return re.sub(r"(?<=://)[^/@\s]+@", "", text.replace(key, "***") if key else text)[:200]
+    return shortened(re.sub(r"(?<=://)[^/@\s]+@", "", text.replace(key, "***") if key else text))
 
 
 def say(text: str) -> None:
