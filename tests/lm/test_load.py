@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.language_model import weights_hash
-from cultural_sp.lm.load import load_model, resolve, save_model
+from cultural_sp.lm.load import load_model, on_hub, resolve, save_model
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 
 
@@ -174,3 +174,16 @@ def test_a_long_conversion_shows_the_bar_of_this_program(monkeypatch, capsys, tm
     lines = capsys.readouterr().err.splitlines()
     assert lines
     assert all(line.startswith("converting tensors: ") for line in lines)
+
+
+@pytest.mark.parametrize("ending", [".GGUF", ".Gguf"])
+def test_a_gguf_file_is_one_whatever_the_case_of_its_ending(monkeypatch, tmp_path, ending):
+    monkeypatch.setenv("CULTURAL_SP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    write_gguf(f"tiny{ending}")
+    assert not on_hub(f"tiny{ending}")
+    assert not on_hub(f"models/elsewhere{ending}")
+    lm = load_model(ModelConfig(name_or_path=f"tiny{ending}"))
+    assert Path(lm.path).name.startswith("tiny-")
+    with pytest.raises(ValueError, match="does not exist; give the path of a .gguf file"):
+        resolve(f"none{ending}")
