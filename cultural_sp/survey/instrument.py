@@ -151,7 +151,7 @@ def load_survey(name_or_path: str) -> Survey:
         ValueError: naming the file, what is wrong and what is allowed.
     """
     path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"}:
+    if path.suffix.lower() not in {".yaml", ".yml"}:
         if name_or_path not in available():
             raise ValueError(
                 f"survey.instrument={name_or_path!r} is unknown; allowed: {', '.join(available())} or a .yaml file"

@@ -41,7 +41,7 @@ def load_statements(
         ValueError: naming the file, what is wrong and what is allowed.
     """
     path = Path(name_or_path).expanduser()
-    if path.suffix not in {".yaml", ".yml"}:
+    if path.suffix.lower() not in {".yaml", ".yml"}:
         path = folder / f"{name_or_path}.yaml"
         shipped = sorted(file.stem for file in folder.glob("*.yaml"))
         if name_or_path not in shipped:

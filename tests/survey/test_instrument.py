@@ -126,3 +126,10 @@ def test_other_bad_input_is_refused_in_one_line(tmp_path):
         ValueError, match="allowed: inglehart_welzel, inglehart_welzel_factor, vsm13, vsm13_cat or a .yaml file"
     ):
         load_survey("vsm14")
+
+
+@pytest.mark.parametrize("ending", [".YAML", ".Yml"])
+def test_an_ending_in_capitals_is_a_file_too(toy_survey, toy_survey_file, tmp_path, ending):
+    path = tmp_path / f"toy{ending}"
+    path.write_bytes(toy_survey_file.read_bytes())
+    assert load_survey(str(path)).fingerprint() == toy_survey.fingerprint()

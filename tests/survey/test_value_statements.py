@@ -64,3 +64,8 @@ def test_unknown_names_and_missing_files_are_refused(tmp_path):
         load_statements("wvs")
     with pytest.raises(ValueError, match="none.yaml: can't read the file .No such file"):
         load_statements(str(tmp_path / "none.yaml"))
+
+
+def test_an_ending_in_capitals_is_a_file_too(tmp_path):
+    with pytest.raises(ValueError, match="can't read the file"):
+        load_statements(str(tmp_path / "none.YML"), "soft_prompt.statements", tmp_path)

@@ -39,11 +39,17 @@ def load_culturalbench(source: str, revision: str | None = None) -> KnowledgeSet
 
 
 def _local(folder: Path) -> dict[str, Path]:
+    try:
+        present = {(path.stem, path.suffix.lower()): path for path in sorted(folder.iterdir()) if path.is_file()}
+    except OSError as error:
+        raise ValueError(
+            f"knowledge.source={folder} can't be read ({reason_of(error)}); give a folder that you may read"
+        ) from error
     files = {
-        task: folder / f"CulturalBench-{task}{ending}"
+        task: present[f"CulturalBench-{task}", ending]
         for task in COLUMNS
         for ending in reversed(ENDINGS)
-        if (folder / f"CulturalBench-{task}{ending}").is_file()
+        if (f"CulturalBench-{task}", ending) in present
     }
     if not files:
         raise ValueError(
@@ -74,7 +80,7 @@ def _from_hub(source: str, revision: str | None) -> dict[str, Path]:
 def _table(path: Path, task: str) -> pd.DataFrame:
     """Return the file as text. An option "None" is an answer, not a missing value."""
     try:
-        if path.suffix == ".csv":
+        if path.suffix.lower() == ".csv":
             table = pd.read_csv(path, dtype=str, keep_default_na=False)
         else:
             table = pd.read_parquet(path).fillna("None").astype(str)  # the hub's conversion took that text for missing

@@ -177,3 +177,10 @@ def test_bad_settings_are_one_line(given, message):
     with pytest.raises(ValueError, match="^[^\n]+$") as error:
         KnowledgeConfig(**given)
     assert message in str(error.value)
+
+
+def test_endings_in_capitals_are_the_same(bench):
+    expected = load_culturalbench(str(bench))
+    for task in ("Easy", "Hard"):
+        (bench / f"CulturalBench-{task}.csv").rename(bench / f"CulturalBench-{task}.CSV")
+    assert load_culturalbench(str(bench)) == expected
