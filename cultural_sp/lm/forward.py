@@ -54,8 +54,7 @@ class TreeForward:
 
     @torch.no_grad()
     def _embed(self, ids: torch.Tensor) -> torch.Tensor:
-        vectors: torch.Tensor = self.lm.model.get_input_embeddings()(ids.to(self.lm.embeddings.device))
-        return vectors[None]
+        return self.lm.token_embeddings(ids)[None]
 
     @torch.inference_mode()
     def __call__(self, prompts: torch.Tensor) -> torch.Tensor:
@@ -103,18 +102,18 @@ class PaddedForward:
     def __call__(self, prompts: torch.Tensor) -> torch.Tensor:
         """See :class:`Forward`."""
         lm, tree = self.lm, self.tree
-        device, embed = lm.embeddings.device, lm.model.get_input_embeddings()
+        device, embed = lm.embeddings.device, lm.token_embeddings
         rows, wanted = tree.reads.to(device).unbind(1)
         values = []
         for prompt in prompts:
-            front = torch.cat([embed(tree.before.to(device)), prompt.to(device, lm.embeddings.dtype)])
+            front = torch.cat([embed(tree.before), prompt.to(device, lm.embeddings.dtype)])
             read = torch.zeros(len(tree.reads), dtype=torch.float64)
             for start, stop in self._chunks(len(prompt)):
                 paths, found = self.paths[start:stop], self.found[start:stop]
                 ids = torch.zeros(len(paths), len(paths[0]), dtype=torch.long)
                 for i, path in enumerate(paths):
                     ids[i, : len(path)] = tree.tokens[path]
-                inputs = torch.cat([front.expand(len(paths), -1, -1), embed(ids.to(device))], dim=1)
+                inputs = torch.cat([front.expand(len(paths), -1, -1), embed(ids)], dim=1)
                 columns = sorted({place for here in found for place in here})
                 if not columns:
                     continue

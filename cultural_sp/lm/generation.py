@@ -74,7 +74,7 @@ def _first_input(lm: LanguageModel, embeddings: torch.Tensor) -> Iterator[None]:
         if replaced or output.shape != embeddings.shape:
             return None
         replaced = True
-        return embeddings.to(output)
+        return embeddings.to(output) / lm.checks.embedding_factor  # by which the model multiplies them next
 
     hook = lm.model.get_input_embeddings().register_forward_hook(replace)
     try:
@@ -88,14 +88,10 @@ def _first_input(lm: LanguageModel, embeddings: torch.Tensor) -> Iterator[None]:
 @torch.no_grad()
 def input_embeddings(lm: LanguageModel, question: TokenizedPrompt, prompt: NDArray[np.float32]) -> torch.Tensor:
     """Input embeddings [T, H] of a chat prompt around one soft prompt [P, H], in the model's dtype and on its device."""
-    table, embed = lm.embeddings, lm.model.get_input_embeddings()
-
-    def vectors(ids: tuple[int, ...]) -> torch.Tensor:
-        found: torch.Tensor = embed(torch.tensor(ids, dtype=torch.long, device=table.device))
-        return found
-
-    soft = torch.from_numpy(prompt).to(table.device, table.dtype)
-    return torch.cat([vectors(question.before), soft, vectors(question.after)])
+    before, after = (
+        lm.token_embeddings(torch.tensor(ids, dtype=torch.long)) for ids in (question.before, question.after)
+    )
+    return torch.cat([before, torch.from_numpy(prompt).to(before), after])
 
 
 def answer_open_questions(

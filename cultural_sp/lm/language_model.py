@@ -28,6 +28,8 @@ class ModelChecks:
     """Whether input and output embeddings are the same weights."""
     embeddings_gap: float = 0.0
     """Largest difference between log-probabilities from token ids and from their embeddings."""
+    embedding_factor: float = 1.0
+    """By how much the model multiplies the embeddings of token ids, but not embeddings that it is given."""
     tree_obstacle: str | None = None
     """Reason why the model can't take a token tree, so that padded batches are used; None if it can."""
     padding_is_masked: bool = True
@@ -81,9 +83,13 @@ class LanguageModel:
     def embed(self, ids: NDArray[np.int_] | None = None) -> NDArray[np.float32]:
         """Embeddings [n, H] of token ids [n] (default: all) as the first layer sees them; Gemma models scale them."""
         wanted = torch.arange(len(self.embeddings)) if ids is None else torch.from_numpy(ids)
-        vectors = self.model.get_input_embeddings()(wanted.to(self.embeddings.device))
-        rows: NDArray[np.float32] = vectors.float().cpu().numpy()
+        rows: NDArray[np.float32] = self.token_embeddings(wanted).float().cpu().numpy()
         return rows
+
+    def token_embeddings(self, ids: torch.Tensor) -> torch.Tensor:
+        """Embeddings [..., H] of token ids [...] in the model's dtype and on its device, as the first layer sees them."""
+        vectors: torch.Tensor = self.model.get_input_embeddings()(ids.to(self.embeddings.device))
+        return vectors if self.checks.embedding_factor == 1 else vectors * self.checks.embedding_factor
 
 
 def weights_hash(model: torch.nn.Module) -> str:

@@ -51,7 +51,8 @@ def check_model(lm: LanguageModel, template_date: str) -> ModelChecks:
         ValueError: if scores of this model would be wrong or would not repeat, with the reason and a way out.
     """
     rendered = rendered_template(lm)
-    gap = _embeddings_gap(lm)
+    gap, factor = _embeddings_gap(lm)
+    lm = replace(lm, checks=replace(lm.checks, embedding_factor=factor))
     embeddings, output = lm.model.get_input_embeddings(), lm.model.get_output_embeddings()
     checks = ModelChecks(
         chat_template_hash=hashlib.sha256("".join(rendered).encode()).hexdigest(),
@@ -59,6 +60,7 @@ def check_model(lm: LanguageModel, template_date: str) -> ModelChecks:
         attention=str(lm.model.config._attn_implementation),
         tied_embeddings=output is not None and getattr(output, "weight", None) is embeddings.weight,
         embeddings_gap=gap,
+        embedding_factor=factor,
         tree_obstacle=tree_obstacle(lm),
         padding_is_masked=_padding_is_masked(lm),
     )
@@ -159,44 +161,48 @@ def tolerance(lm: LanguageModel) -> float:
 
 
 @torch.inference_mode()
-def _embeddings_gap(lm: LanguageModel) -> float:
-    """Return the largest difference between log-probabilities from ids and from their embeddings.
+def _embeddings_gap(lm: LanguageModel) -> tuple[float, float]:
+    """Return the largest difference between log-probabilities from ids and from their embeddings, and the embeddings' factor.
 
     Raises:
-        ValueError: if it is more than rounding, or if the model takes only one of both.
+        ValueError: if the difference is more than rounding, or if the model takes only one of both.
     """
     ids = torch.tensor([_token_ids(lm)], device=lm.embeddings.device)
-    log_probs = []
-    for what, inputs in (
-        ("read a text", {"input_ids": ids}),
-        (
-            "read embeddings in place of a text, so it takes no soft prompt",
-            {"inputs_embeds": lm.model.get_input_embeddings()(ids)},
-        ),
-    ):
-        try:
-            log_probs.append(lm.model(**inputs, use_cache=False).logits.float().log_softmax(-1))
-        except Exception as error:  # any error that a model raises
-            if should_reduce_batch_size(error):  # out of memory says nothing about the model
-                raise
-            raise ValueError(
-                f"model.name_or_path={lm.name} can't {what} ({reason_of(error)}); choose another model"
-            ) from error
-    first, second = log_probs
-    gap = float((first - second).abs().max())
-    if gap > tolerance(lm):  # NaN is found by whoever needs the numbers
+    expected = _log_probs(lm, "read a text", input_ids=ids)
+    gap = 0.0
+    for factor in (1.0, getattr(lm.model.config.get_text_config(), "embedding_multiplier", None)):
+        if factor is not None:
+            vectors = lm.model.get_input_embeddings()(ids) * factor
+            found = _log_probs(
+                lm, "read embeddings in place of a text, so it takes no soft prompt", inputs_embeds=vectors
+            )
+            gap = float((found - expected).abs().max())
+            if not gap > tolerance(lm):  # NaN is found by whoever needs the numbers
+                return gap, float(factor)
+    raise ValueError(
+        f"model.name_or_path={lm.name} reads more than the embeddings of its input: from token ids and from their embeddings "
+        f"its log-probabilities differ by {gap:.2g}, so a soft prompt would not reach all of it; choose another model"
+    )
+
+
+def _log_probs(lm: LanguageModel, what: str, **inputs: torch.Tensor) -> torch.Tensor:
+    """Return log-probabilities [1, T, V] along an input; ``what`` says in an error what the model can't do."""
+    try:
+        log_probs: torch.Tensor = lm.model(**inputs, use_cache=False).logits.float().log_softmax(-1)
+        return log_probs
+    except Exception as error:  # any error that a model raises
+        if should_reduce_batch_size(error):  # out of memory says nothing about the model
+            raise
         raise ValueError(
-            f"model.name_or_path={lm.name} reads more than the embeddings of its input: from token ids and from their embeddings "
-            f"its log-probabilities differ by {gap:.2g}, so a soft prompt would not reach all of it; choose another model"
-        )
-    return gap
+            f"model.name_or_path={lm.name} can't {what} ({reason_of(error)}); choose another model"
+        ) from error
 
 
 @torch.inference_mode()
 def _padding_is_masked(lm: LanguageModel) -> bool:
     """Whether padding before a text leaves the log-probabilities of its last token as they are."""
     ids = torch.tensor([_token_ids(lm)], device=lm.embeddings.device)
-    vectors = lm.model.get_input_embeddings()(ids)
+    vectors = lm.token_embeddings(ids)
     n_padding = 5
     padded = torch.cat([vectors[:, :n_padding], vectors], dim=1)
     mask = torch.ones(padded.shape[:2], dtype=torch.long, device=ids.device)

@@ -10,7 +10,7 @@ from threading import Thread
 import numpy as np
 import pytest
 import torch
-from helpers.tiny import byte_tokenizer, random_model, write_gguf
+from helpers.tiny import write_gguf
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
@@ -187,10 +187,3 @@ def test_a_gguf_file_is_one_whatever_the_case_of_its_ending(monkeypatch, tmp_pat
     assert Path(lm.path).name.startswith("tiny-")
     with pytest.raises(ValueError, match="does not exist; give the path of a .gguf file"):
         resolve(f"none{ending}")
-
-
-def test_the_advice_at_the_end_of_a_long_reason_is_quoted(tmp_path):
-    random_model("gemma2").save_pretrained(tmp_path)
-    byte_tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match=r'^model.name_or_path=[^\n]+attn_implementation="eager"[^\n]+$'):
-        load_model(ModelConfig(name_or_path=str(tmp_path)))

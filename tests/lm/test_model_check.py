@@ -36,7 +36,7 @@ SIZES = {
     "bos_token_id": 0,
     "eos_token_id": 1,
 }
-FALCON_H1 = {"mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8}
+FALCON_H1 = {"mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8, "embedding_multiplier": 5.65}
 QUESTION = ChatPrompt("", "How much bread is there?", "", ("1", "2"))
 
 
@@ -288,6 +288,7 @@ def test_embeddings_that_are_not_the_whole_input_are_refused(tmp_path):
 def test_a_model_that_generates_only_from_ids_writes_behind_a_soft_prompt(tmp_path):
     lm = loaded(saved(tmp_path / "model", "falcon_h1", **FALCON_H1))
     assert not lm.checks.generates_from_embeddings
+    assert lm.checks.embedding_factor == 5.65
     question = tokenize_for(lm, QUESTION, "prefix")
     ids = torch.tensor([question.after])
     written = lm.model.generate(
@@ -330,7 +331,7 @@ def test_texts_in_a_batch_are_those_of_single_prompts(tmp_path, kind):
     assert generate_text(lm, questions, prompt, 8) == [generate_text(lm, [q], prompt, 8)[0] for q in questions]
 
 
-@pytest.mark.parametrize("kind", ["gpt_oss", "bloom"])
+@pytest.mark.parametrize("kind", ["gpt_oss", "bloom", "gemma2"])
 def test_a_model_without_sdpa_is_loaded_with_eager_attention(tmp_path, caplog, kind):
     settings = {"gpt_oss": {"num_local_experts": 4, "num_experts_per_tok": 2}, "bloom": {"n_layer": 2, "n_head": 4}}[
         kind

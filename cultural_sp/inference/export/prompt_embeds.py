@@ -40,9 +40,8 @@ def prompt_embeds(
         rows = input_embeddings(lm, tokenized, prompt)
     else:
         table, dtype = lm.embeddings.detach().float(), lm.embeddings.dtype
-        text = table * (
-            _factor(lm, "embed_scale") / scale
-        )  # of Gemma exactly the table: undoing its product would round twice
+        # Of both kinds exactly the table: undoing its product would round twice.
+        text = table * (_factor(lm, "embed_scale") * lm.checks.embedding_factor / scale)
         before, after = (text[list(ids)] for ids in (tokenized.before, tokenized.after))
         rows = torch.cat([before, torch.from_numpy(prompt).to(table.device) / scale, after]).to(dtype)
     return rows.cpu().contiguous()

@@ -47,7 +47,7 @@ def _options(lm: LanguageModel, logits: torch.Tensor, questions: list[TokenizedP
 def _sequence(lm: LanguageModel, question: TokenizedPrompt, prompt: torch.Tensor) -> torch.Tensor:
     """Return the input embeddings [T, H] of a question with the soft prompt in its slot."""
     ids = torch.tensor([*question.before, *question.after], device=prompt.device)
-    vectors = lm.model.get_input_embeddings()(ids)
+    vectors = lm.token_embeddings(ids)
     cut = len(question.before)
     return torch.cat([vectors[:cut], prompt, vectors[cut:]])
 
