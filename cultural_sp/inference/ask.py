@@ -16,6 +16,7 @@ from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.soft_prompt import prompt_for
 from cultural_sp.types import SoftPrompt
+from cultural_sp.utils.text_files import without_marks
 
 MIN_COLUMN_WIDTH = 24
 """Characters. Texts that would get narrower columns are printed one below the other."""
@@ -34,7 +35,8 @@ def ask(config: AskConfig, cache: ModelCache | None = None) -> None:
     prompts = prompts_from_config(config, lm)
     if config.model.note:
         print(f"model: {config.model.note}")
-    for question in [config.question] if config.question.strip() else _typed_questions():
+    given = without_marks(config.question)
+    for question in [given] if given.strip() else typed_questions():
         answers = {
             name: answer_open_questions(lm, [question], prompt, placement, config.max_new_tokens)[0]
             for name, (prompt, placement) in prompts.items()
@@ -85,15 +87,22 @@ def _wrapped_lines(paragraph: str, width: int) -> list[str]:
     return textwrap.wrap(paragraph, width) or [""]
 
 
-def _typed_questions() -> Iterator[str]:
-    """Yield lines from standard input until an empty line or the end."""
+def typed_questions() -> Iterator[str]:
+    """Yield lines from standard input until an empty line or the end.
+
+    Raises:
+        ValueError: if they aren't UTF-8 text.
+    """
     if sys.stdin.isatty():
         print("Type a question. An empty line ends the program.")
     while True:
         try:
-            question = input("> ").strip()
+            question = without_marks(input("> ")).strip()
+            question.encode()
         except EOFError:
             return
+        except UnicodeError as error:
+            raise ValueError(f"standard input is not UTF-8 text ({error}); save the questions as UTF-8") from error
         if not question:
             return
         yield question

@@ -1,9 +1,10 @@
 import io
 
+import pytest
 from helpers.runs import call
 
 from cultural_sp.cli.soft_prompt_jobs import question_last
-from cultural_sp.inference.ask import side_by_side
+from cultural_sp.inference.ask import side_by_side, typed_questions
 
 
 def test_a_question_needs_no_key_on_the_command_line():
@@ -38,6 +39,15 @@ def test_the_plain_and_the_aligned_model_answer_typed_questions(monkeypatch, cap
     code, out, err = call(monkeypatch, capsys, path, "max_new_tokens=0", "Who?", entry="ask")
     assert code == 2
     assert "max_new_tokens=0 is out of range" in err
+
+
+def test_typed_questions_are_clean_text(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("\ufeffWho decides?\n\ufeffWhy?\n\ufeff\n"))
+    assert list(typed_questions()) == ["Who decides?", "Why?"]
+    for piped in ("Who decides?\n".encode("utf-16"), "é?\n".encode("latin-1")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(piped), encoding="utf-8"))
+        with pytest.raises(ValueError, match="^standard input is not UTF-8 text .* save the questions as UTF-8$"):
+            list(typed_questions())
 
 
 def test_a_prompt_of_another_model_is_one_line(monkeypatch, capsys, whole_run, tiny_lm, tmp_path):

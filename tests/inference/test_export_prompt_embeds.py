@@ -96,6 +96,15 @@ def test_missing_questions_are_refused(tmp_path):
         read_questions(str(tmp_path / "nowhere"))
     with pytest.raises(ValueError, match="holds no question"):
         read_questions([" "])
+    (tmp_path / "book.txt").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ValueError, match="it is a zipped file such as .xlsx or .ods, not UTF-8 text"):
+        read_questions(str(tmp_path / "book.txt"))
+
+
+def test_byte_order_marks_are_no_part_of_a_question(tmp_path):
+    (tmp_path / "joined.txt").write_text("\ufeffWho decides?\r\n\ufeffWhy?\r\n\ufeff\r\n", encoding="utf-8")
+    assert read_questions(str(tmp_path / "joined.txt")) == ["Who decides?", "Why?"]
+    assert read_questions(["\ufeffWho decides?"]) == ["Who decides?"]
 
 
 @pytest.mark.slow

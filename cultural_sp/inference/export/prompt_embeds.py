@@ -13,6 +13,7 @@ from cultural_sp.lm.generation import input_embeddings
 from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.types import SoftPrompt
+from cultural_sp.utils.text_files import read_text, without_marks
 
 README = "README.md"
 SCALED_BY_VLLM = {"gemma": "embed_scale", "gemma2": "embed_scale", "falcon_h1": "embedding_multiplier"}
@@ -92,10 +93,10 @@ def read_questions(source: list[str] | str) -> list[str]:
     lines = source
     if isinstance(lines, str):
         try:
-            lines = Path(lines).expanduser().read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
+            lines = read_text(Path(lines).expanduser()).splitlines()
+        except (OSError, ValueError) as error:
             raise ValueError(f"questions={source} can't be read ({error}); give a list or a UTF-8 text file") from error
-    questions = [line.strip() for line in lines if line.strip()]
+    questions = [question for line in lines if (question := without_marks(line).strip())]
     if not questions:
         raise ValueError("questions= holds no question; give at least one")
     return questions
