@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cultural_sp.survey.scoring import INDEX, Scoring, make_scoring, matrix
 from cultural_sp.survey.targets import Targets, read_targets
+from cultural_sp.utils.numbers import number
 from cultural_sp.utils.strict_yaml import read_yaml
 
 DATA = Path(__file__).parent / "data"
@@ -225,7 +226,11 @@ def _whole(path: Path) -> dict[str, Any]:
 
 def _scale(name: str, spec: dict[str, Any]) -> Scale:
     labels = _texts(spec["labels"])
-    scale = Scale(name, labels, str(spec.get("lead", "")), tuple(float(code) for code in spec.get("codes", ())))
+    codes = spec.get("codes") or []
+    if not isinstance(codes, list):
+        raise ValueError(f"scale {name}: codes={reprlib.repr(codes)} is not allowed; give a list of numbers")
+    codes = tuple(number(code, f"scale {name}, codes") for code in codes)
+    scale = Scale(name, labels, str(spec.get("lead", "")), codes)
     if len(labels) < 2 or len(set(labels)) < len(labels) or not all(label.strip() for label in labels):
         raise ValueError(f"scale {name} needs at least two different labels, none empty, got {list(labels)}")
     if len(scale.codes) != len(labels) or any(a >= b for a, b in pairwise(scale.codes)):
@@ -246,7 +251,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 
 
 def _range(given: Any) -> tuple[float, float]:
-    low, high = map(float, given) if isinstance(given, list | tuple) and len(given) == 2 else (0.0, 0.0)
+    ends = given if isinstance(given, list | tuple) and len(given) == 2 else (0, 0)
+    low, high = (number(end, "published_range") for end in ends)
     if not low < high:
         raise ValueError(f"published_range needs two numbers, the lower one first, got {given}")
     return low, high
@@ -270,9 +276,9 @@ def _poles(raw: Any) -> dict[str, dict[str, str]]:
 
 def _weights(raw: dict[str, Any]) -> dict[str, dict[str, float]]:
     try:
-        parsed = {str(d): {str(i): float(w) for i, w in weights.items()} for d, weights in raw.items()}
-        if not all(weights and np.isfinite(list(weights.values())).all() for weights in parsed.values()):
-            raise ValueError("every dimension needs at least one item, and weights must be finite")
+        parsed = {str(d): {str(i): number(w, f"{d}, {i}") for i, w in weights.items()} for d, weights in raw.items()}
+        if not all(parsed.values()):
+            raise ValueError("every dimension needs at least one item")
         return parsed
     except (AttributeError, ValueError, TypeError) as error:
         raise ValueError(f"dimensions must map name -> item id -> number ({error})") from error

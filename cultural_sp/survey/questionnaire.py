@@ -11,14 +11,13 @@ The held-out wordings remain those of the instrument, so results stay comparable
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import replace
 from pathlib import Path
 
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.strict_yaml import read_yaml
+from cultural_sp.utils.tables import read_table
 
 Row = tuple[str, str, tuple[str, ...]]
 
@@ -29,12 +28,7 @@ def apply_questionnaire(survey: Survey, path: str) -> Survey:
     Raises:
         ValueError: if the file can't be read, misses or repeats an item, or has the wrong number of options.
     """
-    try:
-        rows = _read(Path(path))
-    except OSError as error:
-        raise ValueError(
-            f"survey.questionnaire={path} can't be read: {error.strerror}; give a CSV or YAML file"
-        ) from error
+    rows = _read(Path(path))
     expected = [item.id for item in survey.items]
     given_ids = [item for item, _, _ in rows]
     repeated = sorted({i for i in given_ids if given_ids.count(i) > 1})
@@ -74,39 +68,25 @@ def _read(path: Path) -> list[Row]:
 
 
 def _from_csv(path: Path) -> list[Row]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"survey.questionnaire={path} is not UTF-8 text; save it as UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        return _csv_rows(path, reader)
-    except csv.Error as error:
-        raise ValueError(f"survey.questionnaire={path}, line {reader.line_num}: {error}; check the quotes") from error
-
-
-def _csv_rows(path: Path, reader: csv.DictReader[str]) -> list[Row]:
-    columns = [c.strip() for c in reader.fieldnames or []]
-    reader.fieldnames = columns
-    options = [c for c in columns if c.startswith("option_")]
-    if columns[:2] != ["item", "text"] or options != [f"option_{i + 1}" for i in range(len(options))]:
+    table = read_table(path, f"survey.questionnaire={path}")
+    options = [c for c in table.columns if c.startswith("option_")]
+    if table.columns != ("item", "text", *(f"option_{i + 1}" for i in range(len(options)))):
         raise ValueError(
-            f"survey.questionnaire={path} has the columns {columns}; expected item,text or item,text,option_1,option_2,..."
+            f"survey.questionnaire={path} has the columns {list(table.columns)}; expected item,text or "
+            "item,text,option_1,option_2,..."
         )
     rows = []
-    for line in reader:
-        if None in line or None in line.values():
-            raise ValueError(
-                f"survey.questionnaire={path}, line {reader.line_num}: {len(columns)} fields expected; quote commas"
-            )
-        labels = tuple(line[c].strip() for c in options)
-        rows.append((line["item"].strip(), line["text"].strip(), labels if any(labels) else ()))
+    for row in table.rows:
+        labels = tuple(row[c].strip() for c in options)
+        rows.append((row["item"].strip(), row["text"].strip(), labels if any(labels) else ()))
     return rows
 
 
 def _from_yaml(path: Path) -> list[Row]:
     try:
         return [_yaml_row(**row) for row in read_yaml(path)]
+    except OSError as error:
+        raise ValueError(f"survey.questionnaire={path} can't be read ({error.strerror}); give a YAML file") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         reason = reason_of(error)
         raise ValueError(

@@ -10,6 +10,7 @@ import numpy as np
 
 from cultural_sp.survey.factor_scores import METHODS, LoadingTable, score_weights
 from cultural_sp.types import Array
+from cultural_sp.utils.numbers import number
 
 Weights = Mapping[str, Mapping[str, float]]
 INDEX = "index"
@@ -89,7 +90,7 @@ def _index(spec: Mapping[str, Any], items: Sequence[str], dimensions: Weights) -
         constant = dict.fromkeys(dimensions, constant)
     if sorted(constant) != sorted(dimensions):
         raise ValueError(f"scoring: constant needs one number, or one for each of {', '.join(dimensions)}")
-    return matrix(dimensions, items), np.array([float(constant[d]) for d in dimensions])
+    return matrix(dimensions, items), np.array([number(constant[d], f"scoring: constant of {d}") for d in dimensions])
 
 
 def _components(spec: Mapping[str, Any], items: Sequence[str], dimensions: Weights) -> tuple[Array, Array]:
@@ -110,7 +111,7 @@ def _factor(spec: Mapping[str, Any], items: Sequence[str], dimensions: Weights) 
             if a not in names or b not in names:
                 raise ValueError(f"scoring: correlations of {a} and {b}, but the dimensions are {', '.join(names)}")
             i, j = names.index(a), names.index(b)
-            correlations[i, j] = correlations[j, i] = float(value)
+            correlations[i, j] = correlations[j, i] = number(value, f"scoring: correlation of {a} and {b}")
     loadings = matrix(_of_dimensions("loadings", spec["loadings"], dimensions, items), items).T
     residuals = 1 - np.einsum("qk,kl,ql->q", loadings, correlations, loadings)
     method = str(spec.get("method", METHODS[0]))
@@ -133,7 +134,7 @@ KINDS: dict[str, tuple[Maker, tuple[str, ...]]] = {
 
 def matrix(dimensions: Weights, items: Sequence[str]) -> Array:
     """Numbers [K, Q] by dimension and item, 0 where there is none."""
-    return np.array([[float(of.get(item, 0.0)) for item in items] for of in dimensions.values()])
+    return np.array([[of.get(item, 0.0) for item in items] for of in dimensions.values()], dtype=float)
 
 
 def _standards(spec: Mapping[str, Any], items: Sequence[str]) -> tuple[Array, Array]:
@@ -143,7 +144,9 @@ def _standards(spec: Mapping[str, Any], items: Sequence[str]) -> tuple[Array, Ar
         lacking, unknown = sorted(set(items) - set(given)), sorted(set(given) - set(items))
         wrong = [f"lacks {', '.join(lacking)}"] * bool(lacking) + [f"has unknown {', '.join(unknown)}"] * bool(unknown)
         raise ValueError(f"scoring: items needs mean and sd of every item; it {' and '.join(wrong)}")
-    means, deviations = (np.array([float(given[item][key]) for item in items]) for key in ("mean", "sd"))
+    means, deviations = (
+        np.array([number(given[item][key], f"scoring: {key} of {item}") for item in items]) for key in ("mean", "sd")
+    )
     if not (deviations > 0).all():
         raise ValueError("scoring: the sd of every item must be above 0")
     return means, deviations
@@ -158,13 +161,18 @@ def _of_dimensions(entry: str, given: Weights, dimensions: Weights, items: Seque
     unknown = sorted({item for of in given.values() for item in of} - set(items))
     if unknown:
         raise ValueError(f"scoring: {entry} names undefined items: {', '.join(unknown)}")
-    return {dimension: given[dimension] for dimension in dimensions}
+    return {
+        dimension: {
+            item: number(value, f"scoring: {entry}, {dimension}, {item}") for item, value in given[dimension].items()
+        }
+        for dimension in dimensions
+    }
 
 
 def _rescaled(spec: Mapping[str, Any], raw: Array, means: Array, dimensions: Weights) -> tuple[Array, Array]:
     """Weights [K, Q] and constants [K] of ``slope * (raw @ (item means - means)) + offset``."""
     slope, offset = (
-        np.array([float((spec.get(key) or {}).get(d, default)) for d in dimensions])
+        np.array([number((spec.get(key) or {}).get(d, default), f"scoring: {key} of {d}") for d in dimensions])
         for key, default in (("slope", 1.0), ("offset", 0.0))
     )
     weights = slope[:, None] * raw

@@ -1,7 +1,8 @@
-"""A reader for YAML files that users write: plain data only, each key once, and not too large."""
+"""A reader for YAML files that users write: plain data only, each key once, plain numbers, and not too large."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import yaml
 
 from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.text_files import read_text
 
 MAX_BYTES = 2_000_000  # the largest shipped instrument has 30,000
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a repeated key. YAML would keep the last value and drop the others."""
+    """Refuses a repeated key, of which YAML would keep the last value. 010, 1_000, 1:30 and .nan are texts, not numbers."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Return the mapping of a node."""
@@ -23,6 +25,18 @@ class _StrictLoader(yaml.SafeLoader):
         if repeated:
             raise yaml.constructor.ConstructorError(None, None, f"{', '.join(repeated)} is repeated", node.start_mark)
         return super().construct_mapping(node, deep)
+
+
+INT, FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (INT, FLOAT)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for tag, pattern in (
+    (INT, r"[-+]?(0|[1-9][0-9]*)"),
+    (FLOAT, r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)([eE][-+][0-9]+)?"),
+):
+    _StrictLoader.add_implicit_resolver(tag, re.compile(f"(?:{pattern})\\Z"), list("-+.0123456789"))
 
 
 def read_yaml(path: Path) -> Any:
@@ -35,8 +49,8 @@ def read_yaml(path: Path) -> Any:
     if path.stat().st_size > MAX_BYTES:
         raise ValueError(f"it has more than {MAX_BYTES:,} bytes; is it the right file?")
     try:
-        return yaml.load(path.read_text(encoding="utf-8-sig"), _StrictLoader)  # noqa: S506 - a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return yaml.load(read_text(path), _StrictLoader)  # noqa: S506 - a safe loader
+    except yaml.YAMLError as error:
         raise ValueError(f"it is not UTF-8 YAML ({reason_of(error)})") from error
     except RecursionError:
         raise ValueError("it is not YAML of use here (nested too deep)") from None

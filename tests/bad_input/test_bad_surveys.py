@@ -89,6 +89,15 @@ SURVEYS = {
     "a weight that is null": ("PDI: {a: 10", "PDI: {a: null", "number"),
     "a weight that is NaN": ("PDI: {a: 10", "PDI: {a: .nan", "finite"),
     "a weight that is infinite": ("PDI: {a: 10", "PDI: {a: .inf", "finite"),
+    "a weight in Arabic digits": ("PDI: {a: 10", "PDI: {a: \u0661\u0660", "PDI, a: '\u0661\u0660' is no plain number"),
+    "a weight with an underscore": ("PDI: {a: 10", "PDI: {a: 1_0", "'1_0' is no plain number"),
+    "a weight that is yes": ("PDI: {a: 10", "PDI: {a: yes", "PDI, a: True is no plain number"),
+    "a code that is a time": (
+        "[much, some, none]",
+        "[much, some, none], codes: [1, 2, 1:30]",
+        "'1:30' is no plain number",
+    ),
+    "codes that are a text": ("[much, some, none]", "[much, some, none], codes: '123'", "give a list of numbers"),
     "a repeated weight": ("PDI: {a: 10", "PDI: {a: 1, a: 10", "a is repeated"),
     "a dimension without items": ("PDI: {a: 10, b: -10}", "PDI: {}", "at least one item"),
     "a dimension that is a list": ("PDI: {a: 10, b: -10}", "PDI: [a, b]", "item id -> number"),
@@ -154,7 +163,7 @@ def _with(row, column, value):
 
 MINE = "survey.questionnaire="
 QUESTIONNAIRES = {
-    "nothing": ("", "columns"),
+    "nothing": ("", "is empty"),
     "only heads": (_csv(ROWS[:1]), "lacks: m01"),
     "an item too few": (_csv(ROWS[:-1]), "lacks: m24"),
     "an item too many": (_csv([*ROWS, ["m25", "x?", *"abcde"]]), "unknown items: m25"),
@@ -171,17 +180,17 @@ QUESTIONNAIRES = {
     "other heads": (_csv([["id", *ROWS[0][1:]], *ROWS[1:]]), "expected item,text"),
     "heads in another order": (_csv([["text", "item", *ROWS[0][2:]], *ROWS[1:]]), "expected item,text"),
     "options that skip a number": (_csv([[*ROWS[0][:-1], "option_6"], *ROWS[1:]]), "expected item,text"),
-    "semicolons": (_csv(delimiter=";"), "expected item,text"),
-    "tabs": (_csv(delimiter="\t"), "expected item,text"),
+    "semicolons": (_csv(delimiter=";"), "between semicolons, but commas are expected"),
+    "tabs": (_csv(delimiter="\t"), "between tabs, but commas are expected"),
     "no heads": (_csv(ROWS[1:]), "expected item,text"),
     "an open quote": (_csv() + 'm25,"open', "quotes"),
     "a quote inside": (_csv() + 'm25,"a"b,c', "quotes"),
-    "a zero byte": (_csv() + "m25,\0,,,,,\n", "m25"),
+    "a zero byte": (_csv() + "m25,\0,,,,,\n", "line 26: a zero byte"),
     "a huge field": (_with(5, 1, "x" * 200_000), "field"),
     "latin-1": (_with(5, 1, "Fragé?").encode("latin-1"), "not UTF-8"),
-    "utf-16": (_csv().encode("utf-16"), "not UTF-8"),
+    "utf-16": (_csv().encode("utf-16"), "it is UTF-16 or UTF-32 text, not UTF-8"),
     "binary": (bytes(range(256)), "not UTF-8"),
-    "a spreadsheet": (b"PK\x03\x04" + bytes(range(128, 256)), "not UTF-8"),
+    "a spreadsheet": (b"PK\x03\x04" + bytes(range(128, 256)), "a zipped file such as .xlsx or .ods, not UTF-8"),
 }
 CASES |= {
     f"questionnaire: {name}": Case([f"{MINE}{{here}}/q.csv"], ["q.csv", says], {"q.csv": text})
@@ -297,6 +306,14 @@ BENCHMARKS = {
     "a row too wide": {"CulturalBench-Easy.csv": _csv([*EASY, [*EASY[1], "x", "y"]])},
     "judgements T and F": {"CulturalBench-Hard.csv": _csv(HARD)},
     "three judgements": {"CulturalBench-Hard.csv": _csv(HARD[:-1]).replace("T", "True").replace(",F,", ",False,")},
+    "a question twice": {"CulturalBench-Easy.csv": _csv([*EASY, EASY[1]])},
+    "a judgement twice": {
+        "CulturalBench-Hard.csv": _csv([*HARD[:4], HARD[3]]).replace("T", "True").replace(",F,", ",False,")
+    },
+    "semicolons": {"CulturalBench-Easy.csv": _csv(EASY, delimiter=";")},
+    "a column twice": {"CulturalBench-Easy.csv": _csv([[*row, row[-1]] for row in EASY])},
+    "a workbook": {"CulturalBench-Hard.csv": b"PK\x03\x04"},
+    "a table that is no parquet": {"CulturalBench-Hard.parquet": _csv(HARD)},
     "broken parquet": {"CulturalBench-Easy.parquet": b"PAR1 nothing"},
     "no question": {"CulturalBench-Easy.csv": _csv(EASY[:1])},
 }
@@ -339,6 +356,36 @@ TARGETS = {
     "another vintage": HEAD + "2021,US,United States,,40,91\n",
     "another region": HEAD + "insights_2021,JP,Japan,,54,46\n",
 }
+US = HEAD + "insights_2021,US,United States,,40,91\n"
+PLACES = {  # what the line says of the place and of the value
+    "an unquoted comma": (US + "insights_2021,KR,Korea, South,,60,18\n", ["mine.csv, line 3", "7"]),
+    "a shifted row": (US + "insights_2021,KR,Korea, South,60,18\n", ["mine.csv, line 3, column estimated", "'South'"]),
+    "a decimal comma": (US + "insights_2021,KR,Korea,,60,18,5\n", ["mine.csv, line 3", "decimal point"]),
+    "a quoted decimal comma": (US + 'insights_2021,KR,Korea,,60,"18,5"\n', ["mine.csv, line 3, column IDV", "'18,5'"]),
+    "a row twice": (
+        US + "insights_2021,us,United States,,41,91\n",
+        ["mine.csv, line 3 repeats", "line 2", "iso_alpha2=US"],
+    ),
+    "a column twice": (US.replace("IDV", "PDI"), ["mine.csv, line 1: columns 5 and 6 are both PDI"]),
+    "a header one short": (US.replace("vintage,", ""), ["mine.csv, line 2: 5 fields expected", "6"]),
+    "full-width digits": (US.replace("91", "\uff19\uff11"), ["mine.csv, line 2, column IDV", "'\uff19\uff11'"]),
+    "Arabic digits": (US.replace("91", "\u0669\u0661"), ["mine.csv, line 2, column IDV", "'\u0669\u0661'"]),
+    "a hard space": (US.replace("91", "91\u00a0"), ["mine.csv, line 2, column IDV", "'91\\xa0'"]),
+    "an underscore": (US.replace("91", "9_1"), ["mine.csv, line 2, column IDV", "'9_1'"]),
+    "a code with a hard space": (US.replace("US", "US\u00a0"), ["mine.csv, line 2, column iso_alpha2"]),
+    "an empty row inside": (
+        US + ",,,,,\n" + US.partition("\n")[2].replace("US", "KR"),
+        ["line 3, column vintage", "empty"],
+    ),
+    "semicolons": (US.replace(",", ";"), ["targets=mine.csv has its columns between semicolons"]),
+    "a workbook": (b"PK\x03\x04", ["targets=mine.csv can't be read: it is a zipped file such as .xlsx or .ods"]),
+}
+CASES |= {
+    f"survey with a target table with {name}": Case(
+        INSTRUMENT, ["s.yaml: ", *says], {"s.yaml": TOY.replace("hofstede.csv", "mine.csv"), "mine.csv": text}
+    )
+    for name, (text, says) in PLACES.items()
+}
 CASES |= {
     f"survey with targets of {name}": Case(
         INSTRUMENT, [], {"s.yaml": TOY.replace("hofstede.csv", "mine.csv"), "mine.csv": text}
@@ -354,6 +401,13 @@ INLINE = {
     "an unknown dimension": "{v1: {US: {country: A, PDI: 3, XYZ: 4}}}",
     "a score that is a text": "{v1: {US: {country: A, PDI: high, IDV: 4}}}",
     "a score that is NaN": "{v1: {US: {country: A, PDI: .nan, IDV: 4}}}",
+    "a score with an underscore": "{v1: {US: {country: A, PDI: 1_0, IDV: 4}}}",
+    "a score that is a time": "{v1: {US: {country: A, PDI: 1:30, IDV: 4}}}",
+    "a score in full-width digits": "{v1: {US: {country: A, PDI: \uff13, IDV: 4}}}",
+    "a score that is yes": "{v1: {US: {country: A, PDI: yes, IDV: 4}}}",
+    "a country that is no": "{v1: {US: {country: no, PDI: 3, IDV: 4}}}",
+    "an estimate that is a text": "{v1: {US: {country: A, PDI: 3, IDV: 4, estimated: 'no'}}}",
+    "a code twice": "{v1: {US: {country: A, PDI: 3, IDV: 4}, us: {country: A, PDI: 4, IDV: 4}}}",
 }
 CASES |= {
     f"survey with targets inside that are {name}": Case(

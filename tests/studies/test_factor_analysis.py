@@ -12,6 +12,7 @@ from semopy.examples import holzinger39
 from cultural_sp.config.studies import RespondentsConfig
 from cultural_sp.reporting.html_report.build import write_report
 from cultural_sp.studies.factor_analysis.respondents import draw_respondents
+from cultural_sp.studies.factor_analysis.sources import read_answers
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.scoring import dimension_scores
 
@@ -175,7 +176,7 @@ def test_human_answers_give_a_measurement_model_that_scores_the_survey(wide, mon
         ([], "whose answers? nothing given; give one of run=FOLDER"),
         (
             ["answers=beyond.csv", "survey=vsm13"],
-            "answers=beyond.csv: item m01 has the answer -1, but its codes run from 1 to 5",
+            "answers=beyond.csv, line 3: item m01 has the answer -1, but its codes run from 1 to 5",
         ),
         (["model=smollm2_135m", "run=x"], "whose answers? run and model given"),
         (["model=smollm2_135m"], "model= needs survey=OPTION too"),
@@ -192,6 +193,49 @@ def test_bad_input_is_one_line(monkeypatch, capsys, tmp_path, overrides, message
     (error,) = errors
     assert message in error
     assert not (tmp_path / "out").exists()
+
+
+ANSWERS = "id,a,b,c,d\np1,1,2,3,4\np2,5,4,3,\n"
+
+
+def test_answers_are_placed_by_their_columns(toy_survey, tmp_path):
+    path = tmp_path / "people.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + ANSWERS.encode() + b",,,,\n\n")
+    table = read_answers(path, toy_survey)
+    assert table["id"].tolist() == ["p1", "p2"]
+    assert table[["a", "b", "c", "d"]].to_numpy().tolist()[0] == [1, 2, 3, 4]
+    assert np.isnan(table["d"][1])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ANSWERS.replace("id,", ""), "line 2: 4 fields expected, one per column, but it has 5"),
+        (ANSWERS.replace("id,a", "a,a"), "line 1: columns 1 and 2 are both a"),
+        (ANSWERS.replace("p2,5", "p2,\uff15"), "line 3, column a: '\uff15' is no plain number"),
+        (ANSWERS.replace("p2,5", "p2,\u0665"), "line 3, column a: '\u0665' is no plain number"),
+        (ANSWERS.replace("p2,5", "p2,5\u00a0"), "line 3, column a: '5\\xa0' is no plain number"),
+        (ANSWERS.replace("p2,5", "p2,0_5"), "line 3, column a: '0_5' is no plain number"),
+        (ANSWERS.replace("p2,5", "p2,nan"), "line 3, column a: 'nan' is no plain number"),
+        (ANSWERS.replace("p2,5", "p2,inf"), "line 3, column a: 'inf' is no plain number"),
+        (ANSWERS.replace("p2,5", "p2,NA"), "line 3, column a: 'NA' is no plain number"),
+        (ANSWERS.replace("p2,5", "p2,99"), "line 3: item a has the answer 99, but its codes run from 1 to 5"),
+        (ANSWERS.replace(",", ";"), "has its columns between semicolons"),
+        (ANSWERS.replace(",", "\t"), "has its columns between tabs"),
+        (ANSWERS.encode("utf-16"), "it is UTF-16 or UTF-32 text"),
+        (b"$FL2@(#)", "it is an SPSS file (.sav)"),
+        (b"PK\x03\x04", "it is a zipped file such as .xlsx or .ods"),
+        (b"PAR1", "it is a Parquet file"),
+        (ANSWERS.partition("\n")[0], "has no respondents; give one row per respondent"),
+    ],
+)
+def test_answers_that_cannot_be_placed_are_refused(toy_survey, tmp_path, text, message):
+    path = tmp_path / "people.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match=r"^answers=[^\n]+$") as error:
+        read_answers(path, toy_survey)
+    assert f"people.csv{'' if message.startswith(('has', 'it')) else ','}" in str(error.value)
+    assert message in str(error.value)
 
 
 def test_answers_to_another_survey_are_refused(monkeypatch, capsys, tmp_path):

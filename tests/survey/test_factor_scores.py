@@ -92,7 +92,7 @@ def test_tables_that_are_none_are_refused(table, method, message):
         ),
         ({"items": {"F063": {"mean": 1, "sd": 1}}}, "items needs mean and sd of every item; it lacks A008"),
         ({"correlations": {"secular": {"other": 0.1}}}, "correlations of secular and other"),
-        ({"slope": {"secular": float("inf")}}, "every number must be finite"),
+        ({"slope": {"secular": float("inf")}}, "slope of secular: '.inf' is no plain number; write a finite one"),
         ({"loadings": 3}, "incomplete or misshapen survey"),
     ],
 )

@@ -99,7 +99,7 @@ def test_shipped_instruments_are_listed():
         ("name: toy", "extends: vsm13", "incomplete or misshapen survey ('name')"),
         ("[much, some, none]", "[yes, some, no]", "expected a list of texts, in quotes"),
         ("{a: 10, b: -10}", "{}", "every dimension needs at least one item"),
-        ("{a: 10, b: -10}", "{a: .nan}", "weights must be finite"),
+        ("{a: 10, b: -10}", "{a: .nan}", "PDI, a: '.nan' is no plain number; write a finite one"),
     ],
 )
 def test_bad_survey_files_are_refused_in_one_line(toy_survey_file, tmp_path, old, new, message):
@@ -117,7 +117,7 @@ def test_other_bad_input_is_refused_in_one_line(tmp_path):
     (tmp_path / "latin.yaml").write_bytes("name: Zürich".encode("latin-1"))
     for name, message in (
         ("list.yaml", "expected a mapping"),
-        ("latin.yaml", "is not UTF-8 YAML"),
+        ("latin.yaml", "is not UTF-8 text"),
         ("none.yaml", "cannot read the survey file"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -64,7 +64,7 @@ def test_what_will_not_work_is_said(tmp_path, old, new, note):
             "country: the hill, closenes: 30",
             "unknown entry closenes; allowed: country,",
         ),
-        ("closeness: 30", "closeness: many", "HILL in made_up has closeness='many', which is no number"),
+        ("closeness: 30", "closeness: many", "targets, made_up, hill, column closeness: 'many' is no plain number"),
         ("country: the hill, ", "", "needs a country and scores"),
         ("codes: [1, 3, 5]", "codes: [1, 3]", "scale frequency needs one code per label, each above the one before"),
         ("codes: [1, 3, 5]", "codes: [5, 3, 1]", "scale frequency needs one code per label, each above the one before"),

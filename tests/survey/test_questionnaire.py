@@ -68,9 +68,13 @@ OPTIONS = "item,text," + ",".join(f"option_{i}" for i in range(1, 7)) + "\n"
         ("q.csv", HEAD + "\n".join([*ROWS, "e,More?"]), "has unknown items: e"),
         ("q.csv", HEAD + "\n".join([*ROWS[:3], "d, "]), "item d has an empty text"),
         ("q.csv", HEAD + "\n".join([*ROWS[:3], "d"]), "line 5: 2 fields expected"),
-        ("q.csv", HEAD + "\n".join([*ROWS[:3], "d,one, two"]), "line 5: 2 fields expected; quote commas"),
+        (
+            "q.csv",
+            HEAD + "\n".join([*ROWS[:3], "d,one, two"]),
+            "line 5: 2 fields expected, one per column, but it has 3; put a text with commas in quotes",
+        ),
         ("q.csv", "id,question\n" + "\n".join(ROWS), "expected item,text"),
-        ("q.csv", "", "expected item,text"),
+        ("q.csv", "", "is empty; give a CSV file with a line of column names"),
         ("q.csv", OPTIONS + "\n".join(f"{row},1,2,3,4,5,6" for row in ROWS), "item a has 6 options"),
         ("q.csv", OPTIONS + "\n".join(f"{row},1,2,3,4,5," for row in ROWS), "item a has 6 options"),
         ("q.csv", "item,text,option_1,option_2\n" + "\n".join(f"{r},1,2" for r in ROWS), "item a has 2 options"),
@@ -94,7 +98,7 @@ def test_bad_questionnaires_are_refused_in_one_line(toy_survey, tmp_path, name, 
 
 
 def test_a_missing_file_is_named(toy_survey, tmp_path):
-    with pytest.raises(ValueError, match="none.csv can't be read: No such file"):
+    with pytest.raises(ValueError, match=r"none.csv can't be read \(No such file"):
         apply_questionnaire(toy_survey, str(tmp_path / "none.csv"))
 
 

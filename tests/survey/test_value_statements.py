@@ -41,7 +41,7 @@ BAD = {
     "no text": ("PDI: {high: [a], low: [no]}", "PDI, low needs a list of texts, in quotes where YAML"),
     "blank": ("PDI: {high: [a], low: ['  ']}", "PDI, low needs a list of texts"),
     "twice": ("PDI: {high: [a], low: [b, a]}", "statements must differ, repeated: a"),
-    "not UTF-8": (b"PDI: \xff", "utf-8"),
+    "not UTF-8": (b"PDI: \xff", "it is not UTF-8 text (line 1: invalid start byte)"),
 }
 
 

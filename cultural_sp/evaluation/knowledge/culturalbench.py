@@ -9,6 +9,7 @@ import pandas as pd
 
 from cultural_sp.evaluation.knowledge.questions import KnowledgeQuestion, KnowledgeSet
 from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.tables import Row, Table, read_table, refuse_repeated
 
 LETTERS = ("A", "B", "C", "D")
 SHARED = ("question_idx", "country", "prompt_question", "answer")
@@ -77,57 +78,66 @@ def _from_hub(source: str, revision: str | None) -> dict[str, Path]:
         ) from error
 
 
-def _table(path: Path, task: str) -> pd.DataFrame:
-    """Return the file as text. An option "None" is an answer, not a missing value."""
-    try:
-        if path.suffix.lower() == ".csv":
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        else:
-            table = pd.read_parquet(path).fillna("None").astype(str)  # the hub's conversion took that text for missing
-    except ImportError as error:
-        raise ValueError(f"{path} needs pyarrow; pip install 'cultural-sp[parquet]', or use the .csv file") from error
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} can't be read ({reason_of(error)}); {REMEDY}") from error
-    lacking = [column for column in COLUMNS[task] if column not in table]
+def _rows(path: Path, task: str) -> tuple[Row, ...]:
+    table = read_table(path, str(path)) if path.suffix.lower() == ".csv" else _from_parquet(path)
+    lacking = [column for column in COLUMNS[task] if column not in table.columns]
     if lacking:
         raise ValueError(f"{path} lacks the columns {', '.join(lacking)} of CulturalBench-{task}; {REMEDY}")
-    if not len(table):
+    if not table.rows:
         raise ValueError(f"{path} has no questions; {REMEDY}")
-    return table
+    for row in table.rows:
+        row.require(COLUMNS[task])
+    return table.rows
+
+
+def _from_parquet(path: Path) -> Table:
+    """Return the file as text. An option "None" is an answer, not a missing value: the hub's conversion took it for one."""
+    try:
+        table = pd.read_parquet(path).astype(object)
+    except ImportError as error:
+        raise ValueError(f"{path} needs pyarrow; pip install 'cultural-sp[parquet]', or use the .csv file") from error
+    except Exception as error:  # a damaged file raises nearly anything
+        raise ValueError(f"{path} can't be read ({reason_of(error)}); {REMEDY}") from error
+    columns = tuple(map(str, table.columns))
+    if len(set(columns)) < len(columns):
+        raise ValueError(f"{path} has a column twice: {', '.join(columns)}; {REMEDY}")
+    texts = table.where(table.notna(), "None").astype(str).to_numpy().tolist()
+    rows = (dict(zip(columns, map(str.strip, cells), strict=True)) for cells in texts)
+    return Table(columns, tuple(Row(f"{path}, row {i + 1}", cells) for i, cells in enumerate(rows)))
 
 
 def _easy(path: Path) -> tuple[KnowledgeQuestion, ...]:
+    rows = _rows(path, "Easy")
+    refuse_repeated(rows, ("question_idx",))
     questions = []
-    for row in _table(path, "Easy").to_dict("records"):
-        letter = row["answer"].strip().upper()
+    for row in rows:
+        letter = row["answer"].upper()
         if letter not in LETTERS:
             raise ValueError(
-                f"{path}: question_idx {row['question_idx']} has the answer {row['answer']!r}, not A to D; {REMEDY}"
+                f"{row.where}: question_idx {row['question_idx']} has the answer {row['answer']!r}, not A to D; {REMEDY}"
             )
-        options = tuple(row[f"prompt_option_{x.lower()}"].strip() for x in LETTERS)
+        options = tuple(row[f"prompt_option_{x.lower()}"] for x in LETTERS)
         right = tuple(x == letter for x in LETTERS)
-        questions.append(
-            KnowledgeQuestion(
-                row["question_idx"], row["country"].strip(), row["prompt_question"].strip(), options, right
-            )
-        )
+        questions.append(KnowledgeQuestion(row["question_idx"], row["country"], row["prompt_question"], options, right))
     return tuple(questions)
 
 
 def _hard(path: Path) -> tuple[KnowledgeQuestion, ...]:
+    rows = _rows(path, "Hard")
+    refuse_repeated(rows, tuple(rows[0].cells))
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["question_idx"], []).append(row)
     questions = []
     truth = {"true": True, "1": True, "false": False, "0": False}
-    for number, rows in _table(path, "Hard").groupby("question_idx", sort=False):
-        answers = [truth.get(answer.strip().lower()) for answer in rows["answer"]]
-        if len(rows) != len(LETTERS) or None in answers or len(set(rows["prompt_question"])) > 1:
+    for number, four in groups.items():
+        answers = [truth.get(row["answer"].lower()) for row in four]
+        if len(four) != len(LETTERS) or None in answers or len({row["prompt_question"] for row in four}) > 1:
             raise ValueError(
-                f"{path}: question_idx {number} needs four rows of one question with the answers true or false, got "
-                f"{len(rows)} with {', '.join(map(repr, rows['answer']))}; {REMEDY}"
+                f"{four[0].where}: question_idx {number} needs four rows of one question with the answers true or false, got "
+                f"{len(four)} with {', '.join(repr(row['answer']) for row in four)}; {REMEDY}"
             )
-        first = rows.iloc[0]
-        options = tuple(option.strip() for option in rows["prompt_option"])
+        options = tuple(row["prompt_option"] for row in four)
         right = tuple(bool(answer) for answer in answers)
-        questions.append(
-            KnowledgeQuestion(str(number), first["country"].strip(), first["prompt_question"].strip(), options, right)
-        )
+        questions.append(KnowledgeQuestion(number, four[0]["country"], four[0]["prompt_question"], options, right))
     return tuple(questions)

@@ -7,13 +7,14 @@ from typing import Any
 
 from hydra import compose
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from cultural_sp.config.compose import build_config
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import FactorConfig
 from cultural_sp.runs.folder import CONFIG, RESULT
-from cultural_sp.studies.factor_analysis.read_errors import read_errors
+from cultural_sp.utils.errors import reason_of
 
 
 def run_config_of(config: FactorConfig) -> AlignConfig:
@@ -41,6 +42,9 @@ def _stored_config(folder: Path) -> AlignConfig:
         hint = f"; it is a joint run, give the folder of one region: {', '.join(regions)}" if regions else ""
         raise ValueError(f"run={folder} holds no soft_prompt folder, so it is no finished run{hint}")
     file = next((path for path in (folder / CONFIG, folder.parent / CONFIG) if path.is_file()), folder / CONFIG)
-    with read_errors(f"run={folder}: {file.name}"):
+    try:
         stored: Any = OmegaConf.merge(OmegaConf.structured(AlignConfig), OmegaConf.load(file))
         return build_config(stored, AlignConfig)
+    except (OSError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        reason = getattr(error, "strerror", None) or reason_of(error)
+        raise ValueError(f"run={folder}: {file.name} can't be read ({reason})") from error

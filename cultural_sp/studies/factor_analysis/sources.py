@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -14,11 +15,11 @@ from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.runs.folder import RESULT
 from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.runs.result import load_result
-from cultural_sp.studies.factor_analysis.read_errors import read_errors
 from cultural_sp.studies.factor_analysis.respondents import draw_respondents
 from cultural_sp.studies.factor_analysis.run_config import run_config_of
 from cultural_sp.studies.factor_analysis.simulation import simulated_answers
-from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.instrument import Item, Survey
+from cultural_sp.utils.tables import Row, read_table
 
 PEOPLE = "people"
 """Group of human answers."""
@@ -57,22 +58,33 @@ def source_from_config(config: FactorConfig, cache: ModelCache) -> AnswerSource:
 
 
 def read_answers(path: Path, survey: Survey) -> pd.DataFrame:
-    """Read human answers from a CSV file: one row per respondent, one column per item.
+    """Read human answers from a CSV file: one row per respondent, one column per item, and any others.
+
+    Returns:
+        The columns of the file; those of items hold numbers, NaN where an answer is missing.
 
     Raises:
-        ValueError: if the file can't be read, or an answer is no code of its item. Codes for "don't know" are the usual
-            mistake; they would be taken for answers.
+        ValueError: if the file is no table, or an answer is no number or no code of its item. Codes for "don't know" are the
+            usual mistake; they would be taken for answers.
     """
-    with read_errors(f"answers={path}"):
-        table = pd.read_csv(path)
-    for item in survey.items:
-        if item.id in table and pd.api.types.is_numeric_dtype(table[item.id]):
-            low, high = item.scale.codes[0], item.scale.codes[-1]
-            answers = table[item.id].dropna()
-            out_of_range = sorted(set(answers[(answers < low) | (answers > high)]))
-            if out_of_range:
-                raise ValueError(
-                    f"answers={path}: item {item.id} has the answer {out_of_range[0]:g}, but its codes run from {low:g} to "
-                    f"{high:g}; leave cells empty where an answer is missing"
-                )
-    return table
+    table = read_table(path, f"answers={path}")
+    if not table.rows:
+        raise ValueError(f"answers={path} has no respondents; give one row per respondent")
+    items = {item.id: item for item in survey.items}
+    return pd.DataFrame(
+        {
+            column: [_answer(row, items[column]) if column in items else row[column] for row in table.rows]
+            for column in table.columns
+        }
+    )
+
+
+def _answer(row: Row, item: Item) -> float:
+    answer = row.number(item.id)
+    low, high = item.scale.codes[0], item.scale.codes[-1]
+    if answer is not None and not low <= answer <= high:
+        raise ValueError(
+            f"{row.where}: item {item.id} has the answer {answer:g}, but its codes run from {low:g} to {high:g}; leave cells "
+            "empty where an answer is missing"
+        )
+    return math.nan if answer is None else answer
