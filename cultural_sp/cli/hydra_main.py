@@ -16,6 +16,7 @@ from cultural_sp.cli.sweep import JobError
 from cultural_sp.cli.sweep_callback import record_stop, summary_after_failure, sweep_title
 from cultural_sp.config.compose import SCHEMAS, build_config, config_folder, register_configs
 from cultural_sp.config.error_messages import BAD_INPUT, error_line
+from cultural_sp.config.null_groups import null_group_errors
 from cultural_sp.config.registries import load_object
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.model_cache import PROCESS_CACHE
@@ -47,8 +48,8 @@ def run_program(program: Program) -> None:
     decorate = hydra.main(version_base="1.3", config_path=str(config_folder()), config_name=program.config)
     entry = decorate(job_function(program, errors))
     try:
-        _check_flags()
-        with stop_on_signals(), summary_after_failure(errors):
+        overrides = _checked_overrides()
+        with stop_on_signals(), summary_after_failure(errors), null_group_errors(overrides, SCHEMAS[program.config]):
             entry()
     except BAD_INPUT as error:
         print_error(error, program, errors)
@@ -93,8 +94,10 @@ def print_error(error: BaseException, program: Program, errors: list[str]) -> st
     return line
 
 
-def _check_flags() -> None:
-    """Check flags and files for which Hydra's own error would be too long, or wouldn't name the file.
+def _checked_overrides() -> list[str]:
+    """Return the overrides on the command line.
+
+    Flags and files are checked for which Hydra's own error would be too long, or wouldn't name the file.
 
     Raises:
         ValueError: if Hydra doesn't have a flag, or a file in ``--config-dir`` isn't UTF-8 text.
@@ -105,9 +108,11 @@ def _check_flags() -> None:
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
-    folder = parser.parse_args().config_dir
+    arguments = parser.parse_args()
+    folder = arguments.config_dir
     for path in sorted(Path(folder).rglob("*.yaml")) if folder else ():
         try:
             path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is not UTF-8 text ({error}); save it as UTF-8") from error
+    return list(arguments.overrides)

@@ -9,6 +9,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from cultural_sp.config.compose import build_config, config_folder, register_configs
 from cultural_sp.config.error_messages import BAD_INPUT, error_line
+from cultural_sp.config.null_groups import null_group_errors
 from cultural_sp.config.schema import AlignConfig
 
 
@@ -24,7 +25,8 @@ def align_config(overrides: Sequence[str]) -> AlignConfig:
     callers_hydra = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):
+        folder = str(config_folder())
+        with null_group_errors(overrides, AlignConfig), initialize_config_dir(version_base="1.3", config_dir=folder):
             return build_config(compose("align", overrides=list(overrides)), AlignConfig)
     except BAD_INPUT as error:
         raise ValueError(error_line(error)) from error

@@ -6,7 +6,10 @@ import typing
 
 import pytest
 from helpers.malformed import Case, ends_in_one_line
+from helpers.runs import call
 
+from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, group_options
+from cultural_sp.config.overrides import align_config
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
 pytestmark = pytest.mark.slow
@@ -139,6 +142,57 @@ CASES |= {
     "training at no rate": Case(["learning_rate=nan"], ["learning_rate=nan", "above 0"], entry="positive-control"),
     "validity of a typo": Case(["model.nam=x"], ["unknown key model.nam"], entry="validity"),
 }
+
+
+def _below_groups_without_an_option():
+    """Every key of every group that a program may have none of."""
+    for program, schema in SCHEMAS.items():
+        for group, hint in typing.get_type_hints(schema).items():
+            kinds = typing.get_args(hint)
+            if types.NoneType in kinds and group in GROUPS | OTHER_GROUPS:
+                for option in dataclasses.fields((GROUPS | OTHER_GROUPS)[group]):
+                    yield program.replace("_", "-"), group, f"{group}.{option.name}=3"
+
+
+BELOW = list(_below_groups_without_an_option())
+SURVEYS = ", ".join(group_options("survey"))
+BELOW += [("factor-analysis", "survey", override) for override in (
+    "+survey.instrument=x", "++survey.instrument=x", "~survey.instrument", "survey.a.b=3", "survey={instrument:x}"
+)]  # fmt: skip
+CASES |= {
+    f"{program} {override}": Case(
+        [override],
+        [
+            f"{override} changes the {group}, but none is chosen; give {group}=OPTION too",
+            ", ".join(group_options(group)),
+        ],
+        entry=program,
+    )
+    for program, group, override in BELOW
+}
+CASES |= {
+    "a key of the group without an option": Case(
+        ["survey=vsm13", "respondents.number=3", "model.dtype=float32"],
+        ["model.dtype=float32"],
+        entry="factor-analysis",
+    ),
+    "a deleted group": Case(["~survey", "survey.instrument=x"], ["survey.instrument=x"], entry="factor-analysis"),
+    "survey=null": Case(["survey=null"], ["survey=null", SURVEYS, "leave survey= out"], entry="factor-analysis"),
+    "optimizer=null": Case(["optimizer=null", "optimizer.budget=3"], ["optimizer=null", "cma, de"]),
+}
+
+
+def test_the_python_interface_refuses_null_groups_too():
+    with pytest.raises(ValueError, match="^optimizer=null is not allowed; choose one of: cma, de, [^\n]+$"):
+        align_config(["optimizer=null"])
+
+
+def test_a_swept_key_below_null_is_one_line(monkeypatch, capsys, tmp_path):
+    overrides = ["--multirun", "survey.instrument=a,b", f"output_dir={tmp_path}"]
+    code, _, err = call(monkeypatch, capsys, *overrides, entry="factor-analysis")
+    assert code == 2
+    assert err.startswith("error: survey.instrument=a,b changes the survey, but none is chosen; ")
+    assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", CASES)

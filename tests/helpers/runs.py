@@ -22,8 +22,9 @@ from cultural_sp.cli.command import run
 from cultural_sp.cli.hydra_main import job_function, print_error
 from cultural_sp.cli.programs import PROGRAMS
 from cultural_sp.cli.sweep_callback import SweepCallback
-from cultural_sp.config.compose import OTHER_GROUPS, config_folder, register_configs
+from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, config_folder, register_configs
 from cultural_sp.config.error_messages import BAD_INPUT
+from cultural_sp.config.null_groups import null_group_errors
 from cultural_sp.config.registries import load_object
 from cultural_sp.config.schema import GROUPS
 from cultural_sp.lm.model_cache import PROCESS_CACHE
@@ -74,18 +75,8 @@ def _run_composed(program, overrides, here):
     try:
         given = [o.replace("{here}", str(here)) for o in overrides]
         given = load_object(program.rewrite)(given) if program.rewrite else given
-        values = [o for o in given if VALUE.match(o) and o.partition("=")[0] not in OPTION_GROUPS]
-        chosen = [o for o in given if o not in values]
-        config = copy.deepcopy(_composed(program.name, tuple(chosen)))
-        # What compose does with overrides of values; the rest of its work is the same for hundreds of tests.
-        ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(values), config)
-        OmegaConf.set_readonly(config.hydra, False)
-        config.hydra.overrides.task = given
-        HydraConfig.instance().set_config(config)
-        SweepCallback.current = None  # of a sweep that an earlier test ran in this process
-        OmegaConf.set_struct(config, False)
-        del config["hydra"]
-        OmegaConf.set_struct(config, True)
+        with null_group_errors(given, SCHEMAS[program.config]):
+            config = _config(program, given)
         with initialize_config_dir(version_base="1.3", config_dir=str(config_folder())):  # studies compose runs
             job_function(program, errors)(config)
     except BAD_INPUT as error:
@@ -96,6 +87,23 @@ def _run_composed(program, overrides, here):
         ):  # collecting garbage after hundreds of runs without a model would take long
             PROCESS_CACHE.clear()
     return 2 if errors else 0
+
+
+def _config(program, given):
+    """What Hydra composes of these overrides."""
+    values = [o for o in given if VALUE.match(o) and o.partition("=")[0] not in OPTION_GROUPS]
+    chosen = [o for o in given if o not in values]
+    config = copy.deepcopy(_composed(program.name, tuple(chosen)))
+    # What compose does with overrides of values; the rest of its work is the same for hundreds of tests.
+    ConfigLoaderImpl._apply_overrides_to_config(OverridesParser.create().parse_overrides(values), config)
+    OmegaConf.set_readonly(config.hydra, False)
+    config.hydra.overrides.task = given
+    HydraConfig.instance().set_config(config)
+    SweepCallback.current = None  # of a sweep that an earlier test ran in this process
+    OmegaConf.set_struct(config, False)
+    del config["hydra"]
+    OmegaConf.set_struct(config, True)
+    return config
 
 
 @functools.lru_cache(maxsize=64)
