@@ -333,10 +333,8 @@ def test_texts_in_a_batch_are_those_of_single_prompts(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", ["gpt_oss", "bloom", "gemma2"])
 def test_a_model_without_sdpa_is_loaded_with_eager_attention(tmp_path, caplog, kind):
-    settings = {"gpt_oss": {"num_local_experts": 4, "num_experts_per_tok": 2}, "bloom": {"n_layer": 2, "n_head": 4}}[
-        kind
-    ]
-    lm = loaded(saved(tmp_path / "model", kind, **settings))
+    settings = {"gpt_oss": {"num_local_experts": 4, "num_experts_per_tok": 2}, "bloom": {"n_layer": 2, "n_head": 4}}
+    lm = loaded(saved(tmp_path / "model", kind, **settings.get(kind, {})))
     assert lm.checks.attention == "eager"
     assert [r for r in caplog.messages if r.endswith("has no sdpa attention; using model.attn_implementation=eager")]
 

@@ -205,6 +205,8 @@ def test_answers_are_placed_by_their_columns(toy_survey, tmp_path):
     assert table["id"].tolist() == ["p1", "p2"]
     assert table[["a", "b", "c", "d"]].to_numpy().tolist()[0] == [1, 2, 3, 4]
     assert np.isnan(table["d"][1])
+    path.write_text(ANSWERS.replace("3,\n", "3,NA\n"))  # as R writes it
+    assert np.isnan(read_answers(path, toy_survey)["d"][1])
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def test_answers_are_placed_by_their_columns(toy_survey, tmp_path):
         (ANSWERS.replace("p2,5", "p2,0_5"), "line 3, column a: '0_5' is no plain number"),
         (ANSWERS.replace("p2,5", "p2,nan"), "line 3, column a: 'nan' is no plain number"),
         (ANSWERS.replace("p2,5", "p2,inf"), "line 3, column a: 'inf' is no plain number"),
-        (ANSWERS.replace("p2,5", "p2,NA"), "line 3, column a: 'NA' is no plain number"),
+        (ANSWERS.replace("p2,5", "p2,n/a"), "line 3, column a: 'n/a' is no plain number"),
         (ANSWERS.replace("p2,5", "p2,99"), "line 3: item a has the answer 99, but its codes run from 1 to 5"),
         (ANSWERS.replace(",", ";"), "has its columns between semicolons"),
         (ANSWERS.replace(",", "\t"), "has its columns between tabs"),

@@ -21,6 +21,8 @@ from cultural_sp.studies.factor_analysis.simulation import simulated_answers
 from cultural_sp.survey.instrument import Item, Survey
 from cultural_sp.utils.tables import Row, read_table
 
+MISSING = "NA"
+"""What R writes for a missing answer; an empty cell is one too."""
 PEOPLE = "people"
 """Group of human answers."""
 
@@ -80,7 +82,7 @@ def read_answers(path: Path, survey: Survey) -> pd.DataFrame:
 
 
 def _answer(row: Row, item: Item) -> float:
-    answer = row.number(item.id)
+    answer = None if row[item.id] == MISSING else row.number(item.id)
     low, high = item.scale.codes[0], item.scale.codes[-1]
     if answer is not None and not low <= answer <= high:
         raise ValueError(
