@@ -19,6 +19,7 @@ from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.soft_prompt import prompt_for
 from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
+from cultural_sp.runs.inputs import with_region_codes
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.search.objective import l1_loss
 from cultural_sp.survey.instrument import Survey, load_survey
@@ -114,7 +115,7 @@ def score(
         lm: the model.
         survey: the instrument.
         soft_prompt: folder of a soft prompt, or an array [P, H], whose placement is ``prefix``; None is the plain model.
-        region: ISO code of the region for the loss; None for no loss.
+        region: ISO code or English name of the region for the loss; None for no loss.
         vintage: edition of the region's scores; None for the survey's default.
         persona: system message; empty for none.
         wording: index of the wording.
@@ -157,7 +158,7 @@ def align(*overrides: str) -> Alignment:
     Raises:
         ValueError: if the input is bad.
     """
-    results, folder = run_alignment(align_config(overrides), PROCESS_CACHE)
+    results, folder = run_alignment(with_region_codes(align_config(overrides)), PROCESS_CACHE)
     return Alignment(results, folder)
 
 

@@ -10,19 +10,26 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 
 from cultural_sp.cli.programs import Program
 from cultural_sp.cli.sweep import JobError
 from cultural_sp.cli.sweep_callback import record_stop, summary_after_failure, sweep_title
-from cultural_sp.config.compose import SCHEMAS, build_config, config_folder, register_configs
+from cultural_sp.config.compose import SCHEMAS, build_config, config_folder, register_configs, typed_overrides
 from cultural_sp.config.error_messages import BAD_INPUT, error_line
 from cultural_sp.config.null_groups import null_group_errors
+from cultural_sp.config.overrides import refuse_lists
 from cultural_sp.config.registries import load_object
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.lm.model_cache import PROCESS_CACHE
+from cultural_sp.runs.inputs import with_region_codes
 from cultural_sp.utils.files import RESUME_HINT
 from cultural_sp.utils.processes import first_process, several_processes
 from cultural_sp.utils.signals import PeerLostError, Stopped, stop_on_signals
+
+NO_OPTION = "a key stands in a group that has no option; choose one too, as in model=smollm2_135m model.dtype=bfloat16"
+"""What an assertion of OmegaConf means: an override such as ``model.dtype=bfloat16`` beside ``model: null``."""
 
 
 def run_program(program: Program) -> None:
@@ -53,6 +60,10 @@ def run_program(program: Program) -> None:
             entry()
     except BAD_INPUT as error:
         print_error(error, program, errors)
+    except AssertionError as error:
+        if "Unexpected type for root: NoneType" not in str(error):
+            raise
+        print_error(ValueError(NO_OPTION), program, errors)
     except Stopped as stop:
         way_on = RESUME_HINT if program.resumes else "nothing was kept, so the same command starts anew"
         print(f"{stop}; {way_on}", file=sys.stderr)
@@ -70,9 +81,12 @@ def job_function(program: Program, errors: list[str]) -> Callable[[Any], Any]:
 
     def run(config: Any) -> Any:
         try:
+            if HydraConfig.get().mode == RunMode.RUN:  # a sweep is checked before its first job
+                refuse_lists(typed_overrides(HydraConfig.get()))
             built: Any = build_config(config if prepare is None else prepare(config), schema)
-            if isinstance(built, AlignConfig) and built.tracker.group is None:
-                built.tracker.group = sweep_title()
+            if isinstance(built, AlignConfig):
+                built = with_region_codes(built)
+                built.tracker.group = built.tracker.group or sweep_title()
             return job(built)
         except BAD_INPUT as error:
             return JobError(print_error(error, program, errors))

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from cultural_sp.config.compose import typed_overrides
 from cultural_sp.utils.files import write_text
 
 NOW, BEFORE, FAILED = "finished now", "was finished", "failed"
@@ -63,7 +64,7 @@ class Outcome:
         hydra = HydraConfig.get()
         return cls(
             job=hydra.job.num,
-            overrides=_overrides(hydra),
+            overrides=typed_overrides(hydra),
             region=_value(config, "region.code"),
             seed=_value(config, "seed"),
             model=_value(config, "model.name_or_path"),
@@ -92,7 +93,7 @@ class Sweep:
         Args:
             config: of the sweep, with the group ``hydra`` and the overrides as the user typed them.
         """
-        typed = "\n".join([config.hydra.job.name, *sorted(_overrides(config.hydra))])
+        typed = "\n".join([config.hydra.job.name, *sorted(typed_overrides(config.hydra))])
         digest = hashlib.sha256(typed.encode()).hexdigest()[:8]
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", str(_value(config, "name") or config.hydra.job.name))
         self.summary = Path(config.hydra.sweep.dir).absolute() / f"{name}-{digest}.csv"
@@ -130,12 +131,6 @@ class Sweep:
     def delete_job_files(self) -> None:
         """Delete the files of the jobs."""
         shutil.rmtree(self.jobs, ignore_errors=True)
-
-
-def _overrides(hydra: Any) -> list[str]:
-    """The overrides of the command line as the user typed them: references to other keys stay references."""
-    plain: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
-    return [str(override) for override in plain]
 
 
 def _value(config: DictConfig, key: str) -> Any:

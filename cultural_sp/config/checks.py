@@ -44,3 +44,13 @@ def check_plain_name(key: str, *values: str | None) -> None:
             raise ValueError(
                 f"{key}={value!r} is not allowed; use at most 100 letters, digits, '.', '_' and '-', a letter or digit first"
             )
+
+
+def check_region_name(key: str, *values: str) -> None:
+    """Raise a ValueError if one of the values can't be the code or the name of a region. A code becomes a folder's name."""
+    for value in values:
+        if not re.fullmatch(r"[^\W_][\w .,'’()&-]{0,99}", value):
+            raise ValueError(
+                f"{key}={value!r} is not allowed; write an ISO code or a country's English name, of at most 100 letters, digits "
+                "and signs of punctuation, a letter or digit first"
+            )

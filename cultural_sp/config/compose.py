@@ -13,6 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from cultural_sp.config.inference import AskConfig, ExportConfig, ReportConfig, SideEffectsConfig
+from cultural_sp.config.region_group import RegionOptions
 from cultural_sp.config.regions import region_options
 from cultural_sp.config.schema import GROUPS, AlignConfig
 from cultural_sp.config.studies import (
@@ -56,6 +57,7 @@ def register_configs() -> None:
     store = ConfigStore.instance()
     for name, schema in SCHEMAS.items():
         store.store(name=f"base_{name}", node=schema)
+    store.repo["region"] = RegionOptions()
     for code, vintage in region_options().items():
         store.store(group="region", name=code, node={"code": code} | ({"vintage": vintage} if vintage else {}))
 
@@ -73,9 +75,19 @@ def group_options(group: str) -> list[str]:
     return sorted({*stored, *(path.stem for path in (config_folder() / group).glob("*.yaml"))})
 
 
+def typed_overrides(hydra: Any) -> list[str]:
+    """Return the overrides of the command line as the user typed them: references to other keys stay references.
+
+    Args:
+        hydra: the group ``hydra`` of a composed config.
+    """
+    plain: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    return [str(override) for override in plain]
+
+
 def command_line_keys() -> list[str]:
     """Return the keys and groups that the command line of the running job sets, such as ``seed`` and ``model.dtype``."""
-    overrides = OverridesParser.create().parse_overrides(list(HydraConfig.get().overrides.task))
+    overrides = OverridesParser.create().parse_overrides(typed_overrides(HydraConfig.get()))
     return [str(override.key_or_group) for override in overrides]
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import re
+import shlex
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import yaml
 from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException, OverrideParseException
+from omegaconf import MISSING
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
+from cultural_sp.config.compose import group_options
+from cultural_sp.config.regions import similar_options
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
 BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException, yaml.YAMLError, OSError)
@@ -22,6 +26,12 @@ BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException, yaml.YAMLError,
 MAX_LENGTH = 900  # characters; a message may quote a whole file or override
 HELP_HINT = "--help shows every option and its default"
 LAUNCHER_EXTRAS = {"joblib": "joblib", "submitit": "slurm"}  # plugin -> extra of this package
+KEYS_OF_FILES = {
+    "model": ("a hub id, a folder or a .gguf file", "model.name_or_path"),
+    "survey": ("a survey file", "survey.instrument"),
+    "soft_prompt": ("a soft prompt's folder", "soft_prompt.path"),
+}
+"""Groups whose options can't name what a user brings -> what that may be, and the key that names it."""
 TYPE_WORDS = {
     int: "a whole number",
     float: "a number",
@@ -56,9 +66,10 @@ def error_line(error: BaseException, root: type = AlignConfig) -> str:
 
 
 def _message(error: BaseException, root: type) -> str:
-    if isinstance(error, MissingConfigException) and error.options:
-        group, _, option = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={option} is unknown; choose one of: {', '.join(error.options)}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        message = _unknown_option(error.missing_cfg_file, error.options or (), root)
+        if message:
+            return message
     if isinstance(error, OverrideParseException):
         reason = error.message.partition("\nSee ")[0]
         return (
@@ -79,6 +90,23 @@ def _message(error: BaseException, root: type) -> str:
     if "Config group override must be" in str(error):
         return "an override has no key; write key=value"
     return str(error)
+
+
+def _unknown_option(file: str, options: Sequence[str], root: type) -> str:
+    """Return the message about an option ``group/option`` that isn't there; empty if Hydra knows no such group."""
+    group, _, option = file.partition("/")
+    if group in KEYS_OF_FILES:
+        kinds, key = KEYS_OF_FILES[group]
+        known = options or group_options(group)
+        way = shlex.quote(f"{key}={option}")
+        if getattr(root, group, MISSING) is None:  # a key needs a group to be in
+            way = f"{group}={known[0]} {way}"
+        return f"{group}={option} is unknown; choose one of: {', '.join(known)}; or give {kinds} as {way}"
+    if not options:
+        return ""
+    group, _, option = file.rpartition("/")
+    hint = similar_options(option) if group == "region" else ""
+    return f"{group}={option} is unknown; choose one of: {', '.join(options)}{hint}"
 
 
 def _of_hydra(error: BaseException, root: type) -> str:

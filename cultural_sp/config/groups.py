@@ -9,7 +9,14 @@ from typing import Any
 
 from omegaconf import MISSING
 
-from cultural_sp.config.checks import check_above_zero, check_date, check_in_range, check_one_of, check_plain_name
+from cultural_sp.config.checks import (
+    check_above_zero,
+    check_date,
+    check_in_range,
+    check_one_of,
+    check_plain_name,
+    check_region_name,
+)
 from cultural_sp.config.registries import (
     DE_SETTINGS,
     GENERATE,
@@ -87,15 +94,15 @@ class RegionConfig:
     """The region whose scores are the target."""
 
     code: str = MISSING
-    """ISO 3166 alpha-2 code; joint for several regions."""
+    """ISO 3166 code or English name; joint for several regions."""
     codes: Any = None
-    """With joint: a list of ISO codes, or all for every region with complete scores; otherwise null."""
+    """With joint: a list of ISO codes or names, or all for every region with complete scores; otherwise null."""
     vintage: str | None = None
     """Edition of the target table; null takes the survey's default. A target has one vintage only."""
 
     def __post_init__(self) -> None:
         """Check that code and codes agree; codes and vintage become names of folders."""
-        check_plain_name("region.code", self.code)
+        check_region_name("region.code", self.code)
         check_plain_name("region.vintage", self.vintage)
         if (self.code == JOINT) != (self.codes is not None):
             raise ValueError(
@@ -106,9 +113,9 @@ class RegionConfig:
             return
         if not (isinstance(self.codes, list) and self.codes and all(isinstance(code, str) for code in self.codes)):
             raise ValueError(
-                f"region.codes={self.codes} is not allowed; give a list of ISO codes such as [sa,us], or all"
+                f"region.codes={self.codes} is not allowed; give a list of ISO codes or names such as [sa,us], or all"
             )
-        check_plain_name("region.codes", *self.codes)
+        check_region_name("region.codes", *self.codes)
         lower = [code.lower() for code in self.codes]
         repeated = sorted({code for code in lower if lower.count(code) > 1})
         if repeated:

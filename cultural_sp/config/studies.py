@@ -10,6 +10,7 @@ from omegaconf import MISSING
 
 from cultural_sp.config.checks import check_above_zero, check_in_range, check_one_of, check_plain_name
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
+from cultural_sp.config.regions import region_option
 
 
 @dataclass
@@ -73,6 +74,11 @@ class BenchmarkConfig:
                 f"survey.scoring={self.survey.scoring} can't be benchmarked: the usual methods read one answer token; "
                 "use survey=vsm13_number"
             )
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the tables."""
+        return Path(self.output_dir) / self.name
 
 
 @dataclass
@@ -149,6 +155,11 @@ class FactorConfig:
             )
             raise ValueError(f"{chosen[0]}= {verb}")
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the analysis."""
+        return Path(self.output_dir or self.run or "outputs").expanduser() / self.name
+
 
 @dataclass
 class PaperConfig:
@@ -173,6 +184,8 @@ class PaperConfig:
 
     def __post_init__(self) -> None:
         """Check that there is a grid."""
+        check_plain_name("name", self.name)
+        self.regions = [region_option(name) for name in self.regions]
         for key in ("regions", "seeds"):
             values = getattr(self, key)
             if not values or len(set(values)) < len(values):
@@ -214,6 +227,7 @@ class StudyConfig:
     def __post_init__(self) -> None:
         """Check ranges."""
         check_plain_name("name", self.name)
+        self.regions = [region_option(name) for name in self.regions]
         for key in ("models", "regions", "seeds", "arms"):
             if not getattr(self, key):
                 raise ValueError(f"{key} is empty; give at least one")
@@ -223,6 +237,11 @@ class StudyConfig:
             check_in_range(key, getattr(self, key), 0)
         if (self.joint or self.warm_budget) and len(self.regions) < 2:
             raise ValueError(f"regions={self.regions} is one region; joint runs and warm starts need two")
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the tables."""
+        return Path(self.output_dir) / self.name
 
 
 @dataclass
@@ -260,3 +279,8 @@ class ControlConfig:
             raise ValueError(
                 f"survey.scoring={self.survey.scoring} can't be trained: the control answers in words; use label"
             )
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the training."""
+        return Path(self.output_dir) / f"seed-{self.seed}"

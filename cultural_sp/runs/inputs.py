@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cultural_sp.config.groups import JOINT
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.questionnaire import apply_questionnaire
-from cultural_sp.survey.regions import Region, known_vintage, load_region, region_codes
+from cultural_sp.survey.regions import Region, known_vintage, load_region, region_code, region_codes
 
 
 def survey_from_config(config: AlignConfig) -> Survey:
@@ -32,6 +33,30 @@ def regions_from_config(config: AlignConfig, survey: Survey) -> tuple[Region, ..
     if config.region.codes is None:
         return (load_region(survey, config.region.code, vintage),)
     return tuple(load_region(survey, code, vintage, "region.codes") for code in joint_codes(config, survey))
+
+
+def with_region_codes(config: AlignConfig) -> AlignConfig:
+    """Return the config with the codes of its regions instead of their names, so that the same run has the same folder.
+
+    What the survey's targets don't know stays as it is: programs that need the region refuse it.
+
+    Raises:
+        ValueError: if a joint run names a region twice.
+    """
+    region = config.region
+    codes = region.codes if isinstance(region.codes, list) else []
+    try:
+        code, *codes = (_code(config, name) for name in (region.code, *codes))
+    except ValueError:  # the survey can't be read, or isn't needed
+        return config
+    changed = replace(region, code=code, codes=codes if isinstance(region.codes, list) else region.codes)
+    return replace(config, region=changed)
+
+
+def _code(config: AlignConfig, name: str) -> str:
+    """Return the code of a region; a code of two letters needs no survey."""
+    known = name == JOINT or len(name) == 2
+    return name.lower() if known else region_code(load_survey(config.survey.instrument), name) or name
 
 
 def joint_codes(config: AlignConfig, survey: Survey | None = None) -> list[str]:

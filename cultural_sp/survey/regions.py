@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from cultural_sp.config.regions import folded, names_of, region_names, similar_regions
 from cultural_sp.survey.instrument import Survey
 
 
@@ -50,12 +51,24 @@ def known_vintage(survey: Survey, vintage: str | None) -> str:
     return vintage
 
 
+def region_code(survey: Survey, name: str) -> str | None:
+    """Return the code, in lower case, of the region that the survey's targets know by this name; None if there is none.
+
+    Args:
+        survey: has the target table.
+        name: ISO alpha-2 or alpha-3 code or English name, in any case.
+    """
+    own = names_of(survey.targets.rows)
+    code = own.get(folded(name)) or region_names().get(folded(name))
+    return code if code in own.values() else None
+
+
 def load_region(survey: Survey, code: str, vintage: str | None = None, key: str = "region.code") -> Region:
     """Load the targets of one region in one vintage.
 
     Args:
         survey: has the target table and the order of dimensions.
-        code: ISO alpha-2 code in either case.
+        code: ISO alpha-2 or alpha-3 code or English name, in any case.
         vintage: a vintage of the table; the survey's default when None.
         key: config key of the code, for messages.
 
@@ -63,12 +76,14 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
         ValueError: for an unknown code or vintage or a region without any score in it.
     """
     vintage = known_vintage(survey, vintage)
-    rows = {r["vintage"]: r for r in survey.targets.rows if r["iso_alpha2"].lower() == code.lower()}
-    if not rows:
+    found = region_code(survey, code)
+    if found is None:
         raise ValueError(
-            f"{key}={code!r} is in no target table of {survey.name}; allowed: ISO alpha-2 codes such as "
+            f"{key}={code!r} is in no target table of {survey.name}; allowed: ISO codes and English names, such as "
             f"{', '.join(region_codes(survey)[:6])}, ... (the whole table: {survey.targets.source})"
+            f"{similar_regions(code, survey.targets.rows)}"
         )
+    rows = {r["vintage"]: r for r in survey.targets.rows if r["iso_alpha2"].lower() == found}
     row = rows.get(vintage)
     if row is None or not any(row[d] for d in survey.dimensions):
         known = [v for v, r in rows.items() if any(r[d] for d in survey.dimensions)]

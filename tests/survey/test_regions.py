@@ -1,11 +1,14 @@
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from cultural_sp.config.regions import region_options
+from cultural_sp.config.regions import TABLE, region_options
 from cultural_sp.survey.instrument import load_survey
-from cultural_sp.survey.regions import load_region, region_codes, vintages
+from cultural_sp.survey.regions import load_region, region_code, region_codes, vintages
+from cultural_sp.survey.targets import Targets
 
 CONF = Path(__file__).parents[2] / "conf" / "region"
 NAN = float("nan")
@@ -95,3 +98,38 @@ def test_surveys_whose_targets_do_not_fit_are_refused(toy_survey_file, tmp_path,
     (tmp_path / "misfit.yaml").write_text(toy_survey_file.read_text().replace(old, new))
     with pytest.raises(ValueError, match=message):
         load_region(load_survey(str(tmp_path / "misfit.yaml")), "us")
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("USA", "us"),
+        ("usa", "us"),
+        ("US", "us"),
+        ("united  states", "us"),
+        ("Saudi Arabia", "sa"),
+        ("São Tomé and Príncipe", "st"),
+        ("Sao Tome And Principe", "st"),
+    ],
+)
+def test_a_region_has_two_codes_and_a_name_in_any_case(survey, name, code):
+    assert region_code(survey, name) == code
+    assert load_region(survey, name, "culture_factor_2023").code == code
+
+
+def test_every_row_is_found_by_every_name(survey):
+    for row in csv.DictReader(TABLE.open(encoding="utf-8")):
+        for column in ("iso_alpha2", "iso_alpha3", "country"):
+            assert region_code(survey, row[column].upper()) == row["iso_alpha2"].lower()
+
+
+def test_a_surveys_own_regions_come_first(toy_survey):
+    rows = ({"vintage": "v", "iso_alpha2": "PER", "country": "Peru Street"},)
+    survey = replace(toy_survey, targets=Targets("own", rows))
+    assert region_code(survey, "per") == region_code(survey, "peru street") == "per"
+    assert region_code(survey, "USA") is None
+
+
+def test_an_unknown_name_is_one_line_with_similar_ones(survey):
+    with pytest.raises(ValueError, match=r"region.code='Suadi Arabia' is in no .* do you mean sa \(Saudi Arabia\)\?$"):
+        load_region(survey, "Suadi Arabia")

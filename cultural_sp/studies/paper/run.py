@@ -7,14 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 import yaml
-from hydra import compose
 
 from cultural_sp.config.compose import build_config
+from cultural_sp.config.overrides import compose_run
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import PaperConfig
 from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import PROCESS_CACHE
 from cultural_sp.runs.folder import RunFolder
+from cultural_sp.runs.inputs import with_region_codes
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.utils.files import write_text
 
@@ -32,9 +33,9 @@ def run_configs(config: PaperConfig) -> list[AlignConfig]:
     for seed in config.seeds:
         for region in config.regions:
             place = [f"region={region}", f"seed={seed}", f"name={config.name}"]
-            run = compose("align", overrides=[*config.settings, *config.overrides, *place])
+            run = compose_run([*config.settings, *config.overrides, *place])
             run.output_dir = config.output_dir
-            configs.append(build_config(run, AlignConfig))
+            configs.append(with_region_codes(build_config(run, AlignConfig)))
     instrument = configs[0].survey.instrument  # all runs have the same
     if set(load_survey(instrument).item_ids) != set(load_survey(CLAIMS_INSTRUMENT).item_ids):
         raise ValueError(

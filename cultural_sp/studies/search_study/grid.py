@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydra import compose
-
 from cultural_sp.config.compose import build_config
 from cultural_sp.config.groups import JOINT
+from cultural_sp.config.overrides import compose_run
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import StudyConfig
 from cultural_sp.runs.folder import RunFolder
+from cultural_sp.runs.inputs import with_region_codes
 
 WARM = "warm"
 """Arm of the warm starts; the arm of joint runs is called as their region, ``joint``."""
@@ -104,7 +104,7 @@ def _cell(
     model, arm, region, seed = place
     place_overrides = [f"model={model}", f"region={region}", f"seed={seed}", f"name={config.name}-{arm}"]
     group = f"tracker.group={config.name}"
-    run = compose("align", overrides=[*config.common, *arm_overrides, *place_overrides, group])
+    run = compose_run([*config.common, *arm_overrides, *place_overrides, group])
     run.output_dir = config.output_dir
     run.optimizer.warm_start = warm_start
-    return Cell(model, arm, region, seed, build_config(run, AlignConfig))
+    return Cell(model, arm, region, seed, with_region_codes(build_config(run, AlignConfig)))
