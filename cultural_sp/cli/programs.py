@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 RUN = "Run"
@@ -18,6 +20,7 @@ TOOLS = "Tools"
 _RUNS = "cultural_sp.cli.run_jobs"
 _SOFT_PROMPTS = "cultural_sp.cli.soft_prompt_jobs"
 _STUDIES = "cultural_sp.cli.study_jobs"
+_FOLDER = attrgetter("folder")
 _INHERIT = "cultural_sp.inference.inherit_config:inherit_run_config"
 
 
@@ -42,6 +45,8 @@ class Program:
     """Whether the same command goes on after a signal."""
     prepare: str = ""
     """Changes the composed config before it is built."""
+    folder: str | Callable[[Any], Path] = ""
+    """Takes the built config and returns the folder that the job writes into, if each job of a sweep needs its own."""
     rewrite: str = ""
     """Changes the arguments of the command line before Hydra reads them."""
 
@@ -59,6 +64,7 @@ _TABLE = (
         f"{_RUNS}:align_job",
         together=True,
         resumes=True,
+        folder=f"{_RUNS}:run_folder",
     ),
     Program("validity", RUN, "check whether a model can take a survey at all", f"{_RUNS}:validity_job"),
     Program(
@@ -69,7 +75,7 @@ _TABLE = (
         rewrite=f"{_RUNS}:model_first",
     ),
     Program("check-survey", RUN, "check a survey file before a model takes it", f"{_RUNS}:check_survey", hydra=False),
-    Program("report", RESULTS, "write one page about finished runs", f"{_RUNS}:report_job"),
+    Program("report", RESULTS, "write one page about finished runs", f"{_RUNS}:report_job", folder=_FOLDER),
     Program("watch", RESULTS, "watch a run in the terminal", "cultural_sp.reporting.watch:main", hydra=False),
     Program(
         "sync-wandb",
@@ -112,6 +118,7 @@ _TABLE = (
         SOFT_PROMPT,
         "write a model, soft prompt or survey in the format of another tool",
         f"{_SOFT_PROMPTS}:export_job",
+        folder=_FOLDER,
         prepare=_INHERIT,
     ),
     Program(
@@ -119,16 +126,27 @@ _TABLE = (
         STUDIES,
         "reproduce the paper: runs, table, figures and verdicts on its claims",
         f"{_STUDIES}:reproduce_job",
+        folder=_FOLDER,
         together=True,
         resumes=True,
     ),
-    Program("study", STUDIES, "compare search spaces and optimizers", f"{_STUDIES}:study_job", resumes=True),
-    Program("bench", STUDIES, "measure what an evaluation costs on this machine", f"{_STUDIES}:bench_job"),
+    Program(
+        "study",
+        STUDIES,
+        "compare search spaces and optimizers",
+        f"{_STUDIES}:study_job",
+        resumes=True,
+        folder=_FOLDER,
+    ),
+    Program(
+        "bench", STUDIES, "measure what an evaluation costs on this machine", f"{_STUDIES}:bench_job", folder=_FOLDER
+    ),
     Program(
         "factor-analysis",
         STUDIES,
         "test whether answers have the structure that the survey declares",
         f"{_STUDIES}:factor_analysis_job",
+        folder=_FOLDER,
         resumes=True,
     ),
     Program(
@@ -136,6 +154,7 @@ _TABLE = (
         STUDIES,
         "train a model on which the search for an alignment must succeed",
         f"{_STUDIES}:positive_control_job",
+        folder=_FOLDER,
         resumes=True,
     ),
     Program(

@@ -42,6 +42,13 @@ def align_job(config: AlignConfig) -> JobResult:
     return JobResult(RunFolder(config).path, finished_before)
 
 
+def run_folder(config: AlignConfig) -> Path:
+    """Return the folder of a run."""
+    from cultural_sp.runs.folder import RunFolder
+
+    return RunFolder(config).path
+
+
 def run_alignment(config: AlignConfig) -> None:
     """Do this process's part of a run. The first process leads even if there is nothing to do: the others wait for it."""
     from cultural_sp.alignment.run import align

@@ -9,15 +9,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from cultural_sp.cli.sweep import STOPPED, Outcome, Sweep
+from cultural_sp.cli.sweep_folders import refuse_shared_folders
 from cultural_sp.cli.sweep_summary import report
+from cultural_sp.config.compose import typed_overrides
+from cultural_sp.config.error_messages import BAD_INPUT
+from cultural_sp.config.overrides import refuse_lists
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import disk_errors
 from cultural_sp.utils.processes import first_process
+
+
+class SweepRefused(BaseException):
+    """The command line of a sweep is bad. It is no ``Exception``: Hydra would turn one into a warning, and start the jobs."""
+
+    def __init__(self, error: Exception) -> None:
+        """Refused because of this error."""
+        super().__init__(str(error))
+        self.error = error
 
 
 class SweepCallback(Callback):
@@ -40,7 +54,17 @@ class SweepCallback(Callback):
         self._outcome: Outcome | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Start the sweep; Hydra calls this before it makes the launcher."""
+        """Check the jobs and start the sweep; Hydra calls this before it makes the launcher.
+
+        Raises:
+            SweepRefused: if no job may start.
+        """
+        if GlobalHydra.instance().is_initialized():  # or it couldn't compose the jobs either
+            try:
+                refuse_lists(typed_overrides(config.hydra))
+                refuse_shared_folders(config)
+            except BAD_INPUT as error:
+                raise SweepRefused(error) from error
         if first_process():
             self.sweep = Sweep(config)
             self.sweep.start()
@@ -107,6 +131,8 @@ def summary_after_failure(errors: list[str]) -> Iterator[None]:
         if (failure := _current().failure) is not None:
             SweepCallback.current = None  # no second attempt at the summary
             raise failure
+    except SweepRefused as refused:
+        raise refused.error from None
     except Exception as error:
         sweep = _current().sweep
         if isinstance(error, OSError) and sweep and str(error.filename) in _folders_above(sweep.summary):

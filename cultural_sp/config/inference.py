@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from omegaconf import MISSING
@@ -76,6 +77,11 @@ class ExportConfig(AlignConfig):
                 f"questions={questions} does not go with to={self.to}; to=prompt_embeds and questions= go together"
             )
 
+    @property
+    def folder(self) -> Path:
+        """The folder of the export."""
+        return Path(self.output).expanduser()
+
 
 @dataclass
 class ReportConfig:
@@ -85,3 +91,8 @@ class ReportConfig:
     """A run folder, or a folder above any number of them."""
     output: str | None = None
     """Folder of the report; null is report/ in the folder of the runs."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the report."""
+        return Path(self.runs).expanduser() / "report" if self.output is None else Path(self.output).expanduser()

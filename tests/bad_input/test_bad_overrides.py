@@ -46,6 +46,22 @@ CASES = {
         "experiment=none_such": ["experiment=none_such", "choose one of: control, "],
         "region=atlantis": ["region=atlantis", "ae, al"],
         "region=": ["region"],
+        "region=Cina": ["region=Cina is unknown", "do you mean cn (China)"],
+        "region=AND": ["region=AND is unknown", "choose one of"],
+        "region.code=Suadi Arabia": ["region.code='Suadi Arabia'", "do you mean sa (Saudi Arabia)?"],
+        "region=[us,sa]": [
+            "region=[us,sa] chooses a list",
+            "--multirun region=us,sa for a sweep",
+            "region=joint 'region.codes=[us,sa]'",
+        ],
+        "optimizer=[de,cma]": ["optimizer=[de,cma] chooses a list", "--multirun optimizer=de,cma for a sweep"],
+        "readout=[argmax]": ["readout=[argmax] chooses a list", "write readout=argmax"],
+        "experiment=[smoke, paper]": ["chooses a list", "--multirun experiment=smoke,paper"],
+        "model=Qwen/Qwen3-0.6B": ["model=Qwen/Qwen3-0.6B is unknown", " model.name_or_path=Qwen/Qwen3-0.6B"],
+        "model=/models/a b.gguf": ["'model.name_or_path=/models/a b.gguf'", "qwen3_0.6b"],
+        "model=./folder": [" model.name_or_path=./folder"],
+        "model=gpt2": [" model.name_or_path=gpt2"],
+        "survey=my/survey.yaml": ["survey=my/survey.yaml is unknown", " survey.instrument=my/survey.yaml"],
         "region=../../etc/passwd": ["region/../../etc=passwd", "choose one of"],
         "region.code=../../etc": ["region.code='../../etc'", "letters, digits"],
         "region.code=": ["region.code=''"],
@@ -119,6 +135,19 @@ CASES = {
 CASES |= {
     "joint twice": Case(["region=joint", "region.codes=[sa,SA]"], ["region.codes names sa more than once"]),
     "joint of nothing": Case(["region=joint", "region.codes=[]"], ["region.codes=[] is not allowed", "[sa,us]"]),
+    "joint of two names": Case(
+        ["region=joint", "region.codes=[USA,United States]"], ["region.codes names us more than once"]
+    ),
+    "a sweep of lists": Case(["--multirun", "region=choice([us,sa],cn)"], ["region=us,sa for a sweep"]),
+    "a sweep of hub ids": Case(["--multirun", "model=a/b,c/d"], [" model.name_or_path=a/b"]),
+    "an export of a list": Case(["region=[us,sa]", "output=x"], ["region=us,sa"], entry="export"),
+    "a study of a list": Case(["+arms.x=['survey=[vsm13,vsm13_cat]']"], ["survey=vsm13,vsm13_cat"], entry="study"),
+    "the factors of a hub id": Case(
+        ["survey=vsm13", "model=a/b"], ["model=llama3.2_1b_instruct model.name_or_path=a/b"], entry="factor-analysis"
+    ),
+    "a key of no option": Case(
+        ["hydra.verbose=false", "survey=vsm13", "model.dtype=bfloat16"], ["choose one too"], entry="factor-analysis"
+    ),
     "joint of one unknown": Case(["region=joint", "region.codes=[sa,zz]"], ["region.codes='zz'"]),
     "joint of numbers": Case(["region=joint", "region.codes=[1,2]"], ["region.codes=[1, 2]"]),
     "poles without pairs": Case(

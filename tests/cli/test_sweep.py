@@ -318,14 +318,15 @@ LAUNCHERS = {
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_jobs_in_other_processes_share_a_table(monkeypatch, capsys, tmp_path, four_regions, whole_sweep, launcher):
     pytest.importorskip(LAUNCHERS[launcher])
-    copytree(folder_of(whole_sweep[0], "us"), folder_of(tmp_path, "us"))
-    sweep = sweep_of(four_regions, tmp_path, f"hydra/launcher={launcher}", "region=us", "optimizer.f1=0.5,0.7")
+    for region in ("us", "jp"):
+        copytree(folder_of(whole_sweep[0], "us"), folder_of(tmp_path, region))
+    sweep = sweep_of(four_regions, tmp_path, f"hydra/launcher={launcher}", "region=us,jp")
     code, out, err = call(monkeypatch, capsys, *sweep)
     assert code == 2
     assert [row["state"] for row in summary_in(tmp_path)] == ["was finished", "failed"]
     (last,) = [line for line in err.splitlines() if "jobs failed" in line]
-    assert last.startswith("error: 1 of 2 jobs failed: job 1 optimizer.f1=0.7: run folder ")
-    assert "optimizer.f1=0.5 there, 0.7 here" in last
+    assert last.startswith("error: 1 of 2 jobs failed: job 1 region=jp: run folder ")
+    assert "region.code=us there, jp here" in last
     assert "sweep summary: " in out
 
 

@@ -30,7 +30,7 @@ def export(config: ExportConfig) -> Path:
     Raises:
         ValueError: if the input is bad, the other tool can't express it, or a file can't be written.
     """
-    folder = Path(config.output).expanduser()
+    folder = config.folder
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     EXPORTS[config.to](config, folder)

@@ -57,4 +57,4 @@ def report(config: ReportConfig) -> Path:
         raise ValueError(
             f"runs={config.runs} is no folder; give a run folder, or a folder above some, such as outputs/align"
         )
-    return write_report([runs], runs / FOLDER if config.output is None else Path(config.output).expanduser())
+    return write_report([runs], config.folder)

@@ -39,7 +39,7 @@ def benchmark(config: BenchmarkConfig) -> Path:
         ValueError: if the input is bad, the model can't be measured, or a file can't be written.
     """
     survey = load_survey(config.survey.instrument)
-    folder = Path(config.output_dir) / config.name
+    folder = config.folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -27,7 +27,6 @@ from cultural_sp.survey.instrument import Survey
 from cultural_sp.utils.files import disk_errors, write_text
 from cultural_sp.utils.serialize import jsonable
 
-DEFAULT_FOLDER = "outputs"
 MODEL_FILE = "measurement_model.yaml"
 
 
@@ -43,7 +42,7 @@ def factor_analysis(config: FactorConfig, cache: ModelCache | None = None) -> Pa
     source = source_from_config(config, ModelCache() if cache is None else cache)
     model = MeasurementModel(source.survey.dimensions)
     model.check()
-    folder = Path(config.output_dir or config.run or DEFAULT_FOLDER).expanduser() / config.name
+    folder = config.folder
     with disk_errors(folder):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         if config.overwrite:

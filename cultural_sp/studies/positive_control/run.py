@@ -23,7 +23,7 @@ def positive_control(config: ControlConfig) -> Path:
     Raises:
         ValueError: if the folder holds the checkpoint of another training, or a file can't be written.
     """
-    folder = Path(config.output_dir) / f"seed-{config.seed}"
+    folder = config.folder
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     lm = load_model(config.model)

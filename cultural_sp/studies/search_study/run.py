@@ -29,7 +29,7 @@ def study(config: StudyConfig) -> Path:
     Raises:
         ValueError: for bad input, if a run raises it, and if the disk refuses a file.
     """
-    folder = Path(config.output_dir) / config.name
+    folder = config.folder
     with disk_errors(folder), suppress(FileNotFoundError):
         folder.stat()  # a file in the way is an error at once: composing the grid takes a while
     grid = cells(config)
