@@ -109,11 +109,5 @@ def tokenize_for(lm: LanguageModel, prompt: ChatPrompt, placement: str) -> Token
         ValueError: if the model has no embedding for one of them.
     """
     tokens = tokenize(prompt, lm.tokenizer, placement, lm.template_args)
-    last = max((i for part in (tokens.before, tokens.after, *tokens.options) for i in part), default=0)
-    if last >= len(lm.embeddings):
-        token = lm.tokenizer.convert_ids_to_tokens(last)
-        raise ValueError(
-            f"model.name_or_path={lm.name} has {len(lm.embeddings)} embeddings, but its tokenizer gives the prompt the token "
-            f"{token!r} with id {last}; give model and tokenizer that belong together, with embeddings for all tokens"
-        )
+    lm.check_id(max((i for part in (tokens.before, tokens.after, *tokens.options) for i in part), default=0))
     return tokens

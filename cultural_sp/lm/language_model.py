@@ -87,9 +87,27 @@ class LanguageModel:
         return rows
 
     def token_embeddings(self, ids: torch.Tensor) -> torch.Tensor:
-        """Embeddings [..., H] of token ids [...] in the model's dtype and on its device, as the first layer sees them."""
+        """Embeddings [..., H] of token ids [...] in the model's dtype and on its device, as the first layer sees them.
+
+        Raises:
+            ValueError: if the model has no embedding for one of them.
+        """
+        self.check_id(max(ids.flatten().tolist(), default=0))
         vectors: torch.Tensor = self.model.get_input_embeddings()(ids.to(self.embeddings.device))
         return vectors if self.checks.embedding_factor == 1 else vectors * self.checks.embedding_factor
+
+    def check_id(self, highest: int) -> None:
+        """Check that the model has embeddings up to a token id; on a GPU, a missing one would end the process.
+
+        Raises:
+            ValueError: if it hasn't.
+        """
+        if highest >= len(self.embeddings):
+            token = self.tokenizer.convert_ids_to_tokens(highest)
+            raise ValueError(
+                f"model.name_or_path={self.name} has {len(self.embeddings)} embeddings, but its tokenizer gives a text the token "
+                f"{token!r} with id {highest}; give model and tokenizer that belong together, with embeddings for all tokens"
+            )
 
 
 def weights_hash(model: torch.nn.Module) -> str:

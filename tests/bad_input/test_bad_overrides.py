@@ -146,7 +146,9 @@ CASES |= {
         ["survey=vsm13", "model=a/b"], ["model=llama3.2_1b_instruct model.name_or_path=a/b"], entry="factor-analysis"
     ),
     "a key of no option": Case(
-        ["hydra.verbose=false", "survey=vsm13", "model.dtype=bfloat16"], ["give model=OPTION too"], entry="factor-analysis"
+        ["hydra.verbose=false", "survey=vsm13", "model.dtype=bfloat16"],
+        ["give model=OPTION too"],
+        entry="factor-analysis",
     ),
     "joint of one unknown": Case(["region=joint", "region.codes=[sa,zz]"], ["region.codes='zz'"]),
     "joint of numbers": Case(["region=joint", "region.codes=[1,2]"], ["region.codes=[1, 2]"]),

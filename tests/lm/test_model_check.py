@@ -15,12 +15,13 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import chat_template_utils
 
-from cultural_sp.config.groups import ModelConfig
+from cultural_sp.config.groups import ModelConfig, SoftPromptConfig
 from cultural_sp.lm.chat_prompt import chat_text, tokenize_for
 from cultural_sp.lm.generation import generate_text
 from cultural_sp.lm.language_model import ModelChecks
 from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_check import opened_thought
+from cultural_sp.lm.soft_prompt import initial_prompt
 from cultural_sp.lm.template_clock import date_parts
 from cultural_sp.survey.render import ChatPrompt
 
@@ -346,4 +347,8 @@ def test_a_token_beyond_the_embeddings_is_named(tiny_folder, tmp_path):
     tokenizer.save_pretrained(folder)
     rows = json.loads((folder / "config.json").read_text())["vocab_size"]
     line = refusal(folder)
-    assert f"has {rows} embeddings, but its tokenizer gives the prompt the token '<|far|>'" in line
+    assert f"has {rows} embeddings, but its tokenizer gives a text the token '<|far|>'" in line
+    (folder / "chat_template.jinja").write_text(TEMPLATE)
+    lm = loaded(folder)  # no prompt needs it
+    with pytest.raises(ValueError, match=r"gives a text the token '<\|far\|>' with id"):
+        initial_prompt(SoftPromptConfig(init="text", init_text="Be kind <|far|>"), lm, 0)
