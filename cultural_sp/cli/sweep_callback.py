@@ -20,6 +20,7 @@ from cultural_sp.cli.sweep_summary import report
 from cultural_sp.config.compose import typed_overrides
 from cultural_sp.config.error_messages import BAD_INPUT
 from cultural_sp.config.overrides import refuse_lists
+from cultural_sp.reporting.wandb_tracking.agent import leave_agent
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import disk_errors
 from cultural_sp.utils.processes import first_process
@@ -66,6 +67,7 @@ class SweepCallback(Callback):
             except BAD_INPUT as error:
                 raise SweepRefused(error) from error
         if first_process():
+            leave_agent("the jobs of a sweep")  # which may run in other processes, that inherit the environment
             self.sweep = Sweep(config)
             self.sweep.start()
             SweepCallback.current = self

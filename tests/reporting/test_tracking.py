@@ -393,3 +393,104 @@ def test_wandbs_own_switch_counts(monkeypatch, capsys, short_run, tmp_path):
     allowed = "online, run, offline, dryrun, disabled"
     assert err == f"error: WANDB_MODE=offlin is not allowed; choose one of: {allowed}, or unset it\n"
     assert list(tmp_path.iterdir()) == []
+
+
+AGENT = {"WANDB_SWEEP_ID": "sweep123", "WANDB_RUN_ID": "agentrun", "WANDB_PROJECT": "theirs"}
+
+
+@pytest.fixture
+def agent(tracked, monkeypatch, tmp_path):
+    """What a wandb agent sets for the program that it starts; this restores it."""
+    parameters = tmp_path / "sweep.yaml"
+    parameters.write_text("wandb_version: 1\nseed:\n  value: 7\n")
+    for name, value in (AGENT | {"WANDB_SWEEP_PARAM_PATH": str(parameters)}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+
+
+def wandb_lines(out):
+    return [line for line in out.splitlines() if line.startswith("wandb:")]
+
+
+@pytest.mark.slow
+def test_an_agents_run_is_the_one_run_of_the_process(agent, monkeypatch, capsys, short_run, tmp_path):
+    given = [*short_run, f"output_dir={tmp_path}/o", "validity=false"]
+    code, out, err = call(monkeypatch, capsys, *given)
+    assert code == 0, err
+    assert wandb_lines(out)[0] == (
+        "wandb: run agentrun of sweep sweep123; other runs of this process are outside of the sweep"
+    )
+    first = log_of(folder_of(tmp_path / "o"))
+    has_all_of(first, folder_of(tmp_path / "o"))
+    assert (first.run["run_id"], first.run["sweep_id"], first.run["project"]) == ("agentrun", "sweep123", "theirs")
+    code, out, err = call(monkeypatch, capsys, *given, "seed=1")
+    assert code == 0, err
+    second = log_of(folder_of(tmp_path / "o").parent / "seed-1")
+    assert second.run["run_id"] != "agentrun"
+    assert "sweep_id" not in second.run
+
+
+@pytest.mark.slow
+def test_a_joint_run_of_an_agent_has_a_whole_log_per_region(agent, monkeypatch, capsys, short_run, tmp_path):
+    given = [*short_run, f"output_dir={tmp_path}/o", "validity=false", "region=joint", "region.codes=[us,jp,cn]"]
+    code, out, err = call(monkeypatch, capsys, *given)
+    assert code == 0, err
+    folder = tmp_path / "o" / "align" / "joint" / "tiny" / "seed-0"
+    logs = logs_of(folder)
+    assert len(logs) == 3
+    ids = {log.run["run_id"] for log in logs.values()}
+    assert len(ids) == 3
+    assert "agentrun" not in ids
+    for log in logs.values():
+        assert log.exit_code == 0
+        assert log.column("_step") == list(range(2 * BUDGET + 1))
+        assert "loss/tuned/aligned" in log.summary
+    said = "the regions of a joint run can't be the one run agentrun of sweep sweep123, so each has an id of its own"
+    assert [line for line in wandb_lines(out) if "agent" in line] == [f"wandb: {said} outside of it"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["basic", "parallel"])
+def test_the_jobs_of_a_sweep_inside_an_agent_have_their_own_ids(
+    agent, monkeypatch, capsys, short_run, tmp_path, launcher
+):
+    if launcher == "parallel":
+        pytest.importorskip("joblib")
+    given = [*short_run, f"output_dir={tmp_path}/o", "validity=false", "region=us,jp", f"hydra/launcher={launcher}"]
+    code, out, err = call(monkeypatch, capsys, "--multirun", *given)
+    assert code == 0, err
+    folders = [tmp_path / "o" / "align" / region / "tiny" / "seed-0" for region in ("us", "jp")]
+    logs = [log_of(folder) for folder in folders]
+    has_all_of(logs[0], folders[0])
+    assert logs[1].column("_step") == list(range(2 * BUDGET + 1))
+    ids = {log.run["run_id"] for log in logs}
+    assert len(ids) == 2
+    assert "agentrun" not in ids
+    assert wandb_lines(out)[0].startswith("wandb: the jobs of a sweep can't be the one run agentrun of sweep sweep123")
+
+
+@pytest.mark.slow
+def test_a_run_that_has_an_id_keeps_it_inside_an_agent(agent, monkeypatch, capsys, short_run, tmp_path):
+    given = [*short_run, f"output_dir={tmp_path}/o", "validity=false"]
+    folder = folder_of(tmp_path / "o")
+    (folder / "wandb").mkdir(parents=True)
+    (folder / "wandb" / "us.id").write_text("mine")
+    code, out, err = call(monkeypatch, capsys, *given)
+    assert code == 0, err
+    assert log_of(folder).run["run_id"] == "mine"
+    assert "wandb: this run has the id mine already, so it can't be run agentrun of sweep sweep123" in out
+
+
+@pytest.mark.slow
+def test_an_agent_that_wandb_knows_of_already_ends_the_tracking_only(agent, monkeypatch, capsys, short_run, tmp_path):
+    import wandb
+
+    wandb.teardown()
+    wandb.setup()  # reads the environment
+    try:
+        code, out, err = call(monkeypatch, capsys, *short_run, f"output_dir={tmp_path}/o", "region=joint")
+        assert code == 0, err
+        (line,) = [line for line in wandb_lines(out) if "tracking ends" in line]
+        assert "gives all runs one id" in line
+    finally:
+        wandb.teardown()

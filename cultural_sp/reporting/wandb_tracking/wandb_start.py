@@ -6,14 +6,16 @@ import os
 import secrets
 import shlex
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import wandb
+from wandb.sdk.wandb_setup import singleton
 
 from cultural_sp.config.groups import JOINT, ModelConfig, TrackerConfig
+from cultural_sp.reporting.wandb_tracking.agent import AgentRun, leave_agent, take_agent_run
 from cultural_sp.reporting.wandb_tracking.console import error_line, say, sync_command
 from cultural_sp.utils.files import write_text
 
@@ -41,11 +43,22 @@ def start(
         configs: region -> config of the wandb run: the resolved config of the run, and more.
         online: whether to try to go online.
         live: whether the run is going on, so that wandb also logs the load of the machine.
+
+    Raises:
+        ValueError: if wandb would put all runs of this process into one.
     """
     place = folder / "wandb"
     place.mkdir(exist_ok=True)
     os.environ["WANDB_DATA_DIR"] = str(place)  # where tables wait for their upload
-    ids = {region: _run_id(place / f"{region}.id") for region in configs}
+    agent = _agent_run(place, list(configs), live)
+    settings = singleton().settings_if_loaded
+    if settings is not None and settings.sweep_id:
+        raise ValueError(
+            "wandb read the variables of its agent before, and gives all runs one id; leave them to this program"
+        )
+    if agent is not None:
+        config = replace(config, project=agent.project or config.project, entity=agent.entity or config.entity)
+    ids = {region: _Ids(_run_id(place / f"{region}.id"), region, agent.sweep if agent else None) for region in configs}
     logs = list(place.glob("offline-run-*"))
     uploaded = [log for log in logs if any(log.glob("*.sync*"))]
     known = bool(uploaded) or any(place.glob("run-*"))  # to the server, as far as this folder can tell
@@ -54,8 +67,8 @@ def start(
         try:
             if not wandb.login(prompt=False, verify=False):
                 raise ValueError("nobody is logged in here; `wandb login` does that")
-            for region, run_id in ids.items():
-                run = _init(config, folder, (run_id, region), configs[region], "online", live)
+            for region, own in ids.items():
+                run = _init(config, folder, own, configs[region], "online", live)
                 started[region] = Started(run, run.starting_step)
             one = next(iter(started.values())).run
             say(f"{one.url}" if len(started) == 1 else f"{len(started)} runs at {one.project_url}")
@@ -67,11 +80,37 @@ def start(
     for log in logs:
         if log not in uploaded:  # the new one will have all that it has
             shutil.rmtree(log)
-    for region, run_id in ids.items():
-        started[region] = Started(_init(config, folder, (run_id, region), configs[region], "offline", live), 0)
+    for region, own in ids.items():
+        started[region] = Started(_init(config, folder, own, configs[region], "offline", live), 0)
     # `wandb sync` appends: rows that the server already has would be there twice.
     say(f"offline; upload with: {sync_command(folder) if known else _upload(started)}")
     return started
+
+
+@dataclass(frozen=True)
+class _Ids:
+    """What tells the wandb run of a region from others."""
+
+    run: str
+    region: str
+    sweep: str | None
+    """The wandb sweep that it belongs to."""
+
+
+def _agent_run(place: Path, regions: Sequence[str], live: bool) -> AgentRun | None:
+    """Return the run that a wandb agent expects if the run of this folder can be it; its id is then in the folder."""
+    if len(regions) > 1:
+        leave_agent("the regions of a joint run")
+        return None
+    agent, file = take_agent_run(), place / f"{regions[0]}.id"
+    if agent is None or not live:
+        return None
+    if file.exists() and _run_id(file) != agent.id:
+        say(f"this run has the id {_run_id(file)} already, so it can't be run {agent.id} of sweep {agent.sweep}")
+        return None
+    write_text(file, agent.id)
+    say(f"run {agent.id} of sweep {agent.sweep}; other runs of this process are outside of the sweep")
+    return agent
 
 
 def _run_id(file: Path) -> str:
@@ -88,10 +127,10 @@ def _upload(started: Mapping[str, Started]) -> str:
 
 
 def _init(
-    config: TrackerConfig, folder: Path, ids: tuple[str, str], run_config: dict[str, Any], mode: str, live: bool
+    config: TrackerConfig, folder: Path, ids: _Ids, run_config: dict[str, Any], mode: str, live: bool
 ) -> wandb.Run:
-    """Start or resume the wandb run of a region; ``ids`` are the run's id and the region's code."""
-    run_id, region = ids
+    """Start or resume the wandb run of a region."""
+    region = ids.region
     model = ModelConfig(run_config["model"]["name_or_path"], adapter=run_config["model"].get("adapter")).slug
     survey, optimizer = Path(run_config["survey"]["instrument"]).stem, run_config["optimizer"]["kind"]
     tags = (f"model:{model}", f"region:{region}", f"survey:{survey}", f"optimizer:{optimizer}")
@@ -107,7 +146,7 @@ def _init(
         config=run_config,
         allow_val_change=True,
         dir=str(folder),
-        id=run_id,
+        id=ids.run,
         mode=mode,  # type: ignore[arg-type]
         # Uploading a resumed offline log would shift the steps of a whole one.
         resume="allow" if mode == "online" else None,
@@ -121,5 +160,7 @@ def _init(
             finish_timeout=FINISH_SECONDS,
             finish_timeout_raises=True,
             x_disable_stats=not live,
+            sweep_id=ids.sweep,
+            sagemaker_disable=True,  # it would give all runs of a job one id
         ),
     )
