@@ -23,6 +23,7 @@ from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.result import Result
 from cultural_sp.utils.signals import raise_if_stopped
 from cultural_sp.utils.stopwatch import Stopwatch
+from cultural_sp.utils.terminal import show
 
 
 def align(
@@ -47,7 +48,7 @@ def align(
     folder = RunFolder(config)
     finished = folder.load_finished()
     if finished is not None:
-        print(f"already finished with this config\n{report(finished, config.readout.kind)}")
+        show(f"already finished with this config\n{report(finished, config.readout.kind)}")
         return finished, folder.path
     inputs = RunInputs.from_config(config)
     cache = ModelCache() if cache is None else cache
@@ -70,7 +71,7 @@ def _run(
         setup = Setup.build(config, inputs, cache)
     raise_if_stopped()  # before anything is written
     journal = folder.open_journal(setup.header, setup.measure)
-    print(announcement(config, inputs, setup.lm, journal.evaluations), flush=True)
+    show(announcement(config, inputs, setup.lm, journal.evaluations))
     tracker.begin()
     journal.listener = tracker.evaluations
 
@@ -79,7 +80,7 @@ def _run(
     if config.validity:
         with stopwatch("validity"):
             validity = folder.cached_validity(lambda: check_validity(setup.evaluator))
-        print(f"validity: {validity.sentence}", flush=True)
+        show(f"validity: {validity.sentence}")
 
     # 3. The baseline, then the search.
     searches = Searches(config, inputs, setup, journal, workers).run(stopwatch)
@@ -91,8 +92,8 @@ def _run(
     # 5. Results and files; result.json comes last.
     results = save_results(config, inputs, setup, RunOutcome(searches, answers, validity, stopwatch.seconds))
     tracker.finish()
-    print(report(results, config.readout.kind))
+    show(report(results, config.readout.kind))
     statements = coordinate_labels(config)
     if statements and len(results) == 1:
-        print(weights_summary(statements, searches[results[0].region.code].aligned.z))
+        show(weights_summary(statements, searches[results[0].region.code].aligned.z))
     return results

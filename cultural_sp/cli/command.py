@@ -9,6 +9,7 @@ import sys
 
 from cultural_sp.cli.programs import PROGRAMS, Program
 from cultural_sp.config.registries import load_object
+from cultural_sp.utils.terminal import show
 
 COMMAND = "cultural-sp"
 
@@ -17,18 +18,18 @@ def main() -> None:
     """Run the program that the first argument names; without one, print the table of contents."""
     first = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if first in ("--help", "-h", "help"):
-        print(contents())
+        show(contents())
     elif first == "--version":
         from importlib.metadata import version
 
-        print(f"{COMMAND} {version('cultural-sp')}")
+        show(f"{COMMAND} {version('cultural-sp')}")
     elif first in ("-sc", "--shell-completion"):
         _complete()
     elif first in PROGRAMS:
         del sys.argv[1]
         run(first)
     else:
-        print(f"error: {_unknown(first)}", file=sys.stderr)
+        show(f"error: {_unknown(first)}", error=True)
         sys.exit(2)
 
 
@@ -79,7 +80,7 @@ def _complete() -> None:
     line = os.environ.get("COMP_LINE", "")
     word = re.match(r"\s*\S+\s+(\S*)(\s?)", line)
     if any(argument.startswith("query=") for argument in sys.argv) and word and not word[2]:
-        print(" ".join(name for name in PROGRAMS if name.startswith(word[1])))
+        show(" ".join(name for name in PROGRAMS if name.startswith(word[1])))
         return
     name = word[1] if word else "align"  # whichever program installs the completion, the shell's function is the same
     if name not in PROGRAMS or not PROGRAMS[name].hydra:

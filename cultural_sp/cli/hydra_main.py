@@ -27,6 +27,7 @@ from cultural_sp.runs.inputs import with_region_codes
 from cultural_sp.utils.files import RESUME_HINT
 from cultural_sp.utils.processes import first_process, several_processes
 from cultural_sp.utils.signals import PeerLostError, Stopped, stop_on_signals
+from cultural_sp.utils.terminal import show
 
 NO_OPTION = "a key stands in a group that has no option; choose one too, as in model=smollm2_135m model.dtype=bfloat16"
 """What an assertion of OmegaConf means: an override such as ``model.dtype=bfloat16`` beside ``model: null``."""
@@ -43,10 +44,7 @@ def run_program(program: Program) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     if several_processes() and not program.together:
         if first_process():
-            print(
-                "error: this program runs in one process; start it without torchrun or accelerate launch",
-                file=sys.stderr,
-            )
+            show("error: this program runs in one process; start it without torchrun or accelerate launch", error=True)
         sys.exit(2)
     if program.rewrite:
         sys.argv[1:] = load_object(program.rewrite)(sys.argv[1:])
@@ -66,7 +64,7 @@ def run_program(program: Program) -> None:
         print_error(ValueError(NO_OPTION), program, errors)
     except Stopped as stop:
         way_on = RESUME_HINT if program.resumes else "nothing was kept, so the same command starts anew"
-        print(f"{stop}; {way_on}", file=sys.stderr)
+        show(f"{stop}; {way_on}", error=True)
         sys.exit(stop.exit_code)
     finally:
         PROCESS_CACHE.clear()
@@ -104,7 +102,7 @@ def print_error(error: BaseException, program: Program, errors: list[str]) -> st
     if first_process() or isinstance(
         error, PeerLostError
     ):  # all processes have the same command line to complain about
-        print(f"error: {line}", file=sys.stderr, flush=True)
+        show(f"error: {line}", error=True)
     return line
 
 

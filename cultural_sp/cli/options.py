@@ -17,6 +17,7 @@ from cultural_sp.cli.programs import PROGRAMS
 from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, config_folder, group_options, register_configs
 from cultural_sp.config.registries import REGISTRIES
 from cultural_sp.config.schema import GROUPS, AlignConfig
+from cultural_sp.utils.terminal import show
 
 WIDTH = 120
 
@@ -137,9 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = parser.parse_args(arguments).words
     text = "\n".join(listing(words)).strip()
     if not text:
-        print(
-            f"error: no option's name contains {' or '.join(words)}; without a word all of them are listed",
-            file=sys.stderr,
+        show(
+            f"error: no option's name contains {' or '.join(words)}; without a word all of them are listed", error=True
         )
         sys.exit(2)
-    print(text)
+    show(text)

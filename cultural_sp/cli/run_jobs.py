@@ -16,6 +16,7 @@ from cultural_sp.cli.words import quoted, split_words
 from cultural_sp.config.compose import group_options
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.utils.processes import first_process, several_processes
+from cultural_sp.utils.terminal import show
 
 if TYPE_CHECKING:
     from cultural_sp.config.inference import ReportConfig
@@ -34,11 +35,11 @@ def align_job(config: AlignConfig) -> JobResult:
     if result is None:
         run_alignment(config)
     else:
-        print(f"already finished with this config\n{report(result, config.readout.kind)}")
+        show(f"already finished with this config\n{report(result, config.readout.kind)}")
     if first_process():
         if HydraConfig.get().mode == RunMode.RUN:  # a sweep ends with one report on all of its runs
             _report(RunFolder(config).path, finished_before=finished_before)
-        print(f"run folder: {RunFolder(config).path}", flush=True)
+        show(f"run folder: {RunFolder(config).path}")
     return JobResult(RunFolder(config).path, finished_before)
 
 
@@ -70,7 +71,7 @@ def _report(folder: Path, *, finished_before: bool) -> None:
 
     page = folder / FOLDER / PAGE
     exists = finished_before and page.is_file()
-    print(f"report: {page if exists else write_report([folder], folder / FOLDER)}", flush=True)
+    show(f"report: {page if exists else write_report([folder], folder / FOLDER)}")
 
 
 def validity_job(config: AlignConfig) -> None:
@@ -104,11 +105,11 @@ def check_survey() -> None:
 
     parser = argparse.ArgumentParser(description="Check a survey file.")
     parser.add_argument("survey", help=f"a .yaml file (docs/surveys.md), or one of: {', '.join(available())}")
-    print(overview(load_survey(parser.parse_args().survey)))
+    show(overview(load_survey(parser.parse_args().survey)))
 
 
 def report_job(config: ReportConfig) -> None:
     """Write one page about finished runs."""
     from cultural_sp.reporting.html_report.build import report
 
-    print(f"report: {report(config)}", flush=True)
+    show(f"report: {report(config)}")

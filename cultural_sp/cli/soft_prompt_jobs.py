@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cultural_sp.cli.words import quoted, split_words
 from cultural_sp.config.schema import AlignConfig
+from cultural_sp.utils.terminal import show
 
 if TYPE_CHECKING:
     from cultural_sp.config.inference import AskConfig, ExportConfig, SideEffectsConfig
@@ -18,7 +19,7 @@ def evaluate_job(config: AlignConfig) -> None:
     from cultural_sp.lm.model_cache import PROCESS_CACHE
 
     for file in evaluate(config, PROCESS_CACHE):
-        print(f"scores: {file}", flush=True)
+        show(f"scores: {file}")
 
 
 def ask_job(config: AskConfig) -> None:
@@ -40,11 +41,11 @@ def side_effects_job(config: SideEffectsConfig) -> None:
     from cultural_sp.inference.side_effects import side_effects
     from cultural_sp.lm.model_cache import PROCESS_CACHE
 
-    print(f"table: {side_effects(config, PROCESS_CACHE)}", flush=True)
+    show(f"table: {side_effects(config, PROCESS_CACHE)}")
 
 
 def export_job(config: ExportConfig) -> None:
     """Write a model, soft prompt or survey in the format of another tool."""
     from cultural_sp.inference.export.run import export
 
-    print(f"export: {export(config)}", flush=True)
+    show(f"export: {export(config)}")

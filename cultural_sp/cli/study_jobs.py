@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from cultural_sp.config.error_messages import exit_on_bad_input
 from cultural_sp.utils.processes import first_process
+from cultural_sp.utils.terminal import show
 
 if TYPE_CHECKING:
     from cultural_sp.config.studies import BenchmarkConfig, ControlConfig, FactorConfig, PaperConfig, StudyConfig
@@ -21,7 +22,7 @@ def reproduce_job(config: PaperConfig) -> None:
 
     folder = reproduce(config, run_alignment, leads=first_process())
     if first_process() and not config.dry_run:
-        print(f"paper folder: {folder}", flush=True)
+        show(f"paper folder: {folder}")
 
 
 def write_artefact(name: str) -> None:
@@ -35,21 +36,21 @@ def write_artefact(name: str) -> None:
     folder = parser.parse_args().folder
     with exit_on_bad_input():
         ARTEFACTS[name](Runs.of(folder), folder)
-    print(f"{name}: {folder}")
+    show(f"{name}: {folder}")
 
 
 def study_job(config: StudyConfig) -> None:
     """Compare search spaces and optimizers on a grid of runs."""
     from cultural_sp.studies.search_study.run import study
 
-    print(f"study folder: {study(config)}", flush=True)
+    show(f"study folder: {study(config)}")
 
 
 def bench_job(config: BenchmarkConfig) -> None:
     """Measure the cost of an evaluation on this machine."""
     from cultural_sp.studies.benchmark.run import benchmark
 
-    print(f"benchmark folder: {benchmark(config)}", flush=True)
+    show(f"benchmark folder: {benchmark(config)}")
 
 
 def factor_analysis_job(config: FactorConfig) -> None:
@@ -57,18 +58,18 @@ def factor_analysis_job(config: FactorConfig) -> None:
     from cultural_sp.lm.model_cache import PROCESS_CACHE
     from cultural_sp.studies.factor_analysis.run import factor_analysis
 
-    print(f"factor analysis folder: {factor_analysis(config, PROCESS_CACHE)}", flush=True)
+    show(f"factor analysis folder: {factor_analysis(config, PROCESS_CACHE)}")
 
 
 def positive_control_job(config: ControlConfig) -> None:
     """Train a model on which the search for an alignment must succeed."""
     from cultural_sp.studies.positive_control.run import positive_control
 
-    print(f"adapter: {positive_control(config)}", flush=True)
+    show(f"adapter: {positive_control(config)}")
 
 
 def scaling() -> None:
     """Measure the speed-up by a second process; the arguments are overrides of ``cultural-sp align``."""
     from cultural_sp.studies.benchmark.scaling import scaling
 
-    print(scaling(sys.argv[1:]))
+    show(scaling(sys.argv[1:]))

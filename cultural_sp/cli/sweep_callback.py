@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from cultural_sp.reporting.wandb_tracking.agent import leave_agent
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import disk_errors
 from cultural_sp.utils.processes import first_process
+from cultural_sp.utils.terminal import show
 
 
 class SweepRefused(BaseException):
@@ -110,7 +110,7 @@ class SweepCallback(Callback):
             self.sweep.record(self._outcome)
         except ValueError as error:
             self.errors.append(str(error))
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            show(f"error: {error}", error=True)
 
 
 def sweep_title() -> str | None:
@@ -144,7 +144,7 @@ def summary_after_failure(errors: list[str]) -> Iterator[None]:
             _current().summarize(whole=True)
             raise
         errors.append(f"the launcher gave up: {reason_of(error)}")
-        print(f"error: {errors[-1]}", file=sys.stderr)
+        show(f"error: {errors[-1]}", error=True)
         _current().summarize(whole=False)
     except BaseException:
         _current().summarize(whole=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from cultural_sp.runs.folder import result_files
 from cultural_sp.runs.methods import STRONGEST_ICL
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.utils.files import write_text
+from cultural_sp.utils.terminal import show
 
 LOSS_COLUMNS = ("aligned", "naive", "persona", STRONGEST_ICL.key, "random_search", "midpoint")
 """Methods with a column of losses; ``icl`` is the strongest in-context baseline, of which persona is one."""
@@ -154,19 +154,19 @@ def report(sweep: Sweep, *, whole: bool) -> list[str]:
         return []
     rows = rows_of(outcomes)
     errors = [f"{row.title}: {row.outcome.error}" for row in rows if row.outcome.state == FAILED]
-    print(f"\n{summary_table(rows)}\n", flush=True)
+    show(f"\n{summary_table(rows)}\n")
     if errors:
         listed = "; ".join(errors[:MAX_LISTED_ERRORS]) + ("; ..." if len(errors) > MAX_LISTED_ERRORS else "")
-        print(f"error: {len(errors)} of {len(outcomes)} jobs failed: {listed}", file=sys.stderr, flush=True)
+        show(f"error: {len(errors)} of {len(outcomes)} jobs failed: {listed}", error=True)
     places = []
     for write in (_write_summary, _write_report):
         try:
             places += write(sweep.summary, rows)
         except ValueError as error:
             errors.append(str(error))
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            show(f"error: {error}", error=True)
     if places:
-        print(*reversed(places), sep="\n", flush=True)
+        show("\n".join(reversed(places)))
     return errors
 
 

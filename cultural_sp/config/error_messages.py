@@ -20,6 +20,7 @@ from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseExceptio
 from cultural_sp.config.compose import group_options
 from cultural_sp.config.regions import similar_options
 from cultural_sp.config.schema import GROUPS, AlignConfig
+from cultural_sp.utils.terminal import show, visible
 
 BAD_INPUT = (ValueError, HydraException, OmegaConfBaseException, yaml.YAMLError, OSError)
 """Errors that a user can fix."""
@@ -48,7 +49,7 @@ def exit_on_bad_input() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        show(f"error: {error}", error=True)
         sys.exit(2)
 
 
@@ -59,7 +60,7 @@ def error_line(error: BaseException, root: type = AlignConfig) -> str:
         error: one of :data:`BAD_INPUT`.
         root: schema of the program's config, for the keys that the message suggests.
     """
-    text = " ".join(_message(error, root).split())
+    text = visible(" ".join(_message(error, root).split()))
     if len(text) <= MAX_LENGTH:
         return text
     return f"{text[: MAX_LENGTH // 2]} [...] {text[-MAX_LENGTH // 2 :]}"  # the key comes first, the way out last

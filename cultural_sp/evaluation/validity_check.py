@@ -15,6 +15,7 @@ from cultural_sp.runs.result import Validity
 from cultural_sp.survey.instrument import Survey, decimals
 from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
+from cultural_sp.utils.terminal import show
 
 
 def run_validity_check(config: AlignConfig, cache: ModelCache | None = None) -> Validity:
@@ -27,7 +28,7 @@ def run_validity_check(config: AlignConfig, cache: ModelCache | None = None) -> 
     survey = survey_from_config(config)
     regions_from_config(config, survey)  # only to refuse bad ones
     validity = check_validity(SurveyEvaluator(cache.model(config.model, load_model), survey, config, cache))
-    print(validity_report(validity, survey))
+    show(validity_report(validity, survey))
     return validity
 
 

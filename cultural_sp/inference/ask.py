@@ -16,6 +16,7 @@ from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.soft_prompt import prompt_for
 from cultural_sp.types import SoftPrompt
+from cultural_sp.utils.terminal import one_line, show, visible
 from cultural_sp.utils.text_files import without_marks
 
 MIN_COLUMN_WIDTH = 24
@@ -34,14 +35,14 @@ def ask(config: AskConfig, cache: ModelCache | None = None) -> None:
     lm = cache.model(config.model, load_model)
     prompts = prompts_from_config(config, lm)
     if config.model.note:
-        print(f"model: {config.model.note}")
+        show(f"model: {config.model.note}")
     given = without_marks(config.question)
     for question in [given] if given.strip() else typed_questions():
         answers = {
-            name: answer_open_questions(lm, [question], prompt, placement, config.max_new_tokens)[0]
+            one_line(name): visible(answer_open_questions(lm, [question], prompt, placement, config.max_new_tokens)[0])
             for name, (prompt, placement) in prompts.items()
         }
-        print(side_by_side(answers, shutil.get_terminal_size((120, 24)).columns), flush=True)
+        show(side_by_side(answers, shutil.get_terminal_size((120, 24)).columns))
 
 
 def prompts_from_config(config: AskConfig, lm: LanguageModel) -> dict[str, tuple[SoftPrompt, str]]:
@@ -94,7 +95,7 @@ def typed_questions() -> Iterator[str]:
         ValueError: if they aren't UTF-8 text.
     """
     if sys.stdin.isatty():
-        print("Type a question. An empty line ends the program.")
+        show("Type a question. An empty line ends the program.")
     while True:
         try:
             question = without_marks(input("> ")).strip()

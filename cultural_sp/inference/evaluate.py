@@ -25,6 +25,7 @@ from cultural_sp.runs.result import EVALUATION_NAME, Result
 from cultural_sp.survey.regions import Region
 from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.files import disk_errors
+from cultural_sp.utils.terminal import show
 
 FOLDER = "evaluations"
 
@@ -69,7 +70,7 @@ def evaluate(config: AlignConfig, cache: ModelCache | None = None) -> list[Path]
         file = _result_path(config, region, soft_prompt)
         result.save(file)
         files.append(file)
-        print(f"{region.country} ({region.vintage}) on {survey.title}\n{report([result], config.readout.kind)}")
+        show(f"{region.country} ({region.vintage}) on {survey.title}\n{report([result], config.readout.kind)}")
     return files
 
 

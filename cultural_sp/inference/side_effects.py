@@ -31,6 +31,7 @@ from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.stats.intervals import Interval
 from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.files import write_text
+from cultural_sp.utils.terminal import show
 
 DATA = Path(__file__).parent / "data" / "side_effects.yaml"
 TABLE_FILE = "side_effects.md"
@@ -67,7 +68,7 @@ def side_effects(config: SideEffectsConfig, cache: ModelCache | None = None) -> 
         *_harness_effects(lm, config, prompt),
     ]
     note = f"model: {config.model.note}\n\n" if config.model.note else ""
-    print(f"\n{table(effects, 'simple')}\n\n{note}", end="")
+    show(f"\n{table(effects, 'simple')}\n\n{note}".removesuffix("\n"))
     file = output_folder_of(path) / TABLE_FILE
     write_text(file, f"{note}{table(effects, 'github')}\n")
     return file

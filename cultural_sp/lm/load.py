@@ -24,6 +24,7 @@ from cultural_sp.lm.quiet import quiet
 from cultural_sp.lm.template_clock import pin_clock
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import disk_errors, umask_modes
+from cultural_sp.utils.terminal import show
 
 log = logging.getLogger(__name__)
 EAGER = "eager"
@@ -206,7 +207,7 @@ def _converted(gguf: Path) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
         if not (folder / "config.json").is_file():
-            print(f"converting {gguf.name} to safetensors, once, into {folder}", flush=True)
+            show(f"converting {gguf.name} to safetensors, once, into {folder}")
             scratch = folder.with_name(f".{folder.name}")  # only the holder of the lock has one
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir()

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tabulate import tabulate
 
+from cultural_sp.utils.terminal import one_line
+
 if TYPE_CHECKING:
     import pandas as pd  # takes a while to import, and a frame brings it
 
@@ -22,7 +24,8 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], left: Sequ
     """
     alignment = ["left" if i in left else "right" for i in range(len(columns))]
     # Heads as a first row: as headers, tabulate makes their columns two characters wider.
-    text = tabulate([columns, *rows], tablefmt="plain", colalign=alignment, disable_numparse=True)
+    cells = [[one_line(cell) for cell in row] for row in [columns, *rows]]
+    text = tabulate(cells, tablefmt="plain", colalign=alignment, disable_numparse=True)
     head, *body = text.splitlines()
     return "\n".join([head, "-" * len(head), *body])
 

@@ -19,6 +19,7 @@ from cultural_sp.runs.folder import HOLDER, RESULT, result_files
 from cultural_sp.runs.history import RegionHistory
 from cultural_sp.search.journal import JOURNAL, read_header
 from cultural_sp.survey.instrument import decimals
+from cultural_sp.utils.terminal import one_line, show
 
 BAR_WIDTH = 40  # characters, for the published range of scores
 FILLED, EMPTY, TARGET = "=", ".", "|"
@@ -116,7 +117,7 @@ def watch(folder: Path, *, redraw: bool, wait: Callable[[float], None] = time.sl
         if progress is not None and redraw:
             columns, rows = shutil.get_terminal_size()
             # Lines that wrap or scroll away can't be redrawn.
-            lines = [line[: columns - 1] for line in progress_chart(progress)[: rows - 2]]
+            lines = [one_line(line)[: columns - 1] for line in progress_chart(progress)[: rows - 2]]
             text = "\n".join(lines)
             print(f"\x1b[{height}A\x1b[J{text}" if height else text, flush=True)
             height = len(lines)
@@ -124,9 +125,9 @@ def watch(folder: Path, *, redraw: bool, wait: Callable[[float], None] = time.sl
             generation = f"{progress.search} {progress.generation}"
             if generation != last_generation or state:
                 last_generation = generation
-                print(progress_line(progress), flush=True)
+                show(progress_line(progress))
         if state:
-            print(f"{state}: {folder}", flush=True)
+            show(f"{state}: {folder}")
             return
         wait(interval)
 

@@ -15,6 +15,7 @@ from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import REPLACE_HINT
 from cultural_sp.utils.json_lines import JsonLine, JsonLines, read_json_lines
 from cultural_sp.utils.serialize import fingerprint, jsonable
+from cultural_sp.utils.terminal import show
 
 JOURNAL = "evaluations.jsonl"
 SCHEMA_VERSION = 4
@@ -98,7 +99,7 @@ class Journal:
             n_in_generations = n_recorded // generation_size * generation_size
             n_whole = n_in_generations + (n_recorded - n_in_generations) // size * size
         if n_whole < n_recorded:
-            print(f"{search}: evaluating {n_recorded - n_whole} of an unfinished batch again", flush=True)
+            show(f"{search}: evaluating {n_recorded - n_whole} of an unfinished batch again")
             self._lines.truncate(self._n_read + n_whole)
         self._replay = self._lines.read(self._offset)
         return n_whole

@@ -17,6 +17,7 @@ from cultural_sp.types import Array, Candidates
 from cultural_sp.utils.progress import progress
 from cultural_sp.utils.serialize import fingerprint
 from cultural_sp.utils.signals import delay_signals
+from cultural_sp.utils.terminal import show
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,7 @@ class Search:
                 self._check_failures(done, histories)
         n_failed = _most_failures(histories)
         if n_failed:
-            print(
-                f"{self.name}: {n_failed} of {self.budget} evaluations failed: no answer or no finite loss", flush=True
-            )
+            show(f"{self.name}: {n_failed} of {self.budget} evaluations failed: no answer or no finite loss")
         return {name: history.result() for name, history in histories.items()}
 
     def _batches(self, candidates: Candidates) -> list[Candidates]:

@@ -13,6 +13,7 @@ from typing import Any
 from zlib import crc32
 
 from cultural_sp.utils.files import REPLACE_HINT, disk_errors
+from cultural_sp.utils.terminal import show
 
 CHECKSUM = "crc32"
 """Key of the checksum, the last one of every line."""
@@ -93,7 +94,7 @@ class JsonLines:
             except DamagedLineError as error:
                 raise self.damaged(error.number, error.reason) from error
         if self.size < n_bytes:
-            print(f"{path.name}: line {self.count + 1} was left half-written and is dropped", flush=True)
+            show(f"{path.name}: line {self.count + 1} was left half-written and is dropped")
             self.truncate(self.count)
 
     def read(self, offset: int = 0) -> Iterator[JsonLine]:

@@ -22,6 +22,7 @@ from cultural_sp.runs.folder import CONFIG
 from cultural_sp.runs.inputs import survey_from_config
 from cultural_sp.types import SoftPrompt
 from cultural_sp.utils.files import disk_errors, write_text
+from cultural_sp.utils.terminal import show
 
 
 def export(config: ExportConfig) -> Path:
@@ -62,8 +63,8 @@ def _export_peft(config: ExportConfig, folder: Path) -> None:
 def _export_lm_eval(config: ExportConfig, folder: Path) -> None:
     """Write task files of the survey and print how to run them."""
     names = write_tasks(config, folder)
-    print(f"lm_eval --include_path {shlex.quote(str(folder))} --tasks {names[0]} --apply_chat_template ...")
-    print(f"tasks: {', '.join(names)}")
+    show(f"lm_eval --include_path {shlex.quote(str(folder))} --tasks {names[0]} --apply_chat_template ...")
+    show(f"tasks: {', '.join(names)}")
 
 
 def _export_prompt_embeds(config: ExportConfig, folder: Path) -> None:

@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 from cultural_sp.utils.errors import shortened
+from cultural_sp.utils.terminal import show
 
 
 def sync_command(folder: Path) -> str:
@@ -24,4 +25,4 @@ def error_line(error: Exception) -> str:
 
 def say(text: str) -> None:
     """Print a line about wandb."""
-    print(f"wandb: {text}", flush=True)
+    show(f"wandb: {text}")

@@ -17,6 +17,7 @@ from cultural_sp.reporting.wandb_tracking.panels import panels
 from cultural_sp.runs.folder import CONFIG, RESULT, finished_runs, result_files
 from cultural_sp.runs.result import load_result
 from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.terminal import show
 
 if TYPE_CHECKING:
     from wandb_workspaces.reports.v2 import Report
@@ -111,10 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         boards = {"workspace": workspace(runs), "report": report(runs)}
         if options.dry_run:
             specs = {name: _spec(board) for name, board in boards.items()}
-            print(json.dumps(specs, indent=1))
+            show(json.dumps(specs, indent=1))
             return
         for name, board in boards.items():
-            print(f"{name}: {board.save().url}", flush=True)
+            show(f"{name}: {board.save().url}")
     except ImportError:
         sys.exit(_error("wandb-workspaces is not installed; pip install 'cultural-sp[dashboard]'"))
     except Exception as error:  # of whatever class wandb, its network or a file has
@@ -131,5 +132,5 @@ def _title(runs: Runs) -> str:
 
 
 def _error(text: str) -> int:
-    print(f"error: {text}", file=sys.stderr)
+    show(f"error: {text}", error=True)
     return 2

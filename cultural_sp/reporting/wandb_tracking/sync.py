@@ -15,6 +15,7 @@ from cultural_sp.config.groups import TrackerConfig
 from cultural_sp.reporting.wandb_tracking.start_tracker import mode_of, tracker_of
 from cultural_sp.runs.folder import CONFIG, RESULT, finished_runs
 from cultural_sp.search.journal import JOURNAL, read_records
+from cultural_sp.utils.terminal import show
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             sync(folder, mode, changes)
         except (OSError, ValueError, KeyError, TypeError) as error:
             failed = True
-            print(f"error: {folder} can't be read as a run of this program ({error})", file=sys.stderr, flush=True)
+            show(f"error: {folder} can't be read as a run of this program ({error})", error=True)
     if failed:
         sys.exit(2)
 
@@ -58,7 +59,7 @@ def sync(folder: Path, mode: str, changes: dict[str, str]) -> None:
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     own = TrackerConfig(**config["tracker"]) if "tracker" in config else TrackerConfig(mode)
     records = list(read_records(folder / JOURNAL))
-    print(f"run folder: {folder}", flush=True)
+    show(f"run folder: {folder}")
     with tracker_of(replace(own, mode=mode, **changes), folder, live=False) as tracker:
         tracker.begin()
         tracker.evaluations(records)

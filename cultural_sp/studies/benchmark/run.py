@@ -25,6 +25,7 @@ from cultural_sp.studies.benchmark.report import save_figure, tables
 from cultural_sp.studies.benchmark.workload import Workload, make_workload
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.utils.files import write_text
+from cultural_sp.utils.terminal import show
 
 USUAL_METHODS = ("generate", "per_item", "padded_all_logits", "padded", "peft")
 
@@ -52,7 +53,7 @@ def benchmark(config: BenchmarkConfig) -> Path:
         result |= _gpu_use(workload, median(times["tree"]))
     if config.growth:
         result["growth"] = growth(workload.lm, survey, config.survey)
-    print(tables(result))
+    show(tables(result))
     save_figure(result, folder / "bench.png")
     write_text(folder / "bench.json", json.dumps(result, indent=1) + "\n")
     return folder
@@ -73,7 +74,7 @@ def _timed_methods(config: BenchmarkConfig, survey: Survey, workload: Workload) 
             compiled.answer(prompts[0].numpy())
             methods |= {"tree_eager": methods["tree"], "tree": whole_batch(compiled, prompts)}
         except ValueError as error:
-            print(f"{error}; the token tree is measured without compilation", flush=True)
+            show(f"{error}; the token tree is measured without compilation")
     products = bare_products(lm, workload.batch_size * workload.tokens_tree)
 
     def bound(_: int) -> tuple[int, None]:

@@ -13,6 +13,7 @@ from typing import Any
 from tabulate import tabulate
 
 from cultural_sp.search.journal import JOURNAL, read_records
+from cultural_sp.utils.terminal import show
 
 SEARCH = (
     "experiment=smoke",
@@ -45,7 +46,7 @@ def scaling(overrides: list[str], sizes: tuple[int, ...] = (1, 2), rounds: int =
         for size in sizes:
             with tempfile.TemporaryDirectory() as folder:
                 journals[size].append(_run(size, [*overrides, f"output_dir={folder}"], Path(folder)))
-            print(f"{size} process(es): {_seconds(journals[size][-1]):.2f} s per evaluation", flush=True)
+            show(f"{size} process(es): {_seconds(journals[size][-1]):.2f} s per evaluation")
     rows = []
     for size, runs in journals.items():
         speedups = [_seconds(single) / _seconds(several) for single, several in zip(journals[1], runs, strict=True)]

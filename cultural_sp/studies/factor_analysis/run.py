@@ -26,6 +26,7 @@ from cultural_sp.studies.factor_analysis.sources import PEOPLE, AnswerSource, so
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.utils.files import disk_errors, write_text
 from cultural_sp.utils.serialize import jsonable
+from cultural_sp.utils.terminal import show
 
 MODEL_FILE = "measurement_model.yaml"
 
@@ -62,7 +63,7 @@ def factor_analysis(config: FactorConfig, cache: ModelCache | None = None) -> Pa
         human = next(analysis for analysis in analyses if analysis.group == PEOPLE)
         report += f"\n{_export_scoring(folder, source.survey, tables[PEOPLE], human)}\n"
     write_text(folder / "report.md", report)
-    print(f"\n{report}", flush=True)
+    show(f"\n{report}")
     return folder
 
 

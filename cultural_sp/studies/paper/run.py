@@ -18,6 +18,7 @@ from cultural_sp.runs.folder import RunFolder
 from cultural_sp.runs.inputs import with_region_codes
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.utils.files import write_text
+from cultural_sp.utils.terminal import show
 
 CLAIMS_INSTRUMENT = "vsm13"
 """The claims score its items again; its MAS weights may differ."""
@@ -57,12 +58,12 @@ def reproduce(config: PaperConfig, align: Callable[[AlignConfig], None], *, lead
     """
     configs = run_configs(config)
     if leads:
-        print(plan(config, configs), flush=True)
+        show(plan(config, configs))
     if config.dry_run:
         return config.folder
     for number, run in enumerate(configs, 1):
         if leads and not RunFolder(run).finished:
-            print(f"\nrun {number} of {len(configs)}: {run.region.code.upper()} seed {run.seed}", flush=True)
+            show(f"\nrun {number} of {len(configs)}: {run.region.code.upper()} seed {run.seed}")
         align(run)
     if leads:
         from cultural_sp.studies.paper.artefacts import ARTEFACTS
@@ -73,7 +74,7 @@ def reproduce(config: PaperConfig, align: Callable[[AlignConfig], None], *, lead
         runs = Runs.of(config.folder)
         for write in ARTEFACTS.values():
             write(runs, config.folder)
-        print((config.folder / "table_1.md").read_text(encoding="utf-8"))
+        show((config.folder / "table_1.md").read_text(encoding="utf-8"))
     return config.folder
 
 

@@ -22,6 +22,7 @@ from cultural_sp.studies.positive_control.respondents import SyntheticRespondent
 from cultural_sp.studies.positive_control.validation import validation_summary
 from cultural_sp.utils.files import disk_errors, write_bytes
 from cultural_sp.utils.progress import progress as progress_bar
+from cultural_sp.utils.terminal import show
 
 PASS_SHARE, PASS_WINDOW = 0.85, 10
 """A stage is passed when the mean share of right answers in the last steps exceeds this share."""
@@ -71,7 +72,7 @@ def train(config: ControlConfig, lm: LanguageModel, respondents: SyntheticRespon
             if progress.step % SAVE_EVERY == 0 or progress.step == n_steps:
                 checkpoint.save(progress)
             if progress.step % VALIDATE_EVERY == 0:
-                print(f"step {progress.step}, validation: {validation_summary(lm, respondents)}", flush=True)
+                show(f"step {progress.step}, validation: {validation_summary(lm, respondents)}")
     return _write_adapter(folder / config.name, model, config.model.name_or_path)
 
 

@@ -13,6 +13,7 @@ from cultural_sp.studies.search_study.figure import convergence_figure
 from cultural_sp.studies.search_study.grid import Cell
 from cultural_sp.studies.search_study.tables import arm_table, curve_table, method_table, savings, score_table, verdicts
 from cultural_sp.utils.files import disk_errors, write_text
+from cultural_sp.utils.terminal import show
 
 
 def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> None:
@@ -34,7 +35,7 @@ def write_report(folder: Path, config: StudyConfig, grid: Sequence[Cell]) -> Non
         plt.close("all")
     text = "\n\n".join(parts) + "\n"
     write_text(folder / "study.md", text)
-    print(text)
+    show(text)
 
 
 def _notes(grid: Sequence[Cell]) -> list[str]:

@@ -21,6 +21,7 @@ from cultural_sp.studies.search_study.gradient import gradient_reference
 from cultural_sp.studies.search_study.grid import GRADIENT, Cell, cells
 from cultural_sp.utils.files import disk_errors, write_text
 from cultural_sp.utils.serialize import jsonable
+from cultural_sp.utils.terminal import show
 
 
 def study(config: StudyConfig) -> Path:
@@ -37,7 +38,7 @@ def study(config: StudyConfig) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     for number, cell in enumerate(grid, 1):
         if not RunFolder(cell.config).finished:
-            print(f"\nrun {number} of {len(grid)}: {cell.title}", flush=True)
+            show(f"\nrun {number} of {len(grid)}: {cell.title}")
         align(cell.config, PROCESS_CACHE)
         if cell.arm == config.chosen and cell.seed == config.seeds[0] and config.gradient_steps:
             _gradient(cell, config.gradient_steps)
