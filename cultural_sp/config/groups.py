@@ -113,7 +113,7 @@ class RegionConfig:
             return
         if not (isinstance(self.codes, list) and self.codes and all(isinstance(code, str) for code in self.codes)):
             raise ValueError(
-                f"region.codes={self.codes} is not allowed; give a list of ISO codes or names such as [sa,us], or all"
+                f"region.codes={self.codes} is not allowed; give a list of ISO codes such as [sa,us], or all"
             )
         check_region_name("region.codes", *self.codes)
         lower = [code.lower() for code in self.codes]

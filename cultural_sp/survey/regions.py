@@ -79,8 +79,9 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
     found = region_code(survey, code)
     if found is None:
         raise ValueError(
-            f"{key}={code!r} is in no target table of {survey.name}; allowed: ISO codes and English names, such as "
-            f"{', '.join(region_codes(survey)[:6])}, ... (the whole table: {survey.targets.source})"
+            f"{key}={code!r} is in no target table of {survey.name}; allowed: ISO alpha-2 codes such as "
+            f"{', '.join(region_codes(survey)[:6])}, ..., alpha-3 codes and English names "
+            f"(the whole table: {survey.targets.source})"
             f"{similar_regions(code, survey.targets.rows)}"
         )
     rows = {r["vintage"]: r for r in survey.targets.rows if r["iso_alpha2"].lower() == found}
