@@ -87,7 +87,7 @@ def check_model_job(config: AlignConfig) -> None:
     from cultural_sp.lm.load import load_model
     from cultural_sp.lm.model_check import summary
 
-    print(summary(load_model(config.model)), flush=True)
+    show(summary(load_model(config.model)))
 
 
 def model_first(arguments: Sequence[str]) -> list[str]:

@@ -218,16 +218,16 @@ def test_a_sweep_of_joint_runs_has_a_row_for_every_region(monkeypatch, capsys, t
     [
         (
             ["region.codes=[sa,zz]"],
-            "region.codes='zz' is in no target table of toy; allowed: ISO codes and English names",
+            "region.codes='zz' is in no target table of toy; allowed: ISO alpha-2 codes",
         ),
         (["region.codes=[sa,us,SA]"], "region.codes names sa more than once; name each region once"),
         (
             ["region.codes=[]"],
-            "region.codes=[] is not allowed; give a list of ISO codes or names such as [sa,us], or all",
+            "region.codes=[] is not allowed; give a list of ISO codes such as [sa,us], or all",
         ),
         (
             ["region.codes=us"],
-            "region.codes=us is not allowed; give a list of ISO codes or names such as [sa,us], or all",
+            "region.codes=us is not allowed; give a list of ISO codes such as [sa,us], or all",
         ),
         (["region.codes=[1]"], "region.codes=[1] is not allowed; give a list of ISO codes"),
         (["region.codes=null"], "region.codes=None does not go with region.code=joint; choose region=joint"),
