@@ -24,7 +24,7 @@ INIT_SECONDS, FINISH_SECONDS = 30, 120
 
 
 @dataclass(frozen=True)
-class Started:
+class TrackedRun:
     """The wandb run of a region."""
 
     run: wandb.Run
@@ -34,7 +34,7 @@ class Started:
 
 def start(
     config: TrackerConfig, folder: Path, configs: Mapping[str, dict[str, Any]], *, online: bool, live: bool
-) -> dict[str, Started]:
+) -> dict[str, TrackedRun]:
     """Start or resume the wandb runs, by region. Either all of them are online or none is.
 
     Args:
@@ -62,14 +62,14 @@ def start(
     logs = list(place.glob("offline-run-*"))
     uploaded = [log for log in logs if any(log.glob("*.sync*"))]
     known = bool(uploaded) or any(place.glob("run-*"))  # to the server, as far as this folder can tell
-    started: dict[str, Started] = {}
+    started: dict[str, TrackedRun] = {}
     if online:
         try:
             if not wandb.login(prompt=False, verify=False):
                 raise ValueError("nobody is logged in here; `wandb login` does that")
             for region, own in ids.items():
                 run = _init(config, folder, own, configs[region], "online", live)
-                started[region] = Started(run, run.starting_step)
+                started[region] = TrackedRun(run, run.starting_step)
             one = next(iter(started.values())).run
             say(f"{one.url}" if len(started) == 1 else f"{len(started)} runs at {one.project_url}")
             return started
@@ -81,7 +81,7 @@ def start(
         if log not in uploaded:  # the new one will have all that it has
             shutil.rmtree(log)
     for region, own in ids.items():
-        started[region] = Started(_init(config, folder, own, configs[region], "offline", live), 0)
+        started[region] = TrackedRun(_init(config, folder, own, configs[region], "offline", live), 0)
     # `wandb sync` appends: rows that the server already has would be there twice.
     say(f"offline; upload with: {sync_command(folder) if known else _upload(started)}")
     return started
@@ -120,7 +120,7 @@ def _run_id(file: Path) -> str:
     return file.read_text(encoding="utf-8").strip()
 
 
-def _upload(started: Mapping[str, Started]) -> str:
+def _upload(started: Mapping[str, TrackedRun]) -> str:
     logs = [Path(os.path.relpath(x.run.settings.sync_dir)) for x in started.values()]
     one = shlex.quote(str(logs[0]))
     return f"wandb sync {one}" if len(logs) == 1 else f"wandb sync {shlex.quote(str(logs[0].parent))}/offline-run-*"

@@ -17,7 +17,7 @@ from cultural_sp.reporting.tables import origin
 from cultural_sp.reporting.wandb_tracking import report
 from cultural_sp.reporting.wandb_tracking.console import error_line, say, sync_command
 from cultural_sp.reporting.wandb_tracking.rows import AXES, Rows
-from cultural_sp.reporting.wandb_tracking.wandb_start import Started, start
+from cultural_sp.reporting.wandb_tracking.wandb_start import TrackedRun, start
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.history import RegionHistory
 from cultural_sp.runs.result import Result, load_result
@@ -31,7 +31,7 @@ class WandbTracker:
         """Prepare to track the run in ``folder``; nothing is written before :meth:`begin`. ``live``: the run is going on."""
         self._tracker, self._folder = config, folder.absolute()
         self._online, self._live = online, live
-        self._started: dict[str, Started] = {}
+        self._started: dict[str, TrackedRun] = {}
         self._rows: dict[str, Rows] = {}
 
     def begin(self) -> None:
@@ -69,7 +69,7 @@ class WandbTracker:
                 if (folder / RESULT).is_file():
                     self._conclude(started, folder, load_result(folder / RESULT))
 
-    def _conclude(self, started: Started, folder: Path, result: Result) -> None:
+    def _conclude(self, started: TrackedRun, folder: Path, result: Result) -> None:
         run = started.run
         end: dict[str, Any] = {
             name: wandb.Table(columns=columns, data=rows)
@@ -117,6 +117,6 @@ class WandbTracker:
             say(f"tracking ends ({error_line(error)}); once the run is finished: {sync_command(self._folder)}")
 
 
-def _log(started: Started, step: int, row: dict[str, Any]) -> None:
+def _log(started: TrackedRun, step: int, row: dict[str, Any]) -> None:
     if step >= started.first:
         started.run.log(row, step=step)

@@ -39,7 +39,7 @@ class MeasurementModel:
         thin = [d for d, items in self.signs.items() if len(items) < 2]
         if thin:
             raise ValueError(
-                f"dimension {named(thin)} has a single item, which can't tell a factor from its error; give it at least two items"
+                f"dimension {name_list(thin)} has a single item, which can't tell a factor from its error; give it two or more"
             )
         if len(self.signs) == 1 and len(self.items) < 3:
             raise ValueError(
@@ -62,7 +62,7 @@ def complete_answers(
     """
     lacking = [item for item in items if item not in answers.columns]
     if lacking:
-        raise ValueError(f"{of}: no column for item {named(lacking)}; give one column per item of the survey")
+        raise ValueError(f"{of}: no column for item {name_list(lacking)}; give one column per item of the survey")
     try:
         numbers = answers[list(items)].astype(float)
     except (TypeError, ValueError) as error:
@@ -71,7 +71,7 @@ def complete_answers(
     complete = numbers.dropna()
     if complete.empty:
         missing = [item for item in items if numbers[item].isna().all()] or list(items)
-        raise ValueError(f"{of}: no respondent answered every item; nobody or too few answered {named(missing)}")
+        raise ValueError(f"{of}: no respondent answered every item; nobody or too few answered {name_list(missing)}")
     left_out = len(numbers) - len(complete)
     notes = []
     if left_out:
@@ -79,7 +79,7 @@ def complete_answers(
         worst = worst[worst > 0]
         notes.append(
             f"{left_out} of {len(numbers)} respondents have missing answers and are left out (most often missing: "
-            f"{named([f'{item} ({count})' for item, count in worst.items()])})"
+            f"{name_list([f'{item} ({count})' for item, count in worst.items()])})"
         )
     return complete, notes
 
@@ -104,8 +104,8 @@ def check_answers(answers: pd.DataFrame, of: str = "answers") -> None:
     constant = [str(item) for item, s in zip(answers.columns, spread, strict=True) if s < 1e-9]
     if constant:
         raise ValueError(
-            f"{of}: everybody gives the same answer to {named(constant)}; an item without variance has no loading, so leave it "
-            "out or ask respondents who differ"
+            f"{of}: everybody gives the same answer to {name_list(constant)}; an item without variance has no loading, so leave "
+            "it out or ask respondents who differ"
         )
     n_respondents, n_items = values.shape
     if n_respondents <= n_items:
@@ -119,12 +119,12 @@ def check_answers(answers: pd.DataFrame, of: str = "answers") -> None:
             str(item) for item, share in zip(answers.columns, np.abs(directions[:, 0]), strict=True) if share > 0.05
         ]
         raise ValueError(
-            f"{of}: the covariance matrix is singular, since of the items {named(bound)} one follows exactly from the others; "
+            f"{of}: the covariance matrix is singular, since of the items {name_list(bound)} one follows from the others; "
             "leave one of them out"
         )
 
 
-def named(names: Sequence[str]) -> str:
+def name_list(names: Sequence[str]) -> str:
     """Return the first names as a list for a message, and how many follow."""
     more = len(names) - MAX_NAMES
     return ", ".join(names[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from cultural_sp.stats.factor.answers import MeasurementModel, check_answers, named
+from cultural_sp.stats.factor.answers import MeasurementModel, check_answers, name_list
 from cultural_sp.stats.factor.indices import FitIndices
 from cultural_sp.stats.factor.reliability import alpha, omega
 from cultural_sp.stats.factor.solution import Loading, Solution, estimate
@@ -95,9 +95,9 @@ def _improper(
     heywood = [item for q, item in enumerate(model.items) if residual[q] <= scale]
     beyond = [x.item for x in loadings if abs(x.standardised) > 1 + scale and x.item not in heywood]
     if heywood:
-        problems.append(f"Heywood case: no positive residual variance is left for {named(heywood)}")
+        problems.append(f"Heywood case: no positive residual variance is left for {name_list(heywood)}")
     if beyond:
-        problems.append(f"Heywood case: a standardised loading above 1 for {named(beyond)}")
+        problems.append(f"Heywood case: a standardised loading above 1 for {name_list(beyond)}")
     pairs = [
         f"{a} and {b}"
         for i, a in enumerate(model.dimensions)
@@ -105,7 +105,7 @@ def _improper(
         if i < j and not abs(correlation[i, j]) < 1 - scale
     ]
     if pairs:
-        problems.append(f"factors that can't be told apart (correlation of 1 or more): {named(pairs)}")
+        problems.append(f"factors that can't be told apart (correlation of 1 or more): {name_list(pairs)}")
     if not np.isfinite(standardised).all():
         problems.append("a factor has no positive variance, so its loadings can't be standardised")
     elif not pairs and np.linalg.eigvalsh(correlation)[0] < -scale:
