@@ -29,9 +29,6 @@ from cultural_sp.utils.processes import first_process, several_processes
 from cultural_sp.utils.signals import PeerLostError, Stopped, stop_on_signals
 from cultural_sp.utils.terminal import show
 
-NO_OPTION = "a key stands in a group that has no option; choose one too, as in model=smollm2_135m model.dtype=bfloat16"
-"""What an assertion of OmegaConf means: an override such as ``model.dtype=bfloat16`` beside ``model: null``."""
-
 
 def run_program(program: Program) -> None:
     """Compose a config from the command line and run the program's job on it; with ``--multirun``, for every combination.
@@ -58,10 +55,6 @@ def run_program(program: Program) -> None:
             entry()
     except BAD_INPUT as error:
         print_error(error, program, errors)
-    except AssertionError as error:
-        if "Unexpected type for root: NoneType" not in str(error):
-            raise
-        print_error(ValueError(NO_OPTION), program, errors)
     except Stopped as stop:
         way_on = RESUME_HINT if program.resumes else "nothing was kept, so the same command starts anew"
         show(f"{stop}; {way_on}", error=True)

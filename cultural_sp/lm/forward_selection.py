@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from weakref import WeakKeyDictionary
 
-import torch
 from accelerate.utils.memory import should_reduce_batch_size
 from transformers import PreTrainedModel
 
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import Forward, PaddedForward, TreeForward, cache_layers
-from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.lm.language_model import LanguageModel, tolerance
 from cultural_sp.lm.token_tree import TokenTree, build_tree
 from cultural_sp.utils.errors import reason_of
 
@@ -103,6 +102,6 @@ def _probe(lm: LanguageModel, cached: bool) -> str | None:
             "files, and try model.dtype=float32"
         )
     difference = float((found - plain).abs().mean())
-    if difference <= (1e-3 if lm.embeddings.dtype == torch.float32 else 0.25):
+    if difference <= tolerance(lm):
         return None
     return f"it doesn't follow the tree's mask (log-probabilities differ by {difference:.2g})"

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 
+import numpy as np
 import torch
 from accelerate.utils.memory import should_reduce_batch_size
 from tabulate import tabulate
@@ -19,7 +20,7 @@ from tabulate import tabulate
 from cultural_sp.lm.chat_prompt import chat_text, tokenize_for
 from cultural_sp.lm.forward_selection import tree_obstacle
 from cultural_sp.lm.generation import generate_text
-from cultural_sp.lm.language_model import LanguageModel, ModelChecks
+from cultural_sp.lm.language_model import LanguageModel, ModelChecks, tolerance
 from cultural_sp.lm.template_clock import pin_clock, reads_clock
 from cultural_sp.survey.render import ChatPrompt
 from cultural_sp.utils.errors import reason_of
@@ -70,9 +71,12 @@ def check_model(lm: LanguageModel, template_date: str) -> ModelChecks:
 def summary(lm: LanguageModel) -> str:
     """Return the checks of a loaded model as a table in words."""
     checks = lm.checks
-    generation = (
-        "from token ids, with the embeddings put in" if not checks.generates_from_embeddings else "from embeddings"
-    )
+    if checks.generation_problem is not None:
+        generation = f"not possible ({checks.generation_problem})"
+    elif checks.generates_from_embeddings:
+        generation = "from embeddings"
+    else:
+        generation = "from token ids, with the embeddings put in"
     if lm.tokenizer.chat_template is None:
         template = "none; prompts are plain paragraphs"
     elif checks.template_date is None:
@@ -87,9 +91,7 @@ def summary(lm: LanguageModel) -> str:
         "embeddings in place of ids": f"log-probabilities differ by at most {checks.embeddings_gap:.1g}",
         "token tree": checks.tree_obstacle or "equals single passes",
         "padding before a text": "masked" if checks.padding_is_masked else "read; texts are generated one at a time",
-        "generating text": generation
-        if checks.generation_problem is None
-        else f"not possible ({checks.generation_problem})",
+        "generating text": generation,
     }
     return tabulate(rows.items(), tablefmt="plain", disable_numparse=True)
 
@@ -153,11 +155,6 @@ def _token_ids(lm: LanguageModel) -> list[int]:
     """Return about a dozen ids of a text."""
     turn = CONVERSATIONS[1]
     return list(lm.tokenizer(turn.user, add_special_tokens=False)["input_ids"])[:N_TOKENS]
-
-
-def tolerance(lm: LanguageModel) -> float:
-    """Return the difference between log-probabilities, in nats, that rounding explains."""
-    return 1e-3 if lm.embeddings.dtype == torch.float32 else 0.25
 
 
 @torch.inference_mode()
@@ -230,7 +227,7 @@ def _padding_is_masked(lm: LanguageModel) -> bool:
 def _check_generation(lm: LanguageModel, checks: ModelChecks) -> ModelChecks:
     """Return the checks with the way in which the model generates text: from embeddings, or from ids, or not at all."""
     question = replace(tokenize_for(lm, CONVERSATIONS[1], "prefix"), options=())
-    virtual = lm.embed()[:2]
+    virtual = lm.embed(np.arange(2))
     problem = None
     for from_embeddings in (True, False):
         way = replace(checks, generates_from_embeddings=from_embeddings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,27 +44,37 @@ def card(result: Result, config: AlignConfig, survey: str, *, on_hub: bool) -> s
         on_hub: whether ``model.name_or_path`` is a hub id. A model from elsewhere, or one with an adapter, must be exported as
             a folder before other programs can load it.
     """
+    placement = config.soft_prompt.placement
+    template_date = result.provenance.get("model_check", {}).get("template_date")
+    return (
+        _environment()
+        .get_template("card.md")
+        .render(
+            metadata=yaml.safe_dump(_metadata(config, on_hub=on_hub), sort_keys=False).strip(),
+            result=result,
+            config=config,
+            survey=survey,
+            optimizer=OPTIMIZERS[result.optimizer].label,
+            origin=[line for line in origin(result) if line != f"model: {result.note}"],
+            rows=[_row(record) for record in result.scores],
+            knowledge=[] if result.knowledge is None else [asdict(score) for score in result.knowledge.scores],
+            direct=on_hub and config.model.adapter is None and template_date is None,
+            template_date=template_date,
+            template_args="".join(f", {key}={value!r}" for key, value in config.model.chat_template_args.items()),
+            chats=result.provenance.get("chat_template_hash") != hashlib.sha256(b"").hexdigest(),
+            not_in_peft=None if placement == "prefix" else NOT_IN_PEFT.format(placement),
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    """Return the environment that compiles the card once for all regions and jobs of a process."""
     environment = Environment(
         loader=PackageLoader("cultural_sp.reporting"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(cell=_cell, quote=shlex.quote)
-    placement = config.soft_prompt.placement
-    template_date = result.provenance.get("model_check", {}).get("template_date")
-    return environment.get_template("card.md").render(
-        metadata=yaml.safe_dump(_metadata(config, on_hub=on_hub), sort_keys=False).strip(),
-        result=result,
-        config=config,
-        survey=survey,
-        optimizer=OPTIMIZERS[result.optimizer].label,
-        origin=[line for line in origin(result) if line != f"model: {result.note}"],
-        rows=[_row(record) for record in result.scores],
-        knowledge=[] if result.knowledge is None else [asdict(score) for score in result.knowledge.scores],
-        direct=on_hub and config.model.adapter is None and template_date is None,
-        template_date=template_date,
-        template_args="".join(f", {key}={value!r}" for key, value in config.model.chat_template_args.items()),
-        chats=result.provenance.get("chat_template_hash") != hashlib.sha256(b"").hexdigest(),
-        not_in_peft=None if placement == "prefix" else NOT_IN_PEFT.format(placement),
-    )
+    return environment
 
 
 def _metadata(config: AlignConfig, *, on_hub: bool) -> dict[str, Any]:

@@ -83,7 +83,7 @@ NEEDS = {  # model type -> sizes under names of its own
 }
 
 
-def random_model(kind, dtype=torch.float32, **settings):
+def random_model(kind, dtype=torch.float32, implementation=None, **settings):
     """A frozen random model of a type that transformers knows, of width 32."""
     usual = AutoConfig.for_model(kind)
     sizes = {
@@ -92,7 +92,7 @@ def random_model(kind, dtype=torch.float32, **settings):
     config = AutoConfig.for_model(kind, **(sizes | NEEDS.get(kind, {}) | settings))
     with torch.random.fork_rng([]):
         torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation=implementation)
         for weight in model.parameters():
             weight.data.add_(0.2 * torch.randn_like(weight))
     return model.eval().requires_grad_(False).to(dtype)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers.tiny import SIZES, byte_tokenizer
-from transformers import AutoConfig, AutoModelForCausalLM
+from helpers.tiny import byte_tokenizer, random_model
+from transformers import AutoConfig
 
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.forward import PaddedForward, TreeForward
@@ -57,7 +57,7 @@ KINDS = {
     "recurrent_gemma": ({"num_hidden_layers": 3, "lru_width": 32}, PADDED),
     "bloom": ({"n_layer": 2, "n_head": 4}, PADDED),
     "mpt": ({"d_model": 32, "n_layers": 2, "n_heads": 4}, PADDED),
-    "xlstm": ({"num_heads": 4}, PADDED),  # takes logits_to_keep without heeding it
+    "xlstm": ({"num_heads": 4, "qk_dim_factor": 0.5, "v_dim_factor": 1.0}, PADDED),  # takes logits_to_keep without heeding it
 }
 MORE_KINDS = (
     *(
@@ -107,13 +107,8 @@ QUESTIONS = [TokenizedPrompt((), stem, ((41,), (42, 43), (42, 44, 45))) for stem
 def tiny(kind, dtype=torch.float32, implementation=None):
     """A random model whose norms, biases and sinks matter too."""
     name = kind.split(",")[0]
-    config = AutoConfig.for_model(name, **(SIZES | (KINDS[kind][0] if kind in KINDS else {})))
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(config, attn_implementation=implementation)
-        for weight in model.parameters():
-            weight.data.add_(0.2 * torch.randn_like(weight))
-    return LanguageModel(model.eval().requires_grad_(False).to(dtype), None, {}, name, name)
+    model = random_model(name, dtype, implementation, **KINDS.get(kind, ({},))[0])
+    return LanguageModel(model, None, {}, name, name)
 
 
 def asked(front):

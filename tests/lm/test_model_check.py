@@ -10,9 +10,9 @@ from datetime import datetime
 import numpy as np
 import pytest
 import torch
-from helpers.tiny import TEMPLATE, byte_tokenizer
+from helpers.tiny import TEMPLATE, byte_tokenizer, random_model
 from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import chat_template_utils
 
 from cultural_sp.config.groups import ModelConfig, SoftPromptConfig
@@ -25,19 +25,8 @@ from cultural_sp.lm.soft_prompt import initial_prompt
 from cultural_sp.lm.template_clock import date_parts
 from cultural_sp.survey.render import ChatPrompt
 
-SIZES = {
-    "vocab_size": 800,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "head_dim": 8,
-    "pad_token_id": 1,
-    "bos_token_id": 0,
-    "eos_token_id": 1,
-}
-FALCON_H1 = {"mamba_d_ssm": 32, "mamba_n_heads": 4, "mamba_d_head": 8, "mamba_d_state": 8, "embedding_multiplier": 5.65}
+IDS = {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 1}  # of the byte tokenizer
+FALCON_H1 = {"embedding_multiplier": 5.65}
 QUESTION = ChatPrompt("", "How much bread is there?", "", ("1", "2"))
 
 
@@ -45,12 +34,7 @@ def saved(folder, kind="llama", template=TEMPLATE, **settings):
     """A random model of a kind, as a folder."""
     tokenizer = byte_tokenizer()
     tokenizer.chat_template = template
-    with torch.random.fork_rng([]):
-        torch.manual_seed(0)
-        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **(SIZES | settings)))
-        for weight in model.parameters():
-            weight.data.add_(0.2 * torch.randn_like(weight))
-    model.save_pretrained(folder)
+    random_model(kind, **(IDS | settings)).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
