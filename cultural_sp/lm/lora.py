@@ -20,7 +20,7 @@ MERGE_TOLERANCES = {torch.float32: 1e-3, torch.bfloat16: 0.25, torch.float16: 0.
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def without_peft_warnings() -> Iterator[None]:
     """Silence the deprecation warnings of peft's own calls during the block."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
@@ -72,7 +72,7 @@ def _with_adapter(model: PreTrainedModel, settings: PeftConfig, weights: Mapping
     Raises:
         ValueError: if weights are missing or left over.
     """
-    with quiet():
+    with without_peft_warnings():
         adapted: Any = get_peft_model(model, settings, autocast_adapter_dtype=False)
     wanted = {name for name, _ in adapted.named_parameters() if "lora_" in name}
     report = set_peft_model_state_dict(adapted, dict(weights))

@@ -57,7 +57,10 @@ KINDS = {
     "recurrent_gemma": ({"num_hidden_layers": 3, "lru_width": 32}, PADDED),
     "bloom": ({"n_layer": 2, "n_head": 4}, PADDED),
     "mpt": ({"d_model": 32, "n_layers": 2, "n_heads": 4}, PADDED),
-    "xlstm": ({"num_heads": 4, "qk_dim_factor": 0.5, "v_dim_factor": 1.0}, PADDED),  # takes logits_to_keep without heeding it
+    "xlstm": (
+        {"num_heads": 4, "qk_dim_factor": 0.5, "v_dim_factor": 1.0},
+        PADDED,
+    ),  # takes logits_to_keep without heeding it
 }
 MORE_KINDS = (
     *(

@@ -11,7 +11,7 @@ from transformers import GenerationConfig
 from cultural_sp.lm.answer_parsing import parse
 from cultural_sp.lm.chat_prompt import TokenizedPrompt
 from cultural_sp.lm.language_model import LanguageModel
-from cultural_sp.lm.lora import quiet
+from cultural_sp.lm.lora import without_peft_warnings
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 
 Method = Callable[[torch.Tensor], torch.Tensor | None]
@@ -111,7 +111,7 @@ class _Padded:
 def _peft(lm: LanguageModel, questions: list[TokenizedPrompt], n_virtual: int) -> Method:
     """Run PEFT's prompt tuning on one right-padded batch; the soft prompt stands before everything."""
     config = PromptTuningConfig(task_type=TaskType.CAUSAL_LM, num_virtual_tokens=n_virtual, inference_mode=True)
-    with quiet():
+    with without_peft_warnings():
         tuned = get_peft_model(lm.model, config)
     device = lm.embeddings.device
     lengths = torch.tensor([len(q.after) for q in questions], device=device)

@@ -14,7 +14,7 @@ from safetensors.torch import save
 
 from cultural_sp.config.studies import ControlConfig
 from cultural_sp.lm.language_model import LanguageModel
-from cultural_sp.lm.lora import WEIGHTS, quiet
+from cultural_sp.lm.lora import WEIGHTS, without_peft_warnings
 from cultural_sp.studies.positive_control.checkpoint import Checkpoint, Progress
 from cultural_sp.studies.positive_control.curriculum import GRADED_STAGE, STAGES
 from cultural_sp.studies.positive_control.loss import batch_loss
@@ -84,7 +84,7 @@ def _lora_model(config: ControlConfig, lm: LanguageModel) -> Any:
         layers_to_transform=list(range(config.first_layer, lm.model.config.num_hidden_layers)),
         task_type="CAUSAL_LM",
     )
-    with quiet():
+    with without_peft_warnings():
         return get_peft_model(lm.model, lora)
 
 
