@@ -9,7 +9,7 @@ ARGS ?=
 PROFILE ?= embedded
 
 .DEFAULT_GOAL := help
-.PHONY: help install run reproduce-paper bench study test test-all test-fast lint audit format clean
+.PHONY: help install run reproduce-paper bench study test test-all test-fast lint audit format gpu-check clean
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -23,6 +23,9 @@ reproduce-paper: install ## the paper's table, figures and claims; PROFILE=embed
 
 bench: install ## measure what an evaluation costs on this machine (about seven minutes)
 	$(BIN)/cultural-sp bench $(ARGS)
+
+gpu-check: install ## check on a GPU how fast, exact and restartable runs are (ten minutes)
+	$(BIN)/cultural-sp gpu-check $(ARGS)
 
 study: install ## compare search spaces and optimizers (hours; goes on where it was interrupted)
 	$(BIN)/cultural-sp study $(ARGS)

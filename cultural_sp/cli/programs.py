@@ -142,6 +142,13 @@ _TABLE = (
         "bench", STUDIES, "measure what an evaluation costs on this machine", f"{_STUDIES}:bench_job", folder=_FOLDER
     ),
     Program(
+        "gpu-check",
+        STUDIES,
+        "check on a GPU how fast, exact and restartable runs are there",
+        f"{_STUDIES}:gpu_check_job",
+        folder=_FOLDER,
+    ),
+    Program(
         "factor-analysis",
         STUDIES,
         "test whether answers have the structure that the survey declares",

@@ -12,7 +12,14 @@ from cultural_sp.utils.processes import first_process
 from cultural_sp.utils.terminal import show
 
 if TYPE_CHECKING:
-    from cultural_sp.config.studies import BenchmarkConfig, ControlConfig, FactorConfig, PaperConfig, StudyConfig
+    from cultural_sp.config.studies import (
+        BenchmarkConfig,
+        ControlConfig,
+        FactorConfig,
+        GpuCheckConfig,
+        PaperConfig,
+        StudyConfig,
+    )
 
 
 def reproduce_job(config: PaperConfig) -> None:
@@ -51,6 +58,13 @@ def bench_job(config: BenchmarkConfig) -> None:
     from cultural_sp.studies.benchmark.run import benchmark
 
     show(f"benchmark folder: {benchmark(config)}")
+
+
+def gpu_check_job(config: GpuCheckConfig) -> None:
+    """Check the program on a GPU."""
+    from cultural_sp.studies.benchmark.gpu_check.run import gpu_check
+
+    show(f"folder of the check: {gpu_check(config)}")
 
 
 def factor_analysis_job(config: FactorConfig) -> None:

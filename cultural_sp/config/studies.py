@@ -82,6 +82,33 @@ class BenchmarkConfig:
 
 
 @dataclass
+class GpuCheckConfig(BenchmarkConfig):
+    """One check of the program on a GPU; the benchmark is a part of it."""
+
+    evaluations: int = 1000
+    """Evaluations in a row, and budget of the complete run."""
+    population: int = 20
+    """Candidates per pass there."""
+    batch_sizes: list[int] = field(default_factory=lambda: [1, 4, 20, 64])
+    """Candidates per pass that are compared."""
+    kinds: list[str] = field(default_factory=lambda: ["llama", "qwen3", "gemma3_text"])
+    """Types of small random models on which the token tree is compared with separate passes."""
+    parts: list[str] | None = None
+    """Parts of the check, in order; null takes all, the most valuable first."""
+    minutes: float = 10.0
+    """Time after which no further part starts."""
+
+    def __post_init__(self) -> None:
+        """Check ranges."""
+        super().__post_init__()
+        check_in_range("evaluations", self.evaluations, 1)
+        check_in_range("population", self.population, 4)
+        check_above_zero("minutes", self.minutes)
+        for size in self.batch_sizes:
+            check_in_range("batch_sizes", size, 1)
+
+
+@dataclass
 class RespondentsConfig:
     """A grid of simulated respondents: every combination of the traits is one, described in the system message."""
 

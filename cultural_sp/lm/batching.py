@@ -57,8 +57,8 @@ class Batching:
         """Estimate the peak of one candidate's activations in bytes: the larger of a layer's and the output's.
 
         A layer holds at most the residual stream, its normed copy and the four tensors of the gated product, all of them once
-        per expert that a token is sent to, or the residual stream and attention's queries, output and fetched keys and values
-        (each about five times); the output the logits, their float32 copy and its exponentials.
+        per expert that a token is sent to, or the residual stream and attention's queries (twice), output and fetched keys and
+        values (each about five times); the output the logits, their float32 copy and its exponentials.
 
         Args:
             n_tokens: tokens of the candidate, soft prompt included.
@@ -70,7 +70,7 @@ class Batching:
         experts = getattr(config, "num_experts_per_tok", None) or 1
         routed = experts * (hidden + (getattr(config, "moe_intermediate_size", None) or inner)) if experts > 1 else 0
         width = (getattr(config, "head_dim", None) or 0) * (getattr(config, "num_attention_heads", None) or 0) or hidden
-        layer = n_tokens * 4 * max(hidden + inner, routed, hidden + 3 * width) * size
+        layer = n_tokens * max(4 * (hidden + inner), 4 * routed, 4 * hidden + 13 * width) * size
         return int(max(layer, n_rows * len(self.lm.embeddings) * (size + 8)))
 
     @property

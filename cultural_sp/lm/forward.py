@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from cultural_sp.lm.compile import compiled_layers
+from cultural_sp.lm.compile import CompiledLayers
 from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.partial_mlp import LastRows
 from cultural_sp.lm.token_tree import TokenTree
@@ -30,7 +30,8 @@ class TreeForward:
 
     def __init__(self, lm: LanguageModel, tree: TokenTree, n_virtual: int, *, compiled: bool = False) -> None:
         """Lay out the tree behind ``n_virtual`` virtual tokens; ``compiled`` fuses each layer's element-wise operations."""
-        self.lm, self.compiled = lm, compiled
+        self.lm = lm
+        self.compiled = CompiledLayers(lm.model) if compiled else None
         n_cached = (
             len(tree.before) if n_virtual else 0
         )  # without a soft prompt nothing varies, so nothing is worth caching
@@ -66,7 +67,7 @@ class TreeForward:
         n = len(prompts)
         soft = prompts.to(self.nodes.device, self.nodes.dtype)
         inputs = torch.cat([self.front.expand(n, -1, -1), soft, self.nodes.expand(n, -1, -1)], dim=1)
-        layers = compiled_layers(self.lm.model) if self.compiled else nullcontext()
+        layers = nullcontext() if self.compiled is None else self.compiled.in_use()
         with using_tree_attention(self.lm.model), self.last, layers:
             logits = self.lm.model(inputs_embeds=inputs, use_cache=False, **self.arguments).logits
         return _read_off(logits, self.rows, self.wanted)

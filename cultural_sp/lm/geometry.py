@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from transformers import LlamaConfig
 
 from cultural_sp.config.studies import GeometryConfig
@@ -22,3 +23,11 @@ def llama(shape: GeometryConfig, vocab_size: int) -> LlamaConfig:
         max_position_embeddings=8192,
         tie_word_embeddings=False,
     )
+
+
+def peak_flops(device: torch.device) -> float | None:
+    """Peak of a GPU in FLOP/s; None for a CPU and for a GPU that isn't in the list."""
+    if device.type != "cuda":
+        return None
+    card = torch.cuda.get_device_name(device)
+    return next((peak for name, peak in PEAK_FLOPS.items() if name in card), None)

@@ -136,20 +136,22 @@ def tree_attention(
 
     mask = blocks.mask.to(query.device)
     groups, _one, size, _keys = mask.shape
+    sharing = (
+        heads // kv_heads
+    )  # query heads per key head; their queries stand below each other, so that no key is copied
     filled = pad(query, (0, 0, 0, blocks.n_queries - length)) if blocks.n_queries > length else query
-    queries = filled.reshape(n * heads, groups, size, -1).transpose(0, 1)  # [G, N * heads, B, D]
+    queries = filled.reshape(n * kv_heads, sharing, groups, size, -1).permute(2, 0, 1, 3, 4)
+    queries = queries.reshape(groups, n * kv_heads, sharing * size, -1)  # [G, N * kv_heads, R * B, D]
+    mask = mask.repeat(1, 1, sharing, 1)
     keys, values = fetched(key), fetched(value)
-    if query.device.type != "cpu" or softcap is not None:  # only the CPU kernel shares key heads under a mask
-        keys, values = (x.repeat_interleave(heads // kv_heads, dim=1) for x in (keys, values))
     if softcap is None:
-        mixed = scaled_dot_product_attention(
-            queries, keys, values, mask, scale=scaling, enable_gqa=keys.shape[1] < n * heads
-        )
+        mixed = scaled_dot_product_attention(queries, keys, values, mask, scale=scaling)
     else:
         scores = queries @ keys.transpose(2, 3) * (scaling if scaling is not None else queries.shape[-1] ** -0.5)
         scores = torch.tanh(scores / softcap) * softcap + mask
         mixed = scores.softmax(-1, dtype=torch.float32).to(values.dtype) @ values
-    out = mixed.reshape(groups, n, heads, size, -1).permute(1, 0, 3, 2, 4).reshape(n, groups * size, heads, -1)
+    out = mixed.reshape(groups, n, kv_heads, sharing, size, -1).permute(1, 0, 4, 2, 3, 5)
+    out = out.reshape(n, groups * size, heads, -1)
     return out[:, :length].contiguous(), None  # some models take a view of it
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import nevergrad as ng
 import numpy as np
+from nevergrad.optimization.differentialevolution import Crossover
 from numpy.typing import NDArray
 
 from cultural_sp.config.groups import OptimizerConfig
@@ -58,6 +59,15 @@ class NevergradOptimizer:
 
 class NevergradDE(NevergradOptimizer):
     """Differential Evolution: a population whose members are each challenged once per generation."""
+
+    def ask(self, n: int) -> Candidates:
+        """Return the next ``n`` candidates [n, d]."""
+        usual = Crossover.variablewise
+        Crossover.variablewise = _variablewise
+        try:
+            return super().ask(n)
+        finally:
+            Crossover.variablewise = usual
 
     def offer(self, z: Candidates, losses: Losses, scores: Scores | None = None) -> None:
         """Take in the best of other candidates [n, d].
@@ -115,6 +125,17 @@ class NevergradCMA(NevergradOptimizer):
             self._optimizer.es.inject([best])
         else:
             self._optimizer.es.mean = best
+
+
+def _variablewise(crossover: Any, donor: Array, individual: Array) -> None:
+    """Do nevergrad's crossover of single coordinates with the same random numbers, but in one draw.
+
+    It draws one number at a time, which takes 0.1 s per candidate for the 40,960 coordinates of ten virtual tokens of Llama-3-8B.
+    """
+    kept = crossover.random_state.randint(donor.size)  # this coordinate comes from the donor in any case
+    drawn = crossover.random_state.uniform(0, 1, donor.size - 1)
+    transfer = np.insert(drawn > crossover.CR, kept, False)
+    donor[transfer] = individual[transfer]
 
 
 def best_first(losses: Losses) -> NDArray[np.intp]:

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from helpers.options import OPTIMIZERS as OPTIONS
 from helpers.options import optimizer_config
+from nevergrad.optimization.differentialevolution import Crossover
 
 from cultural_sp.config.registries import OPTIMIZERS
+from cultural_sp.search.nevergrad import _variablewise
 from cultural_sp.search.optimizers import make_optimizer
 from cultural_sp.search.random_search import RandomSearch
 
@@ -190,3 +192,17 @@ def test_the_step_of_one_plus_lambda_follows_its_success():
     np.testing.assert_array_equal(
         search._parent, z[2]
     )  # of two that are equal the new one: a search drifts over plateaus
+
+
+def test_the_crossover_in_one_draw_is_nevergrads_own():
+    donors, numbers = [], []
+    for apply in (Crossover.variablewise, _variablewise):
+        random = np.random.RandomState(3)
+        crossover = Crossover(random, 0.3)
+        donor = np.arange(50.0)
+        apply(crossover, donor, -np.arange(50.0))
+        donors.append(donor)
+        numbers.append(random.uniform())
+    np.testing.assert_array_equal(*donors)
+    assert 0 < (donors[0] < 0).sum() < 49
+    assert numbers[0] == numbers[1]

@@ -8,6 +8,7 @@ import torch
 
 from cultural_sp.lm.compile import decoder_layers
 from cultural_sp.lm.language_model import LanguageModel
+from cultural_sp.studies.benchmark.workload import Workload
 
 
 def linear_layers(lm: LanguageModel) -> list[torch.nn.Linear]:
@@ -30,3 +31,10 @@ def bare_products(lm: LanguageModel, n_tokens: int) -> Callable[[], None]:
             torch.nn.functional.linear(inputs[layer.in_features], layer.weight)
 
     return multiply
+
+
+def flops_per_candidate(workload: Workload) -> float:
+    """Return the floating-point operations of a candidate's matrix products, those of the output matrix included."""
+    n_rows = sum(len(tree.sources) for tree in workload.respondent.trees)  # rows through the output matrix
+    n_weights = sum(m.weight.numel() for m in linear_layers(workload.lm))
+    return 2.0 * (workload.tokens_tree * n_weights + n_rows * workload.lm.embeddings.numel())

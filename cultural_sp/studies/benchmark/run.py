@@ -14,16 +14,16 @@ import torch
 
 from cultural_sp.config.studies import BenchmarkConfig
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.geometry import PEAK_FLOPS
+from cultural_sp.lm.geometry import peak_flops
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.runs.provenance import git_commit, versions
-from cultural_sp.studies.benchmark.bound import bare_products, linear_layers
+from cultural_sp.studies.benchmark.bound import bare_products, flops_per_candidate
 from cultural_sp.studies.benchmark.growth import growth
 from cultural_sp.studies.benchmark.measure import TimedMethod, interleaved
 from cultural_sp.studies.benchmark.methods import Method, usual_methods
 from cultural_sp.studies.benchmark.report import save_figure, tables
 from cultural_sp.studies.benchmark.workload import Workload, make_workload
-from cultural_sp.survey.instrument import Survey, load_survey
+from cultural_sp.survey.instrument import load_survey
 from cultural_sp.utils.files import write_text
 from cultural_sp.utils.terminal import show
 
@@ -46,11 +46,9 @@ def benchmark(config: BenchmarkConfig) -> Path:
     except OSError as error:
         raise ValueError(f"output_dir={config.output_dir}: can't write {folder} ({error.strerror})") from error
     workload = make_workload(config, survey)
-    methods = _timed_methods(config, survey, workload)
-    times, log_probs = interleaved(workload.device, methods, config.rounds)
-    result = _comparison(times, log_probs) | _setting(config, workload)
+    result = compare_methods(config, workload) | _setting(config, workload)
     if workload.device.type == "cuda":
-        result |= _gpu_use(workload, median(times["tree"]))
+        result |= _gpu_use(workload, result["seconds_per_1000_evaluations"] / 1000)
     if config.growth:
         result["growth"] = growth(workload.lm, survey, config.survey)
     show(tables(result))
@@ -59,7 +57,13 @@ def benchmark(config: BenchmarkConfig) -> Path:
     return folder
 
 
-def _timed_methods(config: BenchmarkConfig, survey: Survey, workload: Workload) -> dict[str, TimedMethod]:
+def compare_methods(config: BenchmarkConfig, workload: Workload) -> dict[str, Any]:
+    """Time the token tree, the usual methods and the bound in turn, and compare their log-probabilities."""
+    times, log_probs = interleaved(workload.device, _timed_methods(config, workload), config.rounds)
+    return _comparison(times, log_probs)
+
+
+def _timed_methods(config: BenchmarkConfig, workload: Workload) -> dict[str, TimedMethod]:
     """Return the usual methods, the token tree and the bound, by their names in ``bench.json``."""
     lm, prompts = workload.lm, workload.prompts
     candidates = prompts[:, 0].to(workload.device, lm.embeddings.dtype)
@@ -68,7 +72,7 @@ def _timed_methods(config: BenchmarkConfig, survey: Survey, workload: Workload) 
     methods["tree"] = whole_batch(workload.respondent, prompts)
     if config.model.compile:
         compiled = SurveyRespondent(
-            lm, survey, config.survey, batching=Batching(lm, workload.batch_size), compiled=True
+            lm, workload.survey, config.survey, batching=Batching(lm, workload.batch_size), compiled=True
         )
         try:
             compiled.answer(prompts[0].numpy())
@@ -131,7 +135,7 @@ def _setting(config: BenchmarkConfig, workload: Workload) -> dict[str, Any]:
     return {
         "tokens": {"sum": workload.tokens_asked, "tree": workload.tokens_tree},
         "batch_size": workload.batch_size,
-        "machine": _machine(workload.device),
+        "machine": machine_name(workload.device),
         "model": lm.name if config.geometry is None else f"random weights, {lm.model.num_parameters():,} parameters",
         "dtype": config.model.dtype,
         "rounds": config.rounds,
@@ -140,7 +144,8 @@ def _setting(config: BenchmarkConfig, workload: Workload) -> dict[str, Any]:
     }
 
 
-def _machine(device: torch.device) -> str:
+def machine_name(device: torch.device) -> str:
+    """Return the name of a GPU, or the kind of CPU and the number of threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
@@ -148,14 +153,10 @@ def _machine(device: torch.device) -> str:
 
 def _gpu_use(workload: Workload, seconds_per_candidate: float) -> dict[str, Any]:
     """Return the GPU's FLOP rate, its share of the peak (None for an unknown GPU) and the peak memory."""
-    lm, device = workload.lm, workload.device
-    n_rows = sum(len(tree.sources) for tree in workload.respondent.trees)  # rows through the output matrix
-    n_weights = sum(m.weight.numel() for m in linear_layers(lm))
-    flops = 2 * (workload.tokens_tree * n_weights + n_rows * lm.embeddings.numel())
-    rate = flops / seconds_per_candidate
-    peak = next((p for name, p in PEAK_FLOPS.items() if name in torch.cuda.get_device_name(device)), None)
+    rate = flops_per_candidate(workload) / seconds_per_candidate
+    peak = peak_flops(workload.device)
     return {
         "model_flops_per_second": rate,
         "model_flop_utilisation": rate / peak if peak else None,
-        "peak_memory_gib": torch.cuda.max_memory_allocated(device) / 2**30,
+        "peak_memory_gib": torch.cuda.max_memory_allocated(workload.device) / 2**30,
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from cultural_sp.config.studies import BenchmarkConfig
@@ -25,6 +26,14 @@ class Workload:
     """The model with the survey as a token tree, not compiled."""
     prompts: torch.Tensor
     """Candidates [rounds + 1, N, P, H] on the CPU; N is the batch size of the token tree."""
+
+    spread: float
+    """Standard deviation of a candidate's coordinates, as the embedding matrix has it."""
+
+    @property
+    def survey(self) -> Survey:
+        """The instrument."""
+        return self.respondent.survey
 
     @property
     def lm(self) -> LanguageModel:
@@ -57,6 +66,11 @@ class Workload:
         """Tokens of the token trees, in which questions share their common text."""
         return sum(tree.n_nodes + len(tree.before) + self.n_virtual for tree in self.respondent.trees)
 
+    def draw(self, size: int) -> NDArray[np.float32]:
+        """Return ``size`` candidates [size, P, H], the same ones for the same size."""
+        shape = (size, self.n_virtual, self.lm.hidden_size)
+        return (self.spread * np.random.default_rng(size).standard_normal(shape)).astype(np.float32)
+
 
 def make_workload(config: BenchmarkConfig, survey: Survey) -> Workload:
     """Load the model and draw candidates with the spread of the model's embeddings."""
@@ -68,7 +82,7 @@ def make_workload(config: BenchmarkConfig, survey: Survey) -> Workload:
     spread = float(lm.embeddings.float().std())
     size = respondent.batch_size(spread * rng.standard_normal((4, *shape)).astype(np.float32))
     prompts = torch.from_numpy(spread * rng.standard_normal((config.rounds + 1, size, *shape)).astype(np.float32))
-    return Workload(respondent, prompts)
+    return Workload(respondent, prompts, spread)
 
 
 def random_model(config: BenchmarkConfig) -> LanguageModel:
