@@ -135,7 +135,9 @@ def score(
         survey = replace(survey, scoring=survey.scoring.with_constant(constant))
     prompt, placement = _prompt_and_placement(lm, soft_prompt)
     config = _survey_config(survey, settings)
-    respondent = SurveyRespondent(lm, survey, config, Condition(wording=wording, placement=placement, persona=persona))
+    respondent = SurveyRespondent(
+        lm, survey, config, Condition(wordings=(wording,), placement=placement, persona=persona)
+    )
     answers = respondent.answer(prompt[None])
     read = make_readout(readout, 1, 0)
     means = np.mean([read(x, survey.codes())[0] for x in answers.log_probs.values()], axis=0)

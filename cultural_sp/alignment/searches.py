@@ -78,10 +78,10 @@ class Searches:
         self, name: str, optimizers: Sequence[Optimizer], warm_start: WarmStart | None = None
     ) -> dict[str, SearchResult]:
         settings, objective = self.config.optimizer, self.config.objective
-        start_mass, n_tuned = self.journal.header.get("start_mass"), len(self.setup.evaluator.tuned_wordings)
+        start_mass = self.journal.header.get("start_mass")
         search = Search(
             name=name,
-            objectives={r.code: Objective(r.target, objective, start_mass, n_tuned) for r in self.inputs.regions},
+            objectives={r.code: Objective(r.target, objective, start_mass) for r in self.inputs.regions},
             evaluate=self._evaluate,
             budget=settings.budget,
             dimension_names=self.setup.fitness.score_names,

@@ -14,7 +14,7 @@ from cultural_sp.cli.sweep import FAILED, Outcome, Sweep
 from cultural_sp.reporting.text_tables import text_table
 from cultural_sp.runs.folder import result_files
 from cultural_sp.runs.methods import STRONGEST_ICL
-from cultural_sp.runs.result import Result, load_result
+from cultural_sp.runs.result import Result, load_result, pooled
 from cultural_sp.utils.files import write_text
 from cultural_sp.utils.terminal import show
 
@@ -81,7 +81,7 @@ def _region(outcome: Outcome, result: Result) -> str | None:
 
 
 def _losses(result: Result, readout: str) -> dict[str, float | None]:
-    """Return method -> loss on the tuned wording under a readout; None where an answer is missing.
+    """Return method -> loss on the tuned wordings under a readout; None where an answer is missing.
 
     Raises:
         KeyError: if the result lacks one of the methods.
@@ -89,7 +89,7 @@ def _losses(result: Result, readout: str) -> dict[str, float | None]:
     from cultural_sp.reporting.aggregate import run_table, with_icl  # here, as pandas takes a while to import
 
     table = with_icl(run_table([result]), readout)
-    losses = table[(table.wording == "tuned") & (table.readout == readout)].set_index("method").loss
+    losses = table[(table.wording == pooled("tuned")) & (table.readout == readout)].set_index("method").loss
     return {method: None if isnan(losses[method]) else float(losses[method]) for method in LOSS_COLUMNS}
 
 

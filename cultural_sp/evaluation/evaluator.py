@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from cultural_sp.config.registries import READOUTS
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.score_rows import score_rows
+from cultural_sp.evaluation.score_rows import ReadAnswers, score_rows, with_pools
 from cultural_sp.lm.answer_parsing import generate_answers
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.readout import make_readout, option_probabilities
 from cultural_sp.lm.survey_respondent import Condition, SurveyRespondent
-from cultural_sp.runs.inputs import tuned_wordings
+from cultural_sp.runs.inputs import reported_wordings, tuned_wordings
 from cultural_sp.runs.result import ScoreRow
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.personas import midpoint_item_means
@@ -56,9 +57,8 @@ class SurveyEvaluator:
         self.cache = ModelCache() if cache is None else cache
         self.tuned_wordings = tuned_wordings(config, survey)
         """Name -> index of the wordings that the search sees: ``tuned``, ``tuned_2``, ..."""
-        held_out = [i for i in range(survey.n_wordings) if i not in self.tuned_wordings.values()]
-        self.wordings = self.tuned_wordings | {f"held_out_{i}": i for i in held_out}
-        """Name -> index of all wordings."""
+        self.wordings = reported_wordings(config, survey)
+        """Name -> place of the wordings of final scores."""
         self.survey_key = (survey.fingerprint(), repr(config.survey))
         """What the answers of the model depend on, apart from soft prompt and persona."""
         # One memory budget for all jobs of a model: memory that the allocator keeps from earlier jobs only looks taken.
@@ -66,12 +66,18 @@ class SurveyEvaluator:
         self.batching = Batching(lm, config.model.batch_size, budget / 2**30)
 
     def survey_respondent(
-        self, wording: str, persona: str = "", *, scoring: str | None = None, soft: bool = False, compiled: bool = False
+        self,
+        wordings: str | Iterable[str],
+        persona: str = "",
+        *,
+        scoring: str | None = None,
+        soft: bool = False,
+        compiled: bool = False,
     ) -> SurveyRespondent:
-        """Return the model with one rendered wording of the survey.
+        """Return the model with one or more rendered wordings of the survey.
 
         Args:
-            wording: ``tuned``, ``held_out_1``, ...
+            wordings: names such as ``tuned`` and ``held_out_1``.
             persona: system message; empty for none.
             scoring: ``label`` or ``number``; None for the configured one.
             soft: leave the slot for a soft prompt where the config places it. Without a soft prompt the slot must not show:
@@ -84,13 +90,18 @@ class SurveyEvaluator:
             self.survey,
             settings,
             Condition(
-                wording=self.wordings[wording],
+                wordings=tuple(self.wordings[name] for name in ([wordings] if isinstance(wordings, str) else wordings)),
                 placement=self.config.soft_prompt.placement if soft else "prefix",
                 persona=persona,
             ),
             batching=self.batching,
             compiled=compiled,
         )
+
+    @property
+    def readouts(self) -> list[str]:
+        """Reported readouts of option probabilities; drawn answers only if the search sees them."""
+        return [kind for kind, entry in READOUTS.items() if not entry.draws or kind == self.config.readout.kind]
 
     @property
     def generates(self) -> bool:
@@ -100,35 +111,46 @@ class SurveyEvaluator:
     def score_rows(self, respondent: Respondent) -> list[ScoreRow]:
         """Let a respondent take the survey in every wording and order, and read its answers in every way.
 
-        Generated text is read on the first tuned wording only.
+        Generated text is read on the first tuned wording only. The rows ``tuned_pooled``, ``selected_pooled`` and
+        ``held_out_pooled`` have the item means over all such wordings.
         """
         soft = respondent.soft_prompt is not None
         soft_prompt = self.lm.no_soft_prompt if respondent.soft_prompt is None else respondent.soft_prompt
         settings, codes = self.config.readout, self.survey.codes()
+        taken = self.survey_respondent(self.wordings, respondent.persona, soft=soft).answer_wordings(soft_prompt[None])
+        answers = dict(zip(self.wordings, taken, strict=True))
         rows: list[ScoreRow] = []
-        for wording in self.wordings:
-            answers = self.survey_respondent(wording, respondent.persona, soft=soft).answer(soft_prompt[None])
-            mass = {order: float(x.mean()) for order, x in answers.valid_mass.items()}
-            probabilities = {order: option_probabilities(x)[0] for order, x in answers.log_probs.items()}
-            for kind in READOUTS:
-                readout = make_readout(kind, settings.n_respondents, self.config.seed)
-                means = {order: readout(x, codes) for order, x in answers.log_probs.items()}
-                expected = kind == "expected"
-                rows += score_rows(self.survey, (wording, kind), means, mass, probabilities if expected else None)
+        for kind in self.readouts:
+            readout = make_readout(kind, settings.n_respondents, self.config.seed)
+            by_wording = {
+                wording: ReadAnswers(
+                    {order: readout(x, codes) for order, x in each.log_probs.items()},
+                    {order: float(x.mean()) for order, x in each.valid_mass.items()},
+                    {order: option_probabilities(x)[0] for order, x in each.log_probs.items()}
+                    if kind == "expected"
+                    else None,
+                )
+                for wording, each in answers.items()
+            }
+            rows += [
+                row
+                for name, read in with_pools(by_wording).items()
+                for row in score_rows(self.survey, (name, kind), read)
+            ]
         if self.generates:
             numbers = self.survey_respondent(TUNED, respondent.persona, scoring="number", soft=soft)
             generated = generate_answers(numbers, soft_prompt, settings, self.config.seed)
-            rows += score_rows(self.survey, (TUNED, "generate"), generated)
+            rows += score_rows(self.survey, (TUNED, "generate"), ReadAnswers(generated))
         return rows
 
     def midpoint_score_rows(self) -> list[ScoreRow]:
         """Rows of the respondent who always picks the middle of the scale, under every condition of the other methods."""
-        means = midpoint_item_means(self.survey)[None]
-        conditions = [(wording, kind, self.config.survey.scoring) for wording in self.wordings for kind in READOUTS]
-        if self.generates:
-            conditions.insert(len(READOUTS), (TUNED, "generate", "number"))
-        rows: list[ScoreRow] = []
-        for wording, kind, scoring in conditions:
-            orders = orders_of(scoring, self.config.survey.option_order)
-            rows += score_rows(self.survey, (wording, kind), dict.fromkeys(orders, means))
-        return rows
+        means, order_setting = midpoint_item_means(self.survey)[None], self.config.survey.option_order
+
+        def rows(wordings: Iterable[str], kind: str, scoring: str) -> list[ScoreRow]:
+            read = ReadAnswers(dict.fromkeys(orders_of(scoring, order_setting), means))
+            pooled = with_pools(dict.fromkeys(wordings, read))
+            return [row for name, each in pooled.items() for row in score_rows(self.survey, (name, kind), each)]
+
+        found = [row for kind in self.readouts for row in rows(self.wordings, kind, self.config.survey.scoring)]
+        return found + (rows([TUNED], "generate", "number") if self.generates else [])

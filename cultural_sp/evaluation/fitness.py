@@ -1,10 +1,10 @@
-"""The fitness function of the search: soft prompts in, dimension scores on the tuned wordings out."""
+"""The fitness function of the search: soft prompts in, dimension scores pooled over the tuned wordings out."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from cultural_sp.evaluation.evaluator import TUNED, SurveyEvaluator
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.score_rows import mean_of_present
 from cultural_sp.lm.answer_parsing import generate_answers
 from cultural_sp.lm.readout import make_readout
@@ -16,9 +16,9 @@ from cultural_sp.utils.serialize import fingerprint
 
 
 class Fitness:
-    """Scores candidates in views: each tuned wording under the configured readout.
+    """Scores candidates on the tuned wordings: item means are averaged over wordings before they become dimension scores.
 
-    If the objective weighs argmax answers, each tuned wording is viewed under argmax as well.
+    If the objective weighs argmax answers, there is a second set of scores, from the likeliest answers.
     """
 
     def __init__(self, evaluator: SurveyEvaluator) -> None:
@@ -36,14 +36,16 @@ class Fitness:
                     "another readout"
                 )
 
-    def survey_respondent(self, wording: str = TUNED) -> SurveyRespondent:
-        """Return the model with a tuned wording; all jobs that share the model share it."""
+    def survey_respondent(self) -> SurveyRespondent:
+        """Return the model with the tuned wordings; all jobs that share the model share it."""
         scoring = "number" if self.config.readout.kind == "generate" else None
         placement = self.config.soft_prompt.placement
         evaluator, compiled = self.evaluator, self.config.model.compile
         respondent = evaluator.cache.get_or_compute(
-            ("tuning", evaluator.survey_key, scoring, placement, wording),
-            lambda: evaluator.survey_respondent(wording, scoring=scoring, soft=True, compiled=compiled),
+            ("tuning", evaluator.survey_key, scoring, placement),
+            lambda: evaluator.survey_respondent(
+                evaluator.tuned_wordings, scoring=scoring, soft=True, compiled=compiled
+            ),
         )
         respondent.batching = evaluator.batching  # token trees are shared; the batch size belongs to the job
         return respondent
@@ -70,15 +72,14 @@ class Fitness:
 
     @property
     def readouts(self) -> list[str]:
-        """Readouts under which every tuned wording is viewed."""
+        """Readouts that the objective sees."""
         return [self.config.readout.kind, *(["argmax"] if self.config.objective.argmax_weight else [])]
 
     @property
     def score_names(self) -> tuple[str, ...]:
-        """Names of the V K scores: the K dimensions, once for each of the V views."""
-        views = [f"{wording} {kind}" for kind in self.readouts for wording in self.evaluator.tuned_wordings]
+        """Names of the V K scores: the K dimensions, once for each of the V readouts."""
         names = self.evaluator.survey.dimension_names
-        return names + tuple(f"{name}, {view}" for view in views[1:] for name in names)
+        return names + tuple(f"{name}, {kind}" for kind in self.readouts[1:] for name in names)
 
     def __call__(self, soft_prompts: SoftPrompts) -> Evaluation:
         """Scores of candidates [N, P, H], see :attr:`score_names`.
@@ -100,25 +101,23 @@ class Fitness:
         )
 
     def _evaluate(self, soft_prompts: SoftPrompts) -> Evaluation:
-        views = [self._view(soft_prompts, wording) for wording in self.evaluator.tuned_wordings]
-        ordered = [means for kind in zip(*(means for means, _ in views), strict=True) for means in kind]
-        scores = [dimension_scores(self.evaluator.survey.scoring, means) for means in ordered]
-        item_means = np.mean(ordered[: len(views)], axis=0)
-        return Evaluation(np.concatenate(scores, axis=1), item_means, np.mean([mass for _, mass in views], axis=0))
+        item_means, mass = self._answers(soft_prompts)
+        scores = [dimension_scores(self.evaluator.survey.scoring, means) for means in item_means]
+        return Evaluation(np.concatenate(scores, axis=1), item_means[0], mass)
 
-    def _view(self, soft_prompts: SoftPrompts, wording: str) -> tuple[list[Array], Array]:
-        """Item means [N, Q] on one wording under each of :attr:`readouts`, and the valid mass [N]."""
-        settings, respondent = self.config.readout, self.survey_respondent(wording)
+    def _answers(self, soft_prompts: SoftPrompts) -> tuple[list[Array], Array]:
+        """Item means [N, Q] over wordings and orders under each of :attr:`readouts`, and the valid mass [N]."""
+        settings, respondent = self.config.readout, self.survey_respondent()
         if settings.kind == "generate":
             codes = [generate_answers(respondent, p, settings, self.config.seed) for p in soft_prompts]
             means = np.stack([mean_of_present(np.concatenate(list(c.values()))) for c in codes])
             return [means], np.full(len(soft_prompts), np.nan)
-        answers = respondent.answer(soft_prompts)
-        mass = np.mean([x.mean(axis=1) for x in answers.valid_mass.values()], axis=0)
+        answers = respondent.answer_wordings(soft_prompts)
+        mass = np.mean([x.mean(axis=1) for each in answers for x in each.valid_mass.values()], axis=0)
         item_means = []
         for kind in self.readouts:
             readout = make_readout(kind, settings.n_respondents, self.config.seed)
-            by_order = [readout(x, self.evaluator.survey.codes()) for x in answers.log_probs.values()]
+            asked = [readout(x, self.evaluator.survey.codes()) for each in answers for x in each.log_probs.values()]
             # argmax and sample make an answer even of log-probabilities that are NaN.
-            item_means.append(np.where(np.isfinite(mass)[:, None], np.mean(by_order, axis=0), np.nan))
+            item_means.append(np.where(np.isfinite(mass)[:, None], np.mean(asked, axis=0), np.nan))
         return item_means, mass

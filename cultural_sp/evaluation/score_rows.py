@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from cultural_sp.runs.result import ScoreRow
+from cultural_sp.runs.result import KINDS, ScoreRow, pooled, wording_kind
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.scoring import dimension_scores
 from cultural_sp.types import Array
@@ -16,22 +17,56 @@ BOTH = "both"
 """Option order of the row in which both orders are averaged."""
 
 
-def score_rows(
-    survey: Survey,
-    condition: tuple[str, str],
-    codes: Mapping[str, Array],
-    valid_mass: Mapping[str, float] | None = None,
-    probabilities: Mapping[str, Array] | None = None,
-) -> list[ScoreRow]:
+@dataclass(frozen=True)
+class ReadAnswers:
+    """The answers of one respondent in one wording or several, under one readout."""
+
+    codes: Mapping[str, Array]
+    """Order -> answers [R, Q]; NaN is missing."""
+    valid_mass: Mapping[str, float] | None = None
+    """Order -> mean probability on valid options; None if the readout has none."""
+    probabilities: Mapping[str, Array] | None = None
+    """Order -> option probabilities [Q, O]; None if they are not recorded."""
+
+
+def with_pools(answers: Mapping[str, ReadAnswers]) -> dict[str, ReadAnswers]:
+    """Add ``tuned_pooled``, ``selected_pooled`` and ``held_out_pooled``, each where there are such wordings.
+
+    A pool has the mean over its wordings of each item's mean, of the valid mass and of each option's probability. An item is
+    missing if it has no answer in one of them.
+    """
+    pools = {}
+    for kind in KINDS:
+        members = [read for name, read in answers.items() if wording_kind(name) == kind]
+        if members:
+            pools[pooled(kind)] = _pooled(members)
+    return {**pools, **answers}
+
+
+def _pooled(members: Sequence[ReadAnswers]) -> ReadAnswers:
+    first = members[0]
+    return ReadAnswers(
+        {order: np.mean([mean_of_present(m.codes[order]) for m in members], axis=0)[None] for order in first.codes},
+        None
+        if first.valid_mass is None
+        else {order: float(np.mean([(m.valid_mass or {})[order] for m in members])) for order in first.valid_mass},
+        None
+        if first.probabilities is None
+        else {
+            order: np.mean([(m.probabilities or {})[order] for m in members], axis=0) for order in first.probabilities
+        },
+    )
+
+
+def score_rows(survey: Survey, condition: tuple[str, str], read: ReadAnswers) -> list[ScoreRow]:
     """One row per option order, and one for both orders together if there are two.
 
     Args:
         survey: the instrument.
         condition: wording and readout.
-        codes: order -> answers [R, Q]; NaN is missing.
-        valid_mass: order -> mean probability on valid options; None if the readout has none.
-        probabilities: order -> option probabilities [Q, O]; None if they are not recorded.
+        read: the answers.
     """
+    codes, valid_mass, probabilities = read.codes, read.valid_mass, read.probabilities
     orders = list(codes)
     groups = {order: [order] for order in orders} | ({BOTH: orders} if len(orders) > 1 else {})
     rows = []

@@ -49,18 +49,21 @@ def _check_validity(evaluator: SurveyEvaluator) -> Validity:
     plain: dict[str, dict[str, Array]] = {}
     poles: dict[str, dict[tuple[str, str], Array]] = {}
     masses = []
-    with progress("validity", len(evaluator.wordings) * (1 + len(personas))) as bar:
-        for wording in evaluator.wordings:
-            answers = evaluator.survey_respondent(wording).answer(no_soft_prompt)
-            plain[wording] = {order: expected(x, survey.codes())[0] for order, x in answers.log_probs.items()}
-            bar.update()
+    codes, names = survey.codes(), tuple(evaluator.wordings)
+    with progress("validity", 1 + len(personas)) as bar:
+        for wording, each in zip(
+            names, evaluator.survey_respondent(names).answer_wordings(no_soft_prompt), strict=True
+        ):
+            plain[wording] = {order: expected(x, codes)[0] for order, x in each.log_probs.items()}
             poles[wording] = {}
-            for dimension, pole, text in personas:
-                answers = evaluator.survey_respondent(wording, text).answer(no_soft_prompt)
-                by_order = [expected(x, survey.codes())[0] for x in answers.log_probs.values()]
+        bar.update()
+        for dimension, pole, text in personas:
+            taken = evaluator.survey_respondent(names, text).answer_wordings(no_soft_prompt)
+            for wording, each in zip(names, taken, strict=True):
+                by_order = [expected(x, codes)[0] for x in each.log_probs.values()]
                 poles[wording][dimension, pole] = np.mean(by_order, axis=0)
-                masses += [float(x.mean()) for x in answers.valid_mass.values()]
-                bar.update()
+                masses += [float(x.mean()) for x in each.valid_mass.values()]
+            bar.update()
     return assess_validity(survey, plain, poles, float(np.mean(masses)))
 
 

@@ -47,10 +47,10 @@ def generate_answers(
         seed: seed of the sampling; the state of the global generator is restored.
 
     Returns:
-        Order -> codes [R, Q], NaN where the answer can't be read.
+        Order -> codes [R, Q], NaN where the answer can't be read; the respondents of several wordings stand below each other.
     """
     repeats = 1 if config.temperature == 0 else config.n_respondents
-    codes: dict[str, NDArray[np.float64]] = {}
+    codes: dict[str, list[NDArray[np.float64]]] = {}
     with torch.random.fork_rng(range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         scale = respondent.survey.codes()
@@ -61,8 +61,8 @@ def generate_answers(
                 asked = tokenized[: len(questions)]
                 texts = generate_text(respondent.lm, asked, prompt, config.max_new_tokens, config.temperature)
                 rows.append([parse(text, q.options) for text, q in zip(texts, questions, strict=True)])
-            codes[administration.order] = _codes(np.array(rows), scale)
-    return codes
+            codes.setdefault(administration.order, []).append(_codes(np.array(rows), scale))
+    return {order: np.concatenate(parts) for order, parts in codes.items()}
 
 
 def _codes(places: NDArray[np.float64], scale: NDArray[np.float64]) -> NDArray[np.float64]:

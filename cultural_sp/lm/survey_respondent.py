@@ -33,8 +33,8 @@ class OptionLogProbs:
 class Condition:
     """What varies while model and survey stay the same, apart from the soft prompt."""
 
-    wording: int = 0
-    """Index of the wording."""
+    wordings: tuple[int, ...] = (0,)
+    """Places of the wordings, which are all asked in the same forward pass."""
     placement: str = "prefix"
     """Where the soft prompt goes: prefix, system or user."""
     persona: str = ""
@@ -59,7 +59,7 @@ class SurveyRespondent:
             lm: the frozen model.
             survey: the instrument.
             config: scoring, layout, option order and calibration.
-            condition: wording, placement and persona.
+            condition: wordings, placement and persona.
             batching: how candidates share forward passes; None for a new one.
             compiled: compile the model's layers for this survey, which pays after a hundred candidates or more.
         """
@@ -68,12 +68,14 @@ class SurveyRespondent:
         self.administrations: list[Administration] = [
             render(
                 survey,
-                condition.wording,
+                wording,
                 Rendering(config.scoring, config.layout, order, config.calibrate),
                 condition.persona,
             )
+            for wording in condition.wordings
             for order in orders_of(config.scoring, config.option_order)
         ]
+        self.n_wordings = len(condition.wordings)
         self.tokenized = [
             [tokenize_for(lm, p, condition.placement) for p in (*a.questions, *a.content_free)]
             for a in self.administrations
@@ -98,7 +100,12 @@ class SurveyRespondent:
         return self.batching.size(forward, torch.from_numpy(prompts), n_virtual + tree.n_nodes, len(tree.sources))
 
     def answer(self, prompts: SoftPrompts) -> OptionLogProbs:
-        """Answer the whole survey under soft prompts [N, P, H]; P = 0 is the plain model.
+        """Answer the survey in its only wording under soft prompts [N, P, H], see :meth:`answer_wordings`."""
+        [answers] = self.answer_wordings(prompts)
+        return answers
+
+    def answer_wordings(self, prompts: SoftPrompts) -> list[OptionLogProbs]:
+        """Answer the whole survey in each wording under soft prompts [N, P, H]; P = 0 is the plain model.
 
         Raises:
             ValueError: if the prompts' width isn't the model's hidden size, or if one candidate doesn't fit into memory.
@@ -113,21 +120,24 @@ class SurveyRespondent:
         width = max(part.shape[2] for part in parts)
         return self._split(np.concatenate([_pad_options(part, width) for part in parts], axis=1))
 
-    def _split(self, scores: Array) -> OptionLogProbs:
-        """Split the rows [N, rows, O] of all trees into administrations, and calibrate."""
-        log_probs, mass = {}, {}
+    def _split(self, scores: Array) -> list[OptionLogProbs]:
+        """Split the rows [N, rows, O] of all trees into wordings and orders, and calibrate."""
+        parts: list[OptionLogProbs] = []
+        per_wording = len(self.administrations) // self.n_wordings
         first = 0
-        for administration in self.administrations:
+        for number, administration in enumerate(self.administrations):
+            if number % per_wording == 0:
+                parts.append(OptionLogProbs({}, {}))
             stop = first + len(administration.questions)
             raw = scores[:, first:stop]
-            mass[administration.order] = np.exp(raw).sum(axis=-1)
+            parts[-1].valid_mass[administration.order] = np.exp(raw).sum(axis=-1)
             if administration.content_free:
                 neutral = scores[:, stop : stop + len(administration.content_free)]
                 neutral = neutral[:, list(administration.content_free_of)]
                 raw = np.where(np.isfinite(raw), raw - np.where(np.isfinite(neutral), neutral, 0.0), raw)
-            log_probs[administration.order] = raw
+            parts[-1].log_probs[administration.order] = raw
             first = stop + len(administration.content_free)
-        return OptionLogProbs(log_probs, mass)
+        return parts
 
 
 def _pad_options(scores: Array, width: int) -> Array:

@@ -7,7 +7,7 @@ region of a run, so a joint run gives as many results as it has regions. The col
 - ``region``, ``country``, ``vintage``: code in lower case, name, and edition of the target.
 - ``model``, ``optimizer``, ``seed``: as the result names them; the optimizer is the one behind method ``aligned``.
 - ``method``: one of :data:`METHODS`; after :func:`with_icl` also ``icl``, the strongest in-context baseline.
-- ``wording``: tuned, tuned_2, ..., held_out_1, ...; after :func:`average_held_out` held_out.
+- ``wording``: tuned, tuned_2, ..., held_out_1, ..., and the pools tuned_pooled, selected_pooled, held_out_pooled.
 - ``readout``: expected, argmax, sample or generate.
 - ``loss``: mean absolute difference to the target in ``unit``; NaN if an item that it needs has no answer.
 - ``valid_mass``: mean probability of the valid options together, from 0 to 1; NaN for generated text and the midpoint respondent.
@@ -27,14 +27,12 @@ import numpy as np
 import pandas as pd
 
 from cultural_sp.runs.methods import STRONGEST_ICL, icl_keys
-from cultural_sp.runs.result import Result, ScoreRecord
+from cultural_sp.runs.result import Result, ScoreRecord, pooled
 from cultural_sp.stats.intervals import t_interval
 
 RUN_COLUMNS = ("run", "region", "country", "vintage", "model", "optimizer", "seed", "unit")
 CONDITION_COLUMNS = ("method", "wording", "readout")
 VALUE_COLUMNS = ("loss", "valid_mass", "missing")
-HELD_OUT = "held_out"
-"""Wording of the rows that :func:`average_held_out` makes."""
 T_INTERVAL, SEED_RANGE = "95 % t over seeds", "range over seeds"
 
 
@@ -99,48 +97,38 @@ def order_averages(result: Result) -> Iterator[ScoreRecord]:
 def with_icl(table: pd.DataFrame, readout: str) -> pd.DataFrame:
     """Append the rows of each run's strongest in-context baseline once more, as method ``icl``.
 
-    The strongest has the lowest loss on the tuned wording; a baseline without a loss comes last, and a tie goes to the first
+    The strongest has the lowest loss on the tuned wordings; a baseline without a loss comes last, and a tie goes to the first
     in the table of methods. A run without such a baseline gets no rows.
 
     Args:
         table: as :func:`run_table` or :func:`dimension_table` returns it.
         readout: the one whose losses are compared.
     """
-    baselines = table[(table.wording == "tuned") & (table.readout == readout) & table.method.isin(icl_keys())]
+    baselines = table[(table.wording == pooled("tuned")) & (table.readout == readout) & table.method.isin(icl_keys())]
     ranked = baselines.assign(loss=baselines.loss.fillna(np.inf), place=baselines.method.map(icl_keys().index))
     strongest = ranked.sort_values(["loss", "place"]).groupby("run").method.first()
     chosen = table[table.method == table.run.map(strongest)]
     return pd.concat([table, chosen.assign(method=STRONGEST_ICL.key)], ignore_index=True)
 
 
-def select(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
-    """Return the rows of a readout and a wording: ``tuned`` or ``held_out`` also stand for tuned_2, held_out_1 and so on."""
-    return table[(table.readout == readout) & table.wording.str.match(rf"{wording}(_\d+)?$")]
-
-
-def average_wordings(rows: pd.DataFrame, by: Sequence[str] = ("region", "seed")) -> pd.DataFrame:
-    """Return the mean loss over all wordings in the rows, [region x seed, method]; NaN where the loss of one is missing.
+def losses_by_method(
+    table: pd.DataFrame, kind: str, readout: str, by: Sequence[str] = ("region", "seed")
+) -> pd.DataFrame:
+    """Return the pooled losses on a kind of wordings under a readout, [region x seed, method]; NaN where one is missing.
 
     Regions and seeds are crossed: a seed that one region lacks is a row of NaN.
 
     Args:
-        rows: of one readout, as :func:`select` returns them.
+        table: as :func:`run_table` returns it.
+        kind: ``tuned``, ``selected`` or ``held_out``.
+        readout: expected, argmax, sample or generate.
         by: columns whose values become the rows.
     """
-    by_wording = rows.pivot(index=[*by, "method"], columns="wording", values="loss")
-    wide = by_wording.mean(axis=1, skipna=False).unstack("method")
+    rows = table[(table.readout == readout) & (table.wording == pooled(kind))]
+    wide = rows.pivot(index=[*by], columns="method", values="loss")
     if not isinstance(wide.index, pd.MultiIndex) or wide.empty:
         return wide
     return wide.reindex(pd.MultiIndex.from_product(wide.index.levels))
-
-
-def average_held_out(table: pd.DataFrame) -> pd.DataFrame:
-    """Replace the rows of held-out wordings by their mean, with wording ``held_out``; NaN where one has no value."""
-    named = table.assign(wording=table.wording.str.replace(rf"^{HELD_OUT}_\d+$", HELD_OUT, regex=True))
-    keys = [column for column in named if column not in VALUE_COLUMNS]
-    values = [column for column in named if column in VALUE_COLUMNS]
-    grouped = named.groupby(keys, sort=False, dropna=False)[values]
-    return grouped.mean().where(grouped.count().eq(grouped.size(), axis=0)).reset_index()
 
 
 @dataclass(frozen=True)

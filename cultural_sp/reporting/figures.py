@@ -48,11 +48,11 @@ def convergence(result: Result, searches: Sequence[SearchResult], readout: str) 
         search_curve(method, names[method], search.l1, search.l1_of_best())
         for method, search in zip(SEARCHES, searches, strict=True)
     ]
-    losses = {method: result.score(method, "tuned", readout).loss for method in baselines(result, readout)}
+    losses = {method: result.score(method, readout=readout).loss for method in baselines(result, readout)}
     levels = [loss_level(method, names[method], loss) for method, loss in losses.items() if loss is not None]
     convergence_panel(axes, curves, levels)
     label_line_ends(axes, curves, levels, result.digits + 1)
-    axes.set_ylabel(f"loss (mean absolute difference, {result.unit})\ntuned wording, {readout} readout")
+    axes.set_ylabel(f"loss (mean absolute difference, {result.unit})\ntuned, {readout} readout")
     axes.set_title(_title(result, "best candidate so far"), loc="left", fontsize=11)
     return figure
 
@@ -64,12 +64,11 @@ def baselines(result: Result, readout: str) -> list[str]:
 
 
 def dimensions(result: Result, readout: str) -> Figure:
-    """Draw the scores of three methods beside the target, on the tuned wording and on held-out wordings."""
+    """Draw the scores of three methods beside the target, on tuned and on held-out wordings."""
     figure, axes = plt.subplots(figsize=(7.5, 0.62 * len(result.region.target) + 1.5))
-    held_out = sorted({r.wording for r in result.scores if r.wording.startswith("held_out")})
     names = labels(result, readout)
     marks = [
-        score_marks([result], method, names[method], readout, (["tuned"], held_out))
+        score_marks([result], method, names[method], readout, (result.wordings("tuned"), result.wordings("held_out")))
         for method in ("naive", result.icl(readout), "aligned")
     ]
     target = as_array(list(result.region.target.values()))

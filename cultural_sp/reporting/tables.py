@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from cultural_sp.config.registries import GENERATE, OPTIMIZERS, READOUTS
 from cultural_sp.reporting.text_tables import text_table
 from cultural_sp.runs.methods import METHODS, STRONGEST_ICL
-from cultural_sp.runs.result import ALL_COUNTRIES, VERDICTS, Result, ScoreRecord
+from cultural_sp.runs.result import ALL_COUNTRIES, KINDS, VERDICTS, Result, ScoreRecord, pooled
 
 MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
 
@@ -23,13 +23,25 @@ def labels(result: Result, searched: str) -> dict[str, str]:
 
 
 def columns(result: Result, searched: str) -> list[tuple[str, str, str]]:
-    """Columns (title, wording, readout) of the losses; the tuned wording under the searched readout comes first."""
-    chosen = [(f"tuned {searched}", "tuned", searched)]
-    wordings = list(dict.fromkeys(r.wording for r in result.scores))
-    chosen += [(f"{w.replace('_', ' ')} expected", w, "expected") for w in wordings if w != "tuned"]
+    """Columns (title, wording, readout) of the losses: the pooled ones, tuned wordings under the searched readout first."""
+    chosen = []
+    for kind, name in KINDS.items():
+        if number := len(result.wordings(kind)):
+            readout = searched if kind == "tuned" else "expected"
+            chosen.append((f"{name} ({number}) {readout}", pooled(kind), readout))
     others = [r for r in (*READOUTS, GENERATE) if r != searched]
     present = {r.readout for r in result.scores}
-    return chosen + [(f"tuned {r}", "tuned", r) for r in others if r in present]
+    return chosen + [(f"tuned {r}", "tuned" if r == GENERATE else pooled("tuned"), r) for r in others if r in present]
+
+
+def single_wordings(result: Result, method: str) -> str:
+    """Mean and range of a method's losses on the single held-out wordings; empty if there are none, a dash if one is missing."""
+    losses = [result.score(method, wording).loss for wording in result.wordings("held_out")]
+    known = [loss for loss in losses if loss is not None]
+    if not losses or len(known) < len(losses):
+        return "-" if losses else ""
+    texts = [f"{x:.{result.digits + 1}f}" for x in (sum(known) / len(known), min(known), max(known))]
+    return f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 
 def report(results: Sequence[Result], searched: str) -> str:
@@ -38,14 +50,14 @@ def report(results: Sequence[Result], searched: str) -> str:
 
 
 def joint_summary(results: Sequence[Result], searched: str) -> str:
-    """Losses of every region of a joint run, on the tuned wording under the searched readout."""
+    """Losses of every region of a joint run, on the tuned wordings under the searched readout."""
     icl = STRONGEST_ICL.key
     names = labels(results[0], searched) | {icl: STRONGEST_ICL.label}
     methods = ("naive", icl, "random_search", "aligned", "midpoint")
     rows = []
     for result in results:
         keys = (result.icl(searched) if method == icl else method for method in methods)
-        losses = [_loss(result.score(key, "tuned", searched), result.digits) for key in keys]
+        losses = [_loss(result.score(key, readout=searched), result.digits) for key in keys]
         rows.append([f"{result.region.code} {result.region.country}", *losses])
     table = text_table([f"loss, tuned {searched}", *(names[method] for method in methods)], rows)
     return "\n" + "\n\n".join([table, *origin(results[0]), _validity(results[0])]) + "\n"
@@ -83,17 +95,22 @@ def summary(result: Result, searched: str = "expected") -> str:
 def _loss_table(result: Result, searched: str, names: Mapping[str, str]) -> str:
     conditions = columns(result, searched)
     rows = [
-        [names[method], *(_loss(result.score(method, w, r), result.digits) for _, w, r in conditions)]
+        [
+            names[method],
+            *(_loss(result.score(method, w, r), result.digits) for _, w, r in conditions),
+            single_wordings(result, method),
+        ]
         for method in result.methods
     ]
-    return text_table([f"loss ({result.unit})", *(title for title, _, _ in conditions)], rows)
+    heads = [title for title, _, _ in conditions]
+    return text_table([f"loss ({result.unit})", *heads, "single held out: mean (range)"], rows)
 
 
 def _dimension_table(result: Result, searched: str, names: Mapping[str, str]) -> str:
     target = result.region.target
     rows = []
     for method in result.methods:
-        record = result.score(method, "tuned", searched)
+        record = result.score(method, readout=searched)
         mass = "" if record.valid_mass is None else f"{record.valid_mass:.3f}"
         rows.append([names[method], *(_number(record.dimensions[d], result.digits) for d in target), mass])
     rows.append([f"target ({result.region.vintage})", *(_number(x, result.digits) for x in target.values()), ""])

@@ -32,8 +32,7 @@ class RegionHistory:
         """Dimension -> target score; None if the region has none."""
         self.best: dict[str, Any] = {}
         """The record with the lowest loss in the current search; empty while no record has a loss."""
-        n_tuned = len(config["survey"]["tune_wordings"])
-        self._objective = recorded_objective(self.target, config["objective"], header, n_tuned)
+        self._objective = recorded_objective(self.target, config["objective"], header)
 
     def add(self, record: dict[str, Any]) -> dict[str, Any]:
         """Add the next record of the journal; return it with ``loss`` and ``l1`` for this region."""
@@ -54,7 +53,7 @@ class RegionHistory:
 
 
 def recorded_objective(
-    target: Mapping[str, float | None], objective: Mapping[str, Any], header: Mapping[str, Any], n_tuned: int
+    target: Mapping[str, float | None], objective: Mapping[str, Any], header: Mapping[str, Any]
 ) -> Objective:
     """Return the objective that a run had for one of its regions.
 
@@ -62,7 +61,6 @@ def recorded_objective(
         target: dimension -> target score; None if the region has none.
         objective: the entry ``objective`` of the run's config.
         header: the header of its journal.
-        n_tuned: number of tuned wordings.
 
     Raises:
         TypeError: if ``objective`` has unknown entries.
@@ -72,7 +70,7 @@ def recorded_objective(
     if config.valid_mass_weight and start_mass is None:
         raise ValueError("its header lacks start_mass")
     scores = np.array([np.nan if score is None else score for score in target.values()], dtype=float)
-    return Objective(scores, config, start_mass, n_tuned)
+    return Objective(scores, config, start_mass)
 
 
 def best_so_far(folder: Path, region: str) -> dict[str, pd.Series]:

@@ -82,7 +82,7 @@ def joint_codes(config: AlignConfig, survey: Survey | None = None) -> list[str]:
 
 
 def tuned_wordings(config: AlignConfig, survey: Survey) -> dict[str, int]:
-    """Return name -> index of the wordings that the search sees: ``tuned``, ``tuned_2``, ...
+    """Return name -> place of the wordings that the search sees: ``tuned``, ``tuned_2``, ...
 
     Raises:
         ValueError: if the survey lacks one of them.
@@ -95,3 +95,16 @@ def tuned_wordings(config: AlignConfig, survey: Survey) -> dict[str, int]:
             f"{survey.n_wordings - 1}"
         )
     return {f"tuned_{place}" if place > 1 else "tuned": i for place, i in enumerate(indices, 1)}
+
+
+def reported_wordings(config: AlignConfig, survey: Survey) -> dict[str, int]:
+    """Return name -> place of the wordings of final scores: the tuned ones, ``selected_8``, ... and ``held_out_12``, ...
+
+    Those are the survey's wordings to select and to test on that the search doesn't see. Wordings to tune on that it doesn't see
+    aren't asked, unless the survey gives its wordings no roles. Raises as :func:`tuned_wordings`.
+    """
+    tuned = tuned_wordings(config, survey)
+    selected = survey.roles["select"]
+    tested = survey.roles["test"] if selected else range(survey.n_wordings)
+    others = [*(("selected", place) for place in selected), *(("held_out", place) for place in tested)]
+    return tuned | {f"{name}_{place}": place for name, place in others if place not in tuned.values()}

@@ -25,7 +25,20 @@ ALL_COUNTRIES = "all"
 FACTORS_FILE = "factor_analysis.json"
 """Factor analysis of a run, beside its result."""
 
+KINDS = {"tuned": "tuned", "selected": "selected", "held_out": "held out"}
+"""Kind of a wording -> its name in tables: seen by the search, used to choose among its candidates, or neither."""
+
 Record = TypeVar("Record")
+
+
+def pooled(kind: str) -> str:
+    """Return the name, as a wording, of the item means over all wordings of a kind: ``held_out_pooled``."""
+    return f"{kind}_pooled"
+
+
+def wording_kind(wording: str) -> str:
+    """Return the kind of a wording, or of a pool: ``held_out`` for ``held_out_12`` and ``held_out_pooled``."""
+    return next(kind for kind in KINDS if wording == kind or wording.startswith(f"{kind}_"))
 
 
 def _strict(schema: type[Record]) -> type[Record]:
@@ -57,7 +70,7 @@ class ScoreRecord:
     method: str
     """A key of :data:`cultural_sp.runs.methods.METHODS`."""
     wording: str
-    """tuned, tuned_2, ..., held_out_1, ..."""
+    """tuned, tuned_2, ..., selected_8, ..., held_out_12, ..., and tuned_pooled, selected_pooled, held_out_pooled."""
     option_order: str
     """ascending, descending, both (their average), or none if the prompt lists no options."""
     readout: str
@@ -231,8 +244,13 @@ class Result:
         """Number of decimals of printed scores, a hundredth of the published range; losses get one more."""
         return decimals(self.published_range)
 
+    def wordings(self, kind: str) -> list[str]:
+        """Return the single wordings of a kind that have scores, in their order."""
+        names = dict.fromkeys(r.wording for r in self.scores)
+        return [name for name in names if wording_kind(name) == kind and name != pooled(kind)]
+
     def score(
-        self, method: str, wording: str = "tuned", readout: str = "expected", order: str | None = None
+        self, method: str, wording: str = "tuned_pooled", readout: str = "expected", order: str | None = None
     ) -> ScoreRecord:
         """Return the record of a method. Without ``order`` it is the average over orders, or the only order that there is.
 
@@ -270,10 +288,10 @@ def region_target(survey: Survey, region: Region) -> dict[str, float | None]:
 
 
 def strongest_icl(scores: Sequence[ScoreRecord], readout: str) -> str:
-    """Return the in-context baseline with the lowest loss on the tuned wording under a readout; the first one on a tie."""
+    """Return the in-context baseline with the lowest loss on the tuned wordings under a readout; the first one on a tie."""
     losses: dict[str, float] = {}
     for method in icl_keys():
-        rows = [r for r in scores if (r.method, r.wording, r.readout) == (method, "tuned", readout)]
+        rows = [r for r in scores if (r.method, r.wording, r.readout) == (method, pooled("tuned"), readout)]
         if rows:
             record = next((r for r in rows if r.option_order in ("both", "none")), rows[0])
             losses[method] = float("inf") if record.loss is None else record.loss

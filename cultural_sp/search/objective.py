@@ -49,27 +49,25 @@ class Objective:
     config: ObjectiveConfig
     start_mass: float | None = None
     """Mean valid mass of the initial prompt; required if ``config.valid_mass_weight`` is positive."""
-    n_tuned: int = 1
-    """Number of tuned wordings; losses are averaged over them."""
 
     def __call__(self, dimensions: Array, valid_mass: Array) -> tuple[Losses, Losses]:
         """Return losses [N] and mean absolute differences [N]; NaN if a score is missing.
 
         Args:
-            dimensions: scores [N, V K] in V views: every tuned wording under the configured readout, then, if
-                ``config.argmax_weight`` is positive, every tuned wording under argmax.
+            dimensions: scores [N, V K]: under the configured readout, and then, if ``config.argmax_weight`` is positive, under
+                argmax.
             valid_mass: mean probability on valid options [N].
         """
         target, config = self.target, self.config
         views = dimensions.reshape(len(dimensions), dimensions.shape[1] // len(target), len(target))
         losses = LOSSES[config.kind](views, target)
-        loss = losses[:, : self.n_tuned].mean(axis=1)
+        loss = losses[:, 0]
         if config.argmax_weight:
-            loss = loss + config.argmax_weight * losses[:, self.n_tuned :].mean(axis=1)
+            loss = loss + config.argmax_weight * losses[:, 1]
         if config.valid_mass_weight:
             assert self.start_mass is not None
             loss = loss + config.valid_mass_weight * mass_penalty(valid_mass, self.start_mass)
-        return loss, l1_loss(views[:, : self.n_tuned], target).mean(axis=1)
+        return loss, l1_loss(views[:, 0], target)
 
 
 def _differences(scores: Array, target: Array) -> Array:

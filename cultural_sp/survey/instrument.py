@@ -7,7 +7,7 @@ import json
 import math
 import reprlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,8 @@ from cultural_sp.utils.strict_yaml import read_yaml
 DATA = Path(__file__).parent / "data"
 POLES = ("high", "low")
 """The two poles of every dimension."""
+ROLES = ("tune", "select", "test")
+"""What a wording is for: a search sees the first, selects among its candidates on the second, and is judged on the third."""
 FORM = ("name", "title", "extends", "unit", "published_range", "targets", "default_vintage")
 KEYS = frozenset((*FORM, "scales", "items", "dimensions", "scoring", "poles", "demonstrations"))
 
@@ -51,7 +53,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Item:
-    """One survey item; ``wordings[0]`` is tuned on, the others are held out."""
+    """One survey item with its wordings, those to tune on first, then those to select on, then those to test on."""
 
     id: str
     construct: str
@@ -78,6 +80,9 @@ class Survey:
     """Unit of scores and losses."""
     published_range: tuple[float, float] = (0.0, 100.0)
     """Range of published scores; scores outside are possible."""
+    roles: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Role -> places of its wordings, the same for every item, see :data:`ROLES`. Without roles in the file the first wording is
+    tuned on, the others are tested on, and none is left to select on."""
     demonstrations: str = ""
     """Claims about other constructs, for the baseline with demonstrations: a shipped list's name or a file; empty for none."""
 
@@ -124,7 +129,7 @@ class Survey:
     def fingerprint(self) -> str:
         """SHA-256 of all texts that the model sees and of everything that determines the scores."""
         content: list[Any] = [[i.id, i.scale.labels, i.scale.lead, i.wordings] for i in self.items]
-        parts = [content, self.dimensions, self.poles]
+        parts = [content, self.roles, self.dimensions, self.poles]
         if any(i.scale.codes != Scale("", i.scale.labels, "").codes for i in self.items):
             parts.append([i.scale.codes for i in self.items])
         if (
@@ -170,13 +175,14 @@ def _shipped(name: str) -> dict[str, Any]:
 def _survey(path: Path, raw: dict[str, Any]) -> Survey:
     try:
         scales = {str(name): _scale(str(name), spec) for name, spec in raw["scales"].items()}
-        items = []
+        items, numbers = [], []
         for spec in raw["items"]:
             if spec["scale"] not in scales:
                 raise ValueError(
                     f"item {spec['id']} has the unknown scale {spec['scale']!r}; defined: {', '.join(scales)}"
                 )
-            wordings = _texts(spec["wordings"])
+            numbers.append({role: len(texts) for role, texts in _by_role(spec["wordings"]).items()})
+            wordings = tuple(text for texts in _by_role(spec["wordings"]).values() for text in texts)
             items.append(Item(str(spec["id"]), str(spec.get("construct", "")), scales[spec["scale"]], wordings))
         dimensions = _weights(raw["dimensions"])
         _check_items(items, dimensions)
@@ -192,6 +198,7 @@ def _survey(path: Path, raw: dict[str, Any]) -> Survey:
             unit=str(raw.get("unit", Survey.unit)),
             published_range=_range(raw.get("published_range", Survey.published_range)),
             demonstrations=str(raw.get("demonstrations") or ""),
+            roles=_places(items, numbers),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name}: incomplete or misshapen survey ({error}); compare with vsm13.yaml") from error
@@ -265,6 +272,35 @@ def _texts(values: Any) -> tuple[str, ...]:
             f"expected a list of texts, in quotes where YAML reads something else, got {reprlib.repr(values)}"
         )
     return tuple(values)
+
+
+def _by_role(raw: Any) -> dict[str, tuple[str, ...]]:
+    """Role -> wordings, in the order of the roles; a plain list has its first wording to tune on and the others to test on."""
+    if isinstance(raw, list):
+        texts = _texts(raw)
+        return {"tune": texts[:1], "select": (), "test": texts[1:]}
+    if not isinstance(raw, dict) or not {"tune"} <= set(raw) <= set(ROLES):
+        raise TypeError(
+            f"wordings must be a list, or lists under {', '.join(ROLES)}, of which tune must not be missing"
+        )
+    return {role: _texts(raw[role]) if role in raw else () for role in ROLES}
+
+
+def _places(items: Sequence[Item], numbers: Sequence[Mapping[str, int]]) -> dict[str, tuple[int, ...]]:
+    """Role -> places of its wordings.
+
+    Raises:
+        ValueError: if the items have different numbers.
+    """
+    for item, counts in zip(items, numbers, strict=True):
+        if counts != numbers[0]:
+            wanted = ", ".join(f"{role} {n}" for role, n in numbers[0].items())
+            raise ValueError(f"item {item.id} needs as many wordings in each role as the first item ({wanted})")
+    places, first = {}, 0
+    for role in ROLES:
+        places[role] = tuple(range(first, first + numbers[0][role]))
+        first += numbers[0][role]
+    return places
 
 
 def _poles(raw: Any) -> dict[str, dict[str, str]]:

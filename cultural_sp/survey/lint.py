@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import load_region, region_codes, vintages
 from cultural_sp.survey.scoring import dimension_scores
+
+ENOUGH_WORDINGS = 4
+"""Wordings to test on below which a survey's author is told."""
+NEAR = 0.6
+"""Share of different words that two wordings of an item must not have in common."""
 
 
 def overview(survey: Survey) -> str:
@@ -22,8 +30,10 @@ def overview(survey: Survey) -> str:
     options = Counter(len(item.scale.labels) for item in survey.items)
     lines = [
         f"{survey.title} ({survey.name})",
-        f"{len(survey.items)} items with {survey.n_wordings} wordings each; options: "
+        f"{len(survey.items)} items; options: "
         + ", ".join(f"{n} ({count} items)" for n, count in sorted(options.items())),
+        f"{survey.n_wordings} wordings each: "
+        + ", ".join(f"{len(places)} to {role} on" for role, places in survey.roles.items()),
         f"scoring: {survey.scoring.kind}, in {survey.unit}",
     ]
     for k, (name, weights) in enumerate(survey.dimensions.items()):
@@ -44,6 +54,13 @@ def reachable(survey: Survey) -> np.ndarray:
     return np.stack([(weights * end).sum(axis=1) + constants for end in ends], axis=1)
 
 
+def near_duplicates(wordings: Sequence[str]) -> list[tuple[int, int, float]]:
+    """Pairs of wordings, by place, that share at least :data:`NEAR` of their different words (Jaccard index), with the share."""
+    words = [set(re.findall(r"[^\W_]+", wording.lower())) for wording in wordings]
+    pairs = [(a, b, len(words[a] & words[b]) / len(words[a] | words[b])) for a, b in combinations(range(len(words)), 2)]
+    return [pair for pair in pairs if pair[2] >= NEAR]
+
+
 def notes(survey: Survey) -> list[str]:
     """Remarks on a valid survey: what it lacks, and targets that its scores can't reach.
 
@@ -57,6 +74,16 @@ def notes(survey: Survey) -> list[str]:
         )
     if survey.n_wordings < 2:
         remarks.append("one wording: nothing is held out, so a run can't show whether an alignment carries over")
+    elif len(survey.roles["test"]) < ENOUGH_WORDINGS:
+        remarks.append(
+            f"{len(survey.roles['test'])} wording(s) to test on: a score pooled over few wordings says little about others; "
+            f"{ENOUGH_WORDINGS} are better"
+        )
+    remarks += [
+        f"item {item.id}: wordings {a} and {b} share {share:.0%} of their words, so they count as one"
+        for item in survey.items
+        for a, b, share in near_duplicates(item.wordings)
+    ]
     lacking = survey.without_poles()
     if lacking:
         remarks.append(f"no pole personas for {', '.join(lacking)}: runs need validity=false")

@@ -30,18 +30,19 @@ def prompts(tiny_lm):
     return np.random.default_rng(0).standard_normal((2, 3, tiny_lm.hidden_size)).astype(np.float32)
 
 
-def test_a_view_is_what_the_search_would_see_alone(tiny_lm, toy_survey, prompts):
+def test_scores_are_those_of_item_means_averaged_over_wordings(tiny_lm, toy_survey, prompts):
     both = fitness(tiny_lm, toy_survey, (1, 0), 0.5)
     assert both.evaluator.tuned_wordings == {"tuned": 1, "tuned_2": 0}
-    assert both.score_names[:4] == ("PDI", "IDV", "PDI, tuned_2 expected", "IDV, tuned_2 expected")
-    assert both.score_names[4:6] == ("PDI, tuned argmax", "IDV, tuned argmax")
+    assert both.score_names == ("PDI", "IDV", "PDI, argmax", "IDV, argmax")
     found = both(prompts)
-    views = found.dimensions.reshape(2, 4, 2)
-    alone = [((1,), "expected"), ((0,), "expected"), ((1,), "argmax"), ((0,), "argmax")]
-    for view, (wordings, kind) in enumerate(alone):
-        single = fitness(tiny_lm, toy_survey, wordings, kind=kind)(prompts)
-        assert views[:, view] == pytest.approx(single.dimensions, abs=1e-4)
-    assert views[0, 0] != pytest.approx(views[0, 1], abs=1e-3)
+    for view, kind in enumerate(("expected", "argmax")):
+        single = [fitness(tiny_lm, toy_survey, (wording,), kind=kind)(prompts) for wording in (0, 1)]
+        means = (single[0].item_means + single[1].item_means) / 2
+        # toy: PDI = 10 a - 10 b, IDV = 20 c - 5 d, and no constant beside
+        pdi, idv = 10 * (means[:, 0] - means[:, 1]), 20 * means[:, 2] - 5 * means[:, 3]
+        offset = toy_survey.scoring.constants
+        assert found.dimensions[:, 2 * view : 2 * view + 2] == pytest.approx(np.stack([pdi, idv], 1) + offset, abs=1e-3)
+        assert single[0].dimensions != pytest.approx(single[1].dimensions, abs=1e-3)
 
 
 def test_wordings_that_are_tuned_on_are_not_held_out(tiny_lm, toy_survey):
@@ -50,16 +51,16 @@ def test_wordings_that_are_tuned_on_are_not_held_out(tiny_lm, toy_survey):
     assert fitness(tiny_lm, toy_survey, (0, 1)).evaluator.wordings == {"tuned": 0, "tuned_2": 1}
 
 
-def test_losses_are_averaged_over_wordings_and_answers_weighed():
+def test_the_loss_of_likeliest_answers_is_weighed():
     target = np.array([10.0, np.nan, 30.0])
-    scores = np.array([[10, 0, 34, 12, 0, 30, 50, 0, 30, 10, 0, 70]], dtype=float)  # two wordings, then their argmax
+    scores = np.array([[10, 0, 34, 50, 0, 30]], dtype=float)  # expected, then argmax
     mass = np.array([0.5])
-    loss, l1 = Objective(target, ObjectiveConfig(argmax_weight=0.5), None, 2)(scores, mass)
-    assert l1 == pytest.approx([(2 + 1) / 2])
-    assert loss == pytest.approx([(2 + 1) / 2 + 0.5 * (20 + 20) / 2])
-    loss, l1 = Objective(target, ObjectiveConfig(kind="squared"), None, 2)(scores[:, :6], mass)
-    assert loss == pytest.approx([(8 + 2) / 2])
-    assert l1 == pytest.approx([1.5])
+    loss, l1 = Objective(target, ObjectiveConfig(argmax_weight=0.5))(scores, mass)
+    assert l1 == pytest.approx([2])
+    assert loss == pytest.approx([2 + 0.5 * 20])
+    loss, l1 = Objective(target, ObjectiveConfig(kind="squared"))(scores[:, :3], mass)
+    assert loss == pytest.approx([8])
+    assert l1 == pytest.approx([2])
 
 
 def test_a_run_on_two_wordings_goes_on(monkeypatch, capsys, short_run, no_figures, tmp_path):
@@ -74,10 +75,9 @@ def test_a_run_on_two_wordings_goes_on(monkeypatch, capsys, short_run, no_figure
     assert code == 0, err
     file = next(tmp_path.rglob("result.json"))
     result = load_result(file)
-    assert {r.wording for r in result.scores} == {"tuned", "tuned_2"}
-    assert "tuned 2 expected" in out
-    losses = [result.score("aligned", wording).loss for wording in ("tuned", "tuned_2")]
-    assert f"{np.mean(losses):.1f}" == f"{min_l1(file.parent):.1f}"
+    assert {r.wording for r in result.scores} == {"tuned", "tuned_2", "tuned_pooled"}
+    assert "tuned (2) expected" in out
+    assert f"{result.score('aligned').loss:.1f}" == f"{min_l1(file.parent):.1f}"
     file.unlink()
     code, out, err = call(monkeypatch, capsys, *given)
     assert code == 0, err

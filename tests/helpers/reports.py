@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from helpers.journals import write_lines
-from helpers.results import SETTINGS
+from helpers.results import SETTINGS, with_pools
 
 from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord, Validity
@@ -68,7 +68,9 @@ def write_run(
         **SETTINGS,
     }
     folder.mkdir(parents=True)
-    Result(**{**fields, **changes}).save(folder / "result.json")
+    fields |= changes
+    fields["scores"] = with_pools(fields["scores"])
+    Result(**fields).save(folder / "result.json")
     config = {
         "model": {"name_or_path": model, "adapter": adapter, "note": changes.get("note", "")},
         "region": {"code": region, "vintage": None},

@@ -43,7 +43,7 @@ def test_task_files_give_the_scores_of_this_program(
         for metric, answer in survey_scores.process_results({"doc": line}, likelihoods).items():
             answers.setdefault(metric, []).append(answer)
     ours = SurveyRespondent(
-        tiny_lm, toy_survey, SurveyConfig(instrument="toy", scoring=scoring), Condition(wording=1)
+        tiny_lm, toy_survey, SurveyConfig(instrument="toy", scoring=scoring), Condition(wordings=(1,))
     ).answer(np.zeros((1, 0, 32), dtype=np.float32))
     read = make_readout("expected", 1, 0)
     means = np.mean([read(x, toy_survey.codes())[0] for x in ours.log_probs.values()], axis=0)

@@ -7,12 +7,10 @@ from helpers.results import RECORD, result
 from scipy import stats
 
 from cultural_sp.reporting.aggregate import (
-    average_held_out,
-    average_wordings,
     dimension_table,
     estimate,
+    losses_by_method,
     run_table,
-    select,
     with_icl,
 )
 from cultural_sp.runs.result import RegionTarget
@@ -75,32 +73,19 @@ def test_the_strongest_in_context_baseline_is_chosen_for_each_run_on_its_tuned_w
     assert [run.icl() for run in runs[:4]] == ["persona_native", "persona", "persona_native", "persona"]
 
 
-def test_held_out_is_the_mean_over_wordings_and_missing_where_one_is():
-    scores = [
-        *records({"naive": 1.0, "aligned": 2.0}),
-        *records({"naive": 10.0, "aligned": 4.0}, wording="held_out_1"),
-        *records({"naive": 20.0, "aligned": None}, wording="held_out_2"),
-    ]
-    table = average_held_out(run_table([result(scores=scores)]))
-    losses = table.set_index(["method", "wording"]).loss.to_dict()
-    expected = {("naive", "tuned"): 1.0, ("aligned", "tuned"): 2.0, ("naive", "held_out"): 15.0}
-    assert losses == pytest.approx({**expected, ("aligned", "held_out"): float("nan")}, nan_ok=True)
-    assert len(table) == 4
-
-
-def test_wordings_are_averaged_for_each_method_and_regions_crossed_with_seeds():
+def test_losses_are_those_of_pools_and_regions_are_crossed_with_seeds():
     def scores(loss):
         tuned, second = records({"naive": loss}), records({"naive": loss + 2}, wording="tuned_2")
         return [*tuned, *second, *records({"naive": 99.0}, wording="held_out_1")]
 
     runs = [in_region("us", 0, scores(1.0)), in_region("us", 1, scores(5.0)), in_region("cn", 0, scores(3.0))]
-    wide = average_wordings(select(run_table(runs), "tuned", "expected"))
+    wide = losses_by_method(run_table(runs), "tuned", "expected")
     assert wide.naive.to_dict() == pytest.approx(
         {("cn", 0): 4.0, ("cn", 1): float("nan"), ("us", 0): 2.0, ("us", 1): 6.0}, nan_ok=True
     )
-    assert average_wordings(select(run_table(runs), "held_out", "expected")).naive["us", 0] == 99.0
-    assert average_wordings(select(run_table(runs), "tuned", "argmax")).empty
-    assert average_wordings(select(run_table(runs), "tuned", "expected"), by=["run"]).naive.tolist() == [2.0, 6.0, 4.0]
+    assert losses_by_method(run_table(runs), "held_out", "expected").naive["us", 0] == 99.0
+    assert losses_by_method(run_table(runs), "tuned", "argmax").empty
+    assert losses_by_method(run_table(runs), "tuned", "expected", by=["run"]).naive.tolist() == [2.0, 6.0, 4.0]
 
 
 def test_an_estimate_has_a_t_interval_from_three_seeds_on_and_a_range_with_two():

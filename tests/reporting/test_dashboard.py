@@ -38,7 +38,7 @@ def test_runs_below_a_folder(runs):
     found = dashboard.runs_below(runs, "me")
     assert (found.entity, found.project, found.groups) == ("me", "mine", ["align", "align-1234"])
     assert found.dimensions == ["PDI", "IDV"]
-    assert found.wordings == ["tuned", "tuned_2", "held_out_1"]
+    assert found.wordings == ["tuned_pooled", "held_out_pooled", "tuned", "tuned_2", "held_out_1"]
     assert found.remarks[0] == "model: a control."
     assert found.remarks[1].startswith("joint run of 2 regions")
 

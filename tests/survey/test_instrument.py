@@ -2,8 +2,11 @@ import dataclasses
 from collections import Counter
 
 import pytest
+import yaml
+from helpers.tiny import TOY
 
 from cultural_sp.survey.instrument import available, load_survey
+from cultural_sp.survey.lint import near_duplicates
 
 
 def test_every_item_counts_in_one_index_and_every_index_has_four(survey):
@@ -15,10 +18,42 @@ def test_every_item_counts_in_one_index_and_every_index_has_four(survey):
     assert all(sum(weights.values()) == 0 for weights in survey.dimensions.values())
 
 
-def test_three_wordings_of_each_construct_all_different(survey):
+@pytest.mark.parametrize("name", ["vsm13", "inglehart_welzel"])
+def test_twenty_independent_wordings_of_each_construct(name):
+    survey = load_survey(name)
     texts = [text for item in survey.items for text in item.wordings]
-    assert survey.n_wordings == 3
-    assert len(set(texts)) == 72
+    assert {role: len(places) for role, places in survey.roles.items()} == {"tune": 8, "select": 4, "test": 8}
+    assert len(set(texts)) == len(texts) == 20 * len(survey.items)
+    assert not [near for item in survey.items for near in near_duplicates(item.wordings)]
+    for item in survey.items:
+        for wording in item.wordings:
+            assert wording[0].isupper()
+            assert wording[-1] in ".?"
+            assert not [label for label in item.scale.labels if f" {label.lower()} " in f" {wording.lower()} "]
+
+
+def test_wordings_have_roles_or_the_first_is_tuned_on(tmp_path):
+    path = tmp_path / "toy.yaml"
+    path.write_text(TOY)
+    assert load_survey(str(path)).roles == {"tune": (0,), "select": (), "test": (1,)}
+    given = {"test": ["T1?", "T2?"], "tune": ["A?", "B?"], "select": ["S?"]}
+    raw = yaml.safe_load(TOY)
+    for item in raw["items"]:
+        item["wordings"] = given
+    path.write_text(yaml.safe_dump(raw))
+    survey = load_survey(str(path))
+    assert survey.items[0].wordings == ("A?", "B?", "S?", "T1?", "T2?")
+    assert survey.roles == {"tune": (0, 1), "select": (2,), "test": (3, 4)}
+    raw["items"][1]["wordings"] = {"tune": ["A?", "B?", "S?"], "test": ["T1?", "T2?"]}
+    path.write_text(yaml.safe_dump(raw))
+    with pytest.raises(
+        ValueError, match=r"item b needs as many wordings in each role as the first item \(tune 2, select 1"
+    ):
+        load_survey(str(path))
+    raw["items"][1]["wordings"] = {"tuned": ["A?"]}
+    path.write_text(yaml.safe_dump(raw))
+    with pytest.raises(ValueError, match="wordings must be a list, or lists under tune, select, test"):
+        load_survey(str(path))
 
 
 def test_labels_of_a_scale_are_parallel_and_distinct(survey):

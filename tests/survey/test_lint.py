@@ -94,5 +94,5 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, ol
 def test_the_validator_describes_the_survey(monkeypatch, capsys):
     code, out, _ = call(monkeypatch, capsys, str(EXAMPLE), entry="check-survey")
     assert code == 0
-    assert "4 items with 2 wordings each" in out
+    assert "2 wordings each: 1 to tune on, 0 to select on, 1 to test on" in out
     assert "closeness: 2 items; answers can reach 0 to 100" in out

@@ -19,7 +19,7 @@ from cultural_sp.reporting.html_report.searches import SearchLosses, read_search
 from cultural_sp.reporting.tables import origin
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.methods import SUMMARY
-from cultural_sp.runs.result import VERDICTS, Result, load_result, with_strongest_icl
+from cultural_sp.runs.result import VERDICTS, Result, load_result, pooled, with_strongest_icl
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.utils.diff import flatten
 from cultural_sp.utils.errors import reason_of
@@ -142,8 +142,7 @@ def _read(folder: Path, where: str) -> Run:
     _check(result, readout)
     searches = {}
     if (shared / JOURNAL).is_file():
-        n_tuned = len(tuned(result, readout))
-        searches = read_searches(shared / JOURNAL, result, raw.get("objective"), n_tuned, notes)
+        searches = read_searches(shared / JOURNAL, result, raw.get("objective"), notes)
     tokens, statements = (_table(folder / name, notes) for name in (TOKENS, STATEMENTS))
     return Run(where, result, config, readout, searches, tokens, statements, read_factors(folder, notes), tuple(notes))
 
@@ -161,7 +160,7 @@ def _check(result: Result, readout: str) -> None:
         for answer in result.open_answers:
             _require({"naive", "aligned"} <= answer.answers.keys(), "an open answer lacks a method")
         for method in SUMMARY:
-            records = [result.score(method, w, readout) for w in tuned(result, readout) or ["tuned"]]
+            records = [result.score(method, w, readout) for w in [pooled("tuned"), *result.wordings("tuned")]]
             records += [result.score(method, w, "expected") for w in held_out(result)]
             for record in records:
                 about = f"{method}, {record.wording}"
@@ -176,18 +175,10 @@ def _check(result: Result, readout: str) -> None:
         raise UnreadableError(f"{RESULT} isn't of the form that this program writes ({error})") from error
 
 
-def tuned(result: Result, readout: str) -> list[str]:
-    """Return the wordings that the search saw and that have scores under the searched readout, in their order."""
-    return list(dict.fromkeys(r.wording for r in result.scores if r.readout == readout and _tuned(r.wording)))
-
-
 def held_out(result: Result) -> list[str]:
-    """Return the wordings that no search saw, in their order."""
-    return list(dict.fromkeys(r.wording for r in result.scores if not _tuned(r.wording)))
-
-
-def _tuned(wording: str) -> bool:
-    return wording == "tuned" or wording.startswith("tuned_")
+    """Return the single wordings that no search saw, and their pool; empty if there are none."""
+    single = result.wordings("held_out")
+    return [pooled("held_out"), *single] if single else []
 
 
 def _require(condition: bool, reason: str) -> None:

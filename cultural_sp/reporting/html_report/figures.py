@@ -71,7 +71,7 @@ def convergence(g: Group) -> Markup | None:
         ]
     content = [*_loss_axes(x, y, g.unit), *(method_group(m, *parts) for m, parts in by_method.items() if parts)]
     by_loss = ", ".join(f"{g.names[e.key]} {e.loss:.{g.digits}f}" for e in sorted(ends, key=lambda end: end.loss))
-    return figure(252, f"Convergence, {g.title}. Loss on the tuned wording at the end: {by_loss}.", *content)
+    return figure(252, f"Convergence, {g.title}. Loss at the end: {by_loss}.", *content)
 
 
 def _loss_axes(x: Scale, y: Scale, unit: str) -> list[Markup]:

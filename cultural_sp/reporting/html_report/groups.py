@@ -11,8 +11,8 @@ import pandas as pd
 
 from cultural_sp.config.groups import ModelConfig
 from cultural_sp.config.registries import OPTIMIZERS
-from cultural_sp.reporting.aggregate import Estimate, average_wordings, estimate, rounding, run_table
-from cultural_sp.reporting.html_report.collect import Run, held_out, tuned
+from cultural_sp.reporting.aggregate import Estimate, estimate, losses_by_method, rounding, run_table
+from cultural_sp.reporting.html_report.collect import Run
 from cultural_sp.reporting.tables import labels
 from cultural_sp.runs.methods import SUMMARY
 from cultural_sp.runs.result import ScoreRecord
@@ -24,8 +24,10 @@ GROUP_KEYS = ("region.", "model.name_or_path", "model.adapter", "model.note", "s
 """Beginnings of config keys that are no part of a group's setting: its region, model and seeds have their own places."""
 SURVEY_KEY = "survey.instrument"
 TUNED, HELD_OUT = "tuned", "held out"
+KEYS = {TUNED: "tuned", HELD_OUT: "held_out"}
+"""Name of a kind of wordings on the page -> its key in results."""
 """Kinds of wordings: those that the search saw, and those that no search saw."""
-WORDING_RANGE = "range over wordings"
+WORDING_RANGE = "range of single wordings"
 """Interval of an :class:`Estimate` of one seed and several wordings."""
 
 
@@ -112,27 +114,26 @@ class Group:
 
     @cached_property
     def wordings(self) -> dict[str, list[str]]:
-        """``tuned`` -> names of wordings, and the same for ``held out`` if there are any."""
-        others = held_out(self.first.result)
-        return {TUNED: tuned(self.first.result, self.first.readout), **({HELD_OUT: others} if others else {})}
+        """``tuned`` -> names of its single wordings, and the same for ``held out`` if there are any."""
+        result = self.first.result
+        others = result.wordings("held_out")
+        return {TUNED: result.wordings("tuned"), **({HELD_OUT: others} if others else {})}
 
     @cached_property
     def losses(self) -> dict[str, dict[str, Estimate | None]]:
-        """``tuned`` or ``held out`` -> method -> loss, averaged over the wordings of this kind; None if it is missing."""
+        """``tuned`` or ``held out`` -> method -> loss of the scores pooled over these wordings; None if it is missing."""
         table = run_table([run.result for run in self.runs])
-        readouts = {TUNED: self.first.readout, HELD_OUT: "expected"}
-        return {
-            kind: self._estimates(table[table.wording.isin(wordings) & (table.readout == readouts[kind])])
-            for kind, wordings in self.wordings.items()
-        }
+        return {kind: self._estimates(table, kind) for kind in self.wordings}
 
-    def _estimates(self, rows: pd.DataFrame) -> dict[str, Estimate | None]:
-        """Method -> mean over the wordings and seeds in the rows; with one seed its interval is the range over wordings."""
-        means = average_wordings(rows, by=["run"])
-        estimates = {method: estimate(means[method].tolist(), self.digits) for method in SUMMARY}
-        if len(self.runs) > 1 or rows.wording.nunique() == 1:
+    def _estimates(self, table: pd.DataFrame, kind: str) -> dict[str, Estimate | None]:
+        """Method -> mean pooled loss over the seeds; with one seed its interval is the range of the single wordings' losses."""
+        readout = self.first.readout if kind == TUNED else "expected"
+        pools = losses_by_method(table, KEYS[kind], readout, by=["run"])
+        estimates = {method: estimate(pools[method].tolist(), self.digits) for method in SUMMARY}
+        if len(self.runs) > 1 or len(self.wordings[kind]) == 1:
             return estimates
-        ranges = rows.groupby("method").loss.agg(["min", "max"])
+        single = table[table.wording.isin(self.wordings[kind]) & (table.readout == readout)]
+        ranges = single.groupby("method").loss.agg(["min", "max"])
         return {
             method: loss
             and replace(loss, low=ranges["min"][method], high=ranges["max"][method], interval=WORDING_RANGE)
@@ -169,7 +170,7 @@ def group_runs(runs: Sequence[Run]) -> list[Group]:
     for run, setting in zip(runs, settings, strict=True):
         region = run.result.region
         # Targets and readouts may differ where a config is lost; numbers of such runs must not be averaged.
-        wordings = str([tuned(run.result, run.readout), held_out(run.result)])
+        wordings = str([run.result.wordings("tuned"), run.result.wordings("held_out")])
         conditions = (region.vintage, str(region.target), run.readout, wordings)
         key = (region.country, models[run.model], setting, region.code, *conditions)
         members.setdefault(key, []).append(run)

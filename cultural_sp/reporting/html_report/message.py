@@ -23,8 +23,8 @@ GENERAL = {
     "aligned": "the evolved prompt",
 }
 BASELINES = ("naive", "persona", "random_search", "midpoint")  # not the initial prompt: it is a candidate of the search
-KINDS = {TUNED: "tuned wording", HELD_OUT: "held-out wordings"}
-WHERE = {TUNED: "on the tuned wording", HELD_OUT: "on held-out wordings"}
+KINDS = {TUNED: "tuned wordings", HELD_OUT: "held-out wordings"}
+WHERE = {TUNED: "on what was tuned", HELD_OUT: "on held-out wordings"}
 
 
 @dataclass(frozen=True)
@@ -159,5 +159,5 @@ def seeds_sentence(groups: Sequence[Group]) -> str:
         text = f"Means over {seeds} seeds; in brackets {' and '.join(brackets)}."
     over = {e.interval for g in groups for losses in g.losses.values() for e in losses.values() if e and e.spread}
     if WORDING_RANGE in over:
-        text += " In brackets for a single seed: the lowest and the highest of the wordings that a mean is taken over."
+        text += " Scores are pooled over wordings. In brackets for a single seed: the lowest and highest loss of one wording."
     return text

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, Group, mean
+from cultural_sp.reporting.html_report.groups import HELD_OUT, KEYS, TUNED, Group, mean
 from cultural_sp.runs.methods import SUMMARY
+from cultural_sp.runs.result import pooled
 
 
 def options(groups: Sequence[Group]) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def options(groups: Sequence[Group]) -> dict[str, Any]:
     surveys: list[dict[str, Any]] = []
     entries = {}
     for g in groups:
-        wordings = [name for kind in (TUNED, HELD_OUT) for name in g.wordings.get(kind, [])]
+        wordings = [pooled(KEYS[kind]) for kind in (TUNED, HELD_OUT) if kind in g.wordings]
         by_method = {method: [_chances(g, method, wording) for wording in wordings] for method in SUMMARY}
         complete = {method: by_wording for method, by_wording in by_method.items() if all(by_wording)}
         if not complete:

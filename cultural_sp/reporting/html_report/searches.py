@@ -30,9 +30,7 @@ class SearchLosses:
     """[n], mean absolute difference of the candidate with the lowest loss so far."""
 
 
-def read_searches(
-    path: Path, result: Result, objective: object, n_tuned: int, notes: list[str]
-) -> dict[str, SearchLosses]:
+def read_searches(path: Path, result: Result, objective: object, notes: list[str]) -> dict[str, SearchLosses]:
     """Return the searches in a journal, by method.
 
     A journal of a joint run records the losses for the region whose optimizer asked. For other regions the losses are computed
@@ -42,11 +40,10 @@ def read_searches(
         path: the journal.
         result: result of one region of the run.
         objective: the entry ``objective`` of the run's config, not yet checked.
-        n_tuned: number of tuned wordings.
         notes: gets a line for each part that can't be read.
     """
     try:
-        own = _objective(result, objective, read_header(path), n_tuned) if result.joint else None
+        own = _objective(result, objective, read_header(path)) if result.joint else None
     except (OSError, ValueError, TypeError, AttributeError) as error:
         notes.append(f"{JOURNAL} can't be read ({reason_of(error)})")
         return {}
@@ -78,7 +75,7 @@ def _search(rows: Array, objective: Objective | None) -> SearchLosses:
     return SearchLosses(l1, value_of_best(losses, l1))
 
 
-def _objective(result: Result, objective: object, header: Mapping[str, Any], n_tuned: int) -> Objective:
+def _objective(result: Result, objective: object, header: Mapping[str, Any]) -> Objective:
     if not isinstance(objective, dict):
         raise ValueError("the config doesn't say what a joint run lowered")
-    return recorded_objective(result.region.target, objective, header, n_tuned)
+    return recorded_objective(result.region.target, objective, header)

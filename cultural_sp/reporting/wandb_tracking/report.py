@@ -9,7 +9,7 @@ import numpy as np
 
 from cultural_sp.reporting.aggregate import run_table, with_icl
 from cultural_sp.runs.methods import METHODS, SUMMARY
-from cultural_sp.runs.result import Result
+from cultural_sp.runs.result import Result, pooled
 
 Table = tuple[list[str | int], list[Iterable[Any]]]
 """Column names and rows, with the types of wandb's own tables."""
@@ -21,8 +21,8 @@ def summary_of(result: Result, searched: str) -> dict[str, Any]:
     """Flat keys of numbers and words; what is missing is left out.
 
     ``scores/METHOD/WORDING/ORDER/READOUT/...`` has every record of the result, item means aside; ``loss/WORDING/METHOD`` (where
-    ``icl`` is the strongest persona) and ``dimension/METHOD/...`` are the excerpt of tables: the tuned wording under the searched
-    readout, others under expected.
+    ``icl`` is the strongest persona) and ``dimension/METHOD/...`` are the excerpt of tables: tuned wordings, pooled, under the
+    searched readout, all else under expected.
     """
     summary: dict[str, Any] = {}
     for record in result.scores:
@@ -30,10 +30,12 @@ def summary_of(result: Result, searched: str) -> dict[str, Any]:
         numbers = {"loss": record.loss, "valid_mass": record.valid_mass, "missing": record.missing, **record.dimensions}
         summary |= {f"{prefix}/{name}": number for name, number in numbers.items()}
     table = with_icl(run_table([result]), searched)
-    excerpt = table[table.readout == np.where(table.wording == "tuned", searched, "expected")].dropna(subset="loss")
+    excerpt = table[table.readout == np.where(table.wording == pooled("tuned"), searched, "expected")].dropna(
+        subset="loss"
+    )
     summary |= {f"loss/{row.wording}/{row.method}": row.loss for row in excerpt.itertuples()}
     for method in result.methods:
-        dimensions = result.score(method, "tuned", searched).dimensions
+        dimensions = result.score(method, readout=searched).dimensions
         summary |= {f"dimension/{method}/{dimension}": score for dimension, score in dimensions.items()}
     summary |= {f"target/{dimension}": score for dimension, score in result.region.target.items()}
     summary |= {f"seconds/{part}": seconds for part, seconds in result.seconds.items()}

@@ -29,6 +29,7 @@ from cultural_sp.reporting.figure_data import (
 from cultural_sp.reporting.panels import convergence_panel, dimension_panel, legend_beside
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.methods import SEARCHES, style_of
+from cultural_sp.runs.result import KINDS, pooled
 from cultural_sp.studies.paper.runs import Runs
 from cultural_sp.studies.paper.table import METHOD_LABELS
 from cultural_sp.utils.files import disk_errors
@@ -58,12 +59,12 @@ def _panels(runs: Runs, width: float, height: float) -> tuple[Figure, list[Axes]
 def convergence(runs: Runs) -> Figure:
     """Draw the loss of the best candidate so far: median over seeds, band from lowest to highest; other methods as lines."""
     figure, panels = _panels(runs, 3.4, 3.8)
-    table = runs.losses[(runs.losses.wording == "tuned") & (runs.losses.readout == runs.readout)]
+    table = runs.losses[(runs.losses.wording == pooled("tuned")) & (runs.losses.readout == runs.readout)]
     content = [(_curves(runs, code), _levels(table[table.region == code])) for code in runs.codes]
     top = max(highest_loss(curves, levels) for curves, levels in content)
     for panel, (curves, levels) in zip(panels, content, strict=True):
         convergence_panel(panel, curves, levels, top)
-    panels[0].set_ylabel(f"loss of the best candidate so far\n(index points, tuned wording, {runs.readout} readout)")
+    panels[0].set_ylabel(f"loss of the best candidate so far\n(index points, tuned, {runs.readout} readout)")
     legend_beside(panels[-1], 8)
     return figure
 
@@ -93,7 +94,7 @@ def dimensions(runs: Runs) -> Figure:
         results = [r for r in runs.results if r.region.code == code]
         target = results[0].region.target
         marks = [
-            score_marks(results, method, METHOD_LABELS[method], runs.readout, (["tuned"], []))
+            score_marks(results, method, METHOD_LABELS[method], runs.readout, ([pooled("tuned")], []))
             for method in ("naive", "icl", "aligned")
         ]
         dimension_panel(panel, list(target), marks, as_array(list(target.values())), results[0].published_range)
@@ -103,17 +104,21 @@ def dimensions(runs: Runs) -> Figure:
 
 
 def readouts(runs: Runs) -> Figure:
-    """Draw the loss under each readout on the tuned wording: mean over seeds, whiskers from lowest to highest."""
+    """Draw the loss under each readout on the first tuned wording: mean over seeds, whiskers from lowest to highest."""
     table = runs.losses[runs.losses.wording == "tuned"]
     kinds = [kind for kind in (*READOUTS, GENERATE) if (table.readout == kind).any()]
-    return _bars(runs, {kind: table[table.readout == kind] for kind in kinds}, "readout on the tuned wording")
+    return _bars(runs, {kind: table[table.readout == kind] for kind in kinds}, "readout on the first tuned wording")
 
 
 def wordings(runs: Runs) -> Figure:
-    """Draw the loss on the tuned and each held-out wording: mean over seeds, whiskers from lowest to highest."""
+    """Draw the loss on every kind of wordings, pooled and single: mean over seeds, whiskers from lowest to highest."""
     table = runs.losses[runs.losses.readout == runs.readout]
-    groups = {w.replace("_", " "): table[table.wording == w] for w in dict.fromkeys(table.wording)}
-    return _bars(runs, groups, f"wording under the {runs.readout} readout")
+    groups = {}
+    for kind, name in KINDS.items():
+        if single := runs.wordings(kind):
+            groups[f"{name}, pooled"] = table[table.wording == pooled(kind)]
+            groups[f"{name}, single ({len(single)})"] = table[table.wording.isin(single)]
+    return _bars(runs, groups, f"wordings under the {runs.readout} readout")
 
 
 def _bars(runs: Runs, groups: dict[str, pd.DataFrame], label: str) -> Figure:

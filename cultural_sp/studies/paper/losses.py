@@ -16,9 +16,8 @@ import pandas as pd
 
 from cultural_sp.reporting.aggregate import (
     CONDITION_COLUMNS,
-    average_wordings,
+    losses_by_method,
     run_table,
-    select,
     with_icl,
 )
 from cultural_sp.runs.methods import STRONGEST_ICL
@@ -90,8 +89,8 @@ def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
 
     Args:
         table: of :func:`loss_table`.
-        wording: ``tuned``, or ``held_out`` for the mean over the held-out wordings.
+        wording: ``tuned`` or ``held_out``; the scores are pooled over these wordings.
         readout: one of the reported readouts.
     """
-    wide = average_wordings(select(with_icl(table, readout), wording, readout))
+    wide = losses_by_method(with_icl(table, readout), wording, readout)
     return wide if STRONGEST_ICL.key in wide else wide.assign(**{STRONGEST_ICL.key: np.nan})

@@ -66,6 +66,10 @@ class Runs:
                 f"{folder} holds no finished reproduction; give the folder of `cultural-sp reproduce`"
             ) from error
 
+    def wordings(self, kind: str) -> list[str]:
+        """Return the single wordings of a kind, which all runs have in common."""
+        return self.results[0].wordings(kind)
+
     @cached_property
     def conditions(self) -> RunConditions:
         """What the runs have in common.

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cultural_sp.reporting.aggregate import dimension_table, select, with_icl
+from cultural_sp.reporting.aggregate import dimension_table, with_icl
 from cultural_sp.reporting.text_tables import markdown_frame
 from cultural_sp.runs.methods import METHODS
-from cultural_sp.runs.result import Result
+from cultural_sp.runs.result import Result, pooled
 from cultural_sp.stats.intervals import Interval, bootstrap, rank_agreement, wilson
 from cultural_sp.studies.paper.runs import Runs
 from cultural_sp.types import Array
@@ -23,13 +23,14 @@ METHOD_LABELS = {"naive": "Naive", "icl": "ICL (strongest)", "aligned": "DE"} | 
 }
 """Method -> its name in the paper, or its usual label if the paper doesn't have it, in the order of the table."""
 CONDITIONS = {
-    "tuned": "Loss on the tuned wording; intervals over seeds",
-    "held_out": "Loss on held-out wordings, which no search saw; intervals over seeds",
-    "any": "Loss on all wordings; intervals over seeds and wordings",
+    "tuned": "Loss on what was tuned; intervals over seeds",
+    "held_out": "Loss on held-out wordings, which no search saw, pooled; intervals over seeds",
+    "single": "Mean loss of single held-out wordings; intervals over seeds and wordings",
 }
+SINGLE = "single"
 QUESTION_FORMS = ("easy", "hard")
 ICL_DEFINITION = (
-    "ICL is, for each run, the strongest on the tuned wording of persona, persona with demonstrations (which sides they take "
+    "ICL is, for each run, the strongest on the tuned wordings of persona, persona with demonstrations (which sides they take "
     "follows from the target scores) and persona in the region's language."
 )
 PROMPTED_METHODS = ("naive", "icl", "aligned")
@@ -76,18 +77,23 @@ def tidy_table(runs: Runs) -> pd.DataFrame:
     """
     rows: list[Row] = []
     for condition in CONDITIONS:
-        table = select(runs.losses, r"\w+" if condition == "any" else condition, runs.readout)
+        table = _rows_of(runs, condition)
         for method in METHOD_LABELS:
             by_region = {code: _losses(table, method, code) for code in runs.codes}
             complete = {code: losses for code, losses in by_region.items() if losses.size}
             if len({losses.shape for losses in complete.values()}) == 1 and len(complete) == len(by_region):
                 complete[MEAN] = np.mean(list(complete.values()), axis=0)
             for region, losses in complete.items():
-                # Only "any" speaks about other wordings too; elsewhere the wordings are fixed and their mean is the value.
-                values = losses if condition == "any" else losses.mean(axis=1, keepdims=True)
-                rows.append((condition, region, method, *_interval(values), len(values), table.wording.nunique()))
+                n_wordings = len(runs.wordings("held_out" if condition == SINGLE else condition))
+                rows.append((condition, region, method, *_interval(losses), len(losses), n_wordings))
     columns = ["condition", "region", "method", "estimate", "low", "high", "seeds", "wordings"]
     return pd.DataFrame([*rows, *_knowledge(runs)], columns=columns)
+
+
+def _rows_of(runs: Runs, condition: str) -> pd.DataFrame:
+    """Return the rows of :func:`~cultural_sp.reporting.aggregate.run_table` that a condition is about."""
+    names = runs.wordings("held_out") if condition == SINGLE else [pooled(condition)]
+    return runs.losses[(runs.losses.readout == runs.readout) & runs.losses.wording.isin(names)]
 
 
 def _losses(table: pd.DataFrame, method: str, code: str) -> Array:
@@ -162,7 +168,7 @@ def _knowledge_title(runs: Runs) -> str:
 def kendall(runs: Runs) -> str:
     """Return the rank agreement of tuned scores with targets over regions, a Markdown table of methods x dimensions."""
     table = with_icl(dimension_table(runs.results), runs.readout)
-    table = table[(table.wording == "tuned") & (table.readout == runs.readout)]
+    table = table[(table.wording == pooled("tuned")) & (table.readout == runs.readout)]
     dimensions = list(runs.results[0].region.target)
     rows = {}
     for method in PROMPTED_METHODS:

@@ -19,6 +19,7 @@ from cultural_sp.config.studies import StudyConfig
 from cultural_sp.reporting.figure_data import Level, summary_curve
 from cultural_sp.reporting.panels import convergence_panel, legend_beside
 from cultural_sp.runs.methods import METHODS as METHODS_TABLE
+from cultural_sp.runs.result import pooled
 from cultural_sp.studies.search_study.grid import GRADIENT, WARM
 
 ARM_LABELS = {JOINT: "joint, evaluations of all regions", WARM: "warm start from another region"}
@@ -55,7 +56,7 @@ def _panel(panel: Axes, curves: pd.DataFrame, scores: pd.DataFrame, chosen: str)
         label = f"{name} {np.nanmedian(best[:, -1]):.1f}"
         dash = () if search == "aligned" else RANDOM_SEARCH_DASH
         arm_curves.append(summary_curve(label, colour, best, QUARTILES if arm == chosen else None, dash))
-    tuned = scores[(scores.arm == chosen) & (scores.wording == "tuned") & (scores.readout == "expected")]
+    tuned = scores[(scores.arm == chosen) & (scores.wording == pooled("tuned")) & (scores.readout == "expected")]
     medians = tuned.groupby("method").loss.median().dropna()
     levels = [
         Level(f"{method.replace('_', ' ')} {medians[method]:.1f}", "black", medians[method], dash)

@@ -10,25 +10,25 @@ import pandas as pd
 
 from cultural_sp.config.groups import JOINT
 from cultural_sp.config.studies import StudyConfig
-from cultural_sp.reporting.aggregate import CONDITION_COLUMNS, average_held_out, run_table
+from cultural_sp.reporting.aggregate import CONDITION_COLUMNS, run_table
 from cultural_sp.reporting.text_tables import markdown_frame
 from cultural_sp.runs.folder import RESULT, RunFolder
 from cultural_sp.runs.history import best_so_far
 from cultural_sp.runs.methods import METHODS as METHODS_TABLE
-from cultural_sp.runs.result import ScoreRecord, load_result
+from cultural_sp.runs.result import ScoreRecord, load_result, pooled
 from cultural_sp.studies.search_study.grid import GRADIENT, WARM, Cell
 
 METHODS = (*METHODS_TABLE, GRADIENT)
 CONDITIONS = {
-    "tuned expected": ("tuned", "expected"),
-    "held out expected": ("held_out", "expected"),
-    "tuned argmax": ("tuned", "argmax"),
-    "tuned sample": ("tuned", "sample"),
+    "tuned expected": (pooled("tuned"), "expected"),
+    "held out expected": (pooled("held_out"), "expected"),
+    "tuned argmax": (pooled("tuned"), "argmax"),
+    "held out argmax": (pooled("held_out"), "argmax"),
 }
 
 
 def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
-    """Return losses, a row per run, region, method and condition; ``held_out`` is the mean over the held-out wordings."""
+    """Return losses, a row per run, region, method and condition."""
     entries = [(cell, folder) for cell in grid for folder in RunFolder(cell.config).regions.values()]
     results = [load_result(folder / RESULT) for _, folder in entries]
     with_gradient = [
@@ -38,7 +38,7 @@ def score_table(grid: Sequence[Cell]) -> pd.DataFrame:
     table = run_table(with_gradient)
     cells = [entries[run][0] for run in table.run]
     named = table.assign(model=[cell.model for cell in cells], arm=[cell.arm for cell in cells])
-    return average_held_out(named)[["model", "arm", "region", "seed", *CONDITION_COLUMNS, "loss"]]
+    return named[["model", "arm", "region", "seed", *CONDITION_COLUMNS, "loss"]]
 
 
 def _gradient_records(cell: Cell) -> list[ScoreRecord]:
@@ -65,8 +65,8 @@ def curve_table(grid: Sequence[Cell]) -> pd.DataFrame:
 
 
 def method_table(scores: pd.DataFrame) -> str:
-    """Return median losses in Markdown: a row per region on the tuned wording, then a row per condition over all regions."""
-    tuned = scores[(scores.wording == "tuned") & (scores.readout == "expected")]
+    """Return median losses in Markdown: a row per region on the tuned wordings, then a row per condition over all regions."""
+    tuned = scores[(scores.wording == pooled("tuned")) & (scores.readout == "expected")]
     present = [m for m in METHODS if m in set(scores.method)]
     by_region = tuned.pivot_table("loss", "region", "method", "median", sort=False)[present]
     rows = {f"{region} (tuned expected)": row for region, row in by_region.iterrows()}
@@ -94,10 +94,10 @@ def verdicts(scores: pd.DataFrame) -> str:
         f"- median aligned loss over median naive loss: {ratio:.2f}",
         f"- below random search in {wins} of {len(tuned)} runs; below persona in the median of {persona} of "
         f"{len(by_region)} regions",
-        f"- improvement over naive, median: {gain:.1f} on the tuned wording, {held_out_gain:.1f} on held-out wordings "
+        f"- improvement over naive, median: {gain:.1f} on tuned wordings, {held_out_gain:.1f} on held-out wordings "
         f"({held_out_gain / gain:.0%} of it)",
     ]
-    for name in ("tuned argmax", "tuned sample"):
+    for name in ("tuned argmax", "held out argmax"):
         better = wide[name].naive - wide[name].aligned
         lines.append(
             f"- {name}: median improvement {better.median():.1f}, better in {int((better > 0).sum())} of {len(better)} runs"

@@ -79,7 +79,7 @@ def losses(tuned, held):
         path = folder / "result.json"
         raw = json.loads(path.read_text())
         for record in raw["scores"]:
-            record["loss"] = (tuned if record["wording"] == "tuned" else held)[SUMMARY.index(record["method"])]
+            record["loss"] = (tuned if record["wording"].startswith("tuned") else held)[SUMMARY.index(record["method"])]
         path.write_text(json.dumps(raw))
 
     return change
@@ -138,11 +138,11 @@ def test_who_is_closest_is_said_whoever_it_is(tmp_path):
     assert wins(groups, "tuned") == dict.fromkeys(SUMMARY, 0) | {"aligned": 1, "midpoint": 1}
     assert wins(groups, "held out") == dict.fromkeys(SUMMARY, 0) | {"midpoint": 2, "persona": 1}
     assert closest(groups) == [
-        "On the tuned wording, the midpoint respondent is closest in 1 of 2, the evolved prompt in 1.",
+        "On what was tuned, the midpoint respondent is closest in 1 of 2, the evolved prompt in 1.",
         "On held-out wordings, the midpoint respondent is closest in 2 of 2, the strongest persona in 1.",
     ]
     (single,) = groups_in(tmp_path / "sa")
-    assert closest([single])[0] == "On the tuned wording, the evolved prompt is closest."
+    assert closest([single])[0] == "On what was tuned, the evolved prompt is closest."
     text, _ = report_on(tmp_path)
     assert text.count('class="win"') == 2 + 1 + 2
     rows = table(tmp_path / "report", "losses")
@@ -164,7 +164,7 @@ def test_the_first_sentence_says_what_became_better_and_what_did_not(tmp_path):
         losses(tuned, held)(write_run(tmp_path / region, region))
     groups = groups_in(tmp_path)
     assert headline(groups) == (
-        "The evolved prompt is closer to the target than the plain model in 3 of 3 regions on the tuned wording, "
+        "The evolved prompt is closer to the target than the plain model in 3 of 3 regions on what was tuned, "
         "in 1 of 3 on held-out wordings."
     )
     found = {
@@ -233,16 +233,17 @@ def test_ranges_over_wordings_where_there_is_one_seed(tmp_path):
     path = folder / "result.json"
     raw = json.loads(path.read_text())
     for record in raw["scores"]:
-        record["loss"] = {"tuned": 10.0, "tuned_2": 14.0, "held_out_1": 30.0}[record["wording"]]
+        numbers = {"tuned": 10.0, "tuned_2": 14.0, "tuned_pooled": 11.0, "held_out_1": 30.0, "held_out_pooled": 30.0}
+        record["loss"] = numbers[record["wording"]]
     path.write_text(json.dumps(raw))
     (g,) = groups_in(tmp_path)
     assert g.wordings == {"tuned": ["tuned", "tuned_2"], "held out": ["held_out_1"]}
-    assert str(g.losses["tuned"]["aligned"]) == "12.0 [10.0, 14.0]"
+    assert str(g.losses["tuned"]["aligned"]) == "11.0 [10.0, 14.0]"
     assert str(g.losses["held out"]["aligned"]) == "30.0"
-    assert "In brackets for a single seed: the lowest and the highest of the wordings" in seeds_sentence([g])
+    assert "In brackets for a single seed: the lowest and highest loss of one wording." in seeds_sentence([g])
     report_on(tmp_path)
     rows = table(tmp_path / "report", "losses")
-    assert {r["interval"] for r in rows if r["wording"] == "tuned"} == {"range over wordings"}
+    assert {r["interval"] for r in rows if r["wording"] == "tuned"} == {"range of single wordings"}
     assert {r["interval"] for r in rows if r["wording"] == "held out"} == {""}
 
 
@@ -279,8 +280,8 @@ def test_seeds_come_together_and_settings_stay_apart(tmp_path):
     groups = groups_in(tmp_path)
     assert [(g.setting, g.seeds) for g in groups] == [("optimizer.kind=cma", [0]), ("optimizer.kind=de", [0, 1, 2])]
     assert seeds_sentence(groups) == (
-        "Means over 1 to 3 seeds; in brackets 95 % t intervals from three on. In brackets for a single seed: "
-        "the lowest and the highest of the wordings that a mean is taken over."
+        "Means over 1 to 3 seeds; in brackets 95 % t intervals from three on. Scores are pooled over wordings. "
+        "In brackets for a single seed: the lowest and highest loss of one wording."
     )
     assert seeds_sentence(groups[:1]).startswith("Single seed: ")
     text, _ = report_on(tmp_path)
@@ -295,7 +296,7 @@ def test_a_method_without_a_loss_is_not_closest(tmp_path):
     assert closest([g])[1] == "On held-out wordings, no method has a loss: answers are missing."
     missing = "not comparable {}, as answers are missing"
     assert headline([g]) == (
-        f"United States: the evolved prompt is {missing.format('on the tuned wording')}, "
+        f"United States: the evolved prompt is {missing.format('on what was tuned')}, "
         f"{missing.format('on held-out wordings')}."
     )
     _, page = report_on(tmp_path)
@@ -387,5 +388,5 @@ def test_a_sweep_of_two_regions_ends_with_a_report(monkeypatch, capsys, no_figur
         assert float(rows[region.upper(), "tuned", "aligned"]["loss"]) == result.score("aligned").loss
         held = result.score("naive", "held_out_1").loss
         assert float(rows[region.upper(), "held out", "naive"]["loss"]) == pytest.approx(held)
-    assert len(table(folder, "options")) == 2 * 5 * 2 * 4
+    assert len(table(folder, "options")) == 2 * 5 * 4 * 4  # regions, methods, wordings and pools, items
     assert not list((tmp_path / "align").rglob("report.html"))
