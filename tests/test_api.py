@@ -18,9 +18,9 @@ def test_scores_are_those_of_a_run(whole_run, tiny_folder, toy_survey_file):
             for readout in ("expected", "argmax"):
                 record = result.score(method, wording, readout)
                 scores = cultural_sp.score(lm, survey, prompt, region="us", wording=index, readout=readout)
-                assert scores.dimensions == pytest.approx(record.dimensions, abs=1e-6)
-                assert scores.item_means == pytest.approx(record.item_means, abs=1e-6)
-                assert (scores.loss, scores.valid_mass) == pytest.approx((record.loss, record.valid_mass), abs=1e-6)
+                assert scores.dimensions == pytest.approx(record.dimensions, abs=1e-4)
+                assert scores.item_means == pytest.approx(record.item_means, abs=1e-4)
+                assert (scores.loss, scores.valid_mass) == pytest.approx((record.loss, record.valid_mass), abs=1e-4)
     persona = cultural_sp.score(
         lm, survey, persona="You like bread.", constant=0, scoring="number", option_order="both"
     )

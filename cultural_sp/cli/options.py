@@ -49,7 +49,13 @@ class Option:
 
 
 def options_of(schema: type) -> list[Option]:
-    """Return the options of a dataclass in their order, without those that are groups of a run."""
+    """Return the options of a dataclass in their order, inherited ones first, without those of a run and its groups."""
+    above = schema.__base__
+    inherited = options_of(above) if above not in (None, AlignConfig) and is_dataclass(above) else []
+    return [*inherited, *_own_options(schema)]
+
+
+def _own_options(schema: type) -> list[Option]:
     body = ast.parse(textwrap.dedent(inspect.getsource(schema))).body[0]
     assert isinstance(body, ast.ClassDef)
     names = {field.name for field in fields(schema)} if is_dataclass(schema) else set()

@@ -140,7 +140,8 @@ class SurveyEvaluator:
         if self.generates:
             numbers = self.survey_respondent(TUNED, respondent.persona, scoring="number", soft=soft)
             generated = generate_answers(numbers, soft_prompt, settings, self.config.seed)
-            rows += score_rows(self.survey, (TUNED, "generate"), ReadAnswers(generated))
+            for name, read in with_pools({TUNED: ReadAnswers(generated)}).items():
+                rows += score_rows(self.survey, (name, "generate"), read)
         return rows
 
     def midpoint_score_rows(self) -> list[ScoreRow]:

@@ -7,12 +7,12 @@ from itertools import combinations
 
 import numpy as np
 
+from cultural_sp.evaluation.index_validity import index_validities
 from cultural_sp.runs.result import VERDICTS, Validity
 from cultural_sp.stats.intervals import wilson
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.types import Array
 
-MEASURABLE_CONTENT = 0.5
 NONE, WEAK, STRONG = VERDICTS
 
 
@@ -24,9 +24,8 @@ def assess_validity(
 ) -> Validity:
     """Validity of a model's answers to ``survey``.
 
-    Measurable: the 95 % Wilson interval of the share of items moved the right way lies above one half, every dimension moves
-    the right way, and at least half of the variance of answers within a scale belongs to the items. Weakly measurable: only
-    the interval does. Not measurable: the interval reaches chance.
+    Measurable: every index can be trusted, see :func:`~cultural_sp.evaluation.index_validity.index_validities`. Weakly
+    measurable: at least one can. Not measurable: none can.
 
     Args:
         survey: the instrument.
@@ -57,19 +56,14 @@ def assess_validity(
     by_wording = [np.mean(list(orders.values()), axis=0) for orders in centred.values()]
     by_order = [np.mean([orders[o] for orders in centred.values()], axis=0) for o in next(iter(centred.values()))]
     content = _icc([m for orders in centred.values() for m in orders.values()], survey)
-    dimensions_right = sum(effect > 0 for effect in effects.values())
-
+    indices = index_validities(survey, {w: np.mean(list(m.values()), axis=0) for w, m in plain.items()}, poles)
+    trusted = [d for d, index in indices.items() if index.trusted]
+    verdict = STRONG if len(trusted) == len(indices) else WEAK if trusted else NONE
+    moved = sum(index.low > 0 for index in indices.values())
     reason = (
-        f"opposite personas move {right} of {total} items the right way (95 % interval {share.low:.2f} to {share.high:.2f}, "
-        f"chance 0.50) and {dimensions_right} of {len(effects)} indices; "
+        f"{_listed(trusted, len(indices))} can be trusted; opposite personas surely move {moved} of {len(indices)} indices the "
+        f"right way, and {right} of {total} items (95 % interval {share.low:.2f} to {share.high:.2f}, chance 0.50)"
     )
-    reason += "content share of the answers' variance " + ("unknown" if content is None else f"{content:.2f}")
-    if share.low <= 0.5:
-        verdict = NONE
-    elif dimensions_right == len(effects) and content is not None and content >= MEASURABLE_CONTENT:
-        verdict = STRONG
-    else:
-        verdict = WEAK
     return Validity(
         verdict=verdict,
         sentence=f"{verdict}: {reason}",
@@ -82,7 +76,14 @@ def assess_validity(
         order_agreement=_agreement(by_order),
         content_share=content,
         valid_mass=valid_mass,
+        indices=indices,
     )
+
+
+def _listed(names: Sequence[str], number: int) -> str:
+    if len(names) == number:
+        return "every index"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names) or "no index"
 
 
 def _within_scale(survey: Survey, means: Array) -> Array:

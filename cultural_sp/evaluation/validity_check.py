@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from tabulate import tabulate
 
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
@@ -11,11 +12,13 @@ from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.readout import expected
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
-from cultural_sp.runs.result import Validity
+from cultural_sp.runs.result import Validity, wording_kind
 from cultural_sp.survey.instrument import Survey, decimals
 from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
 from cultural_sp.utils.terminal import show
+
+COLUMNS = ("effect", "95 % interval", "range", "reliability", "wordings for 0.8", "entanglement", "trusted")
 
 
 def run_validity_check(config: AlignConfig, cache: ModelCache | None = None) -> Validity:
@@ -33,7 +36,9 @@ def run_validity_check(config: AlignConfig, cache: ModelCache | None = None) -> 
 
 
 def check_validity(evaluator: SurveyEvaluator) -> Validity:
-    """Let the plain model and both pole personas of every dimension take every wording, and judge the answers.
+    """Let the plain model and both pole personas of every dimension take the held-out wordings, and judge the answers.
+
+    A survey with fewer than two of those is asked in all its wordings.
 
     The outcome depends neither on the region nor on the seed, so jobs that share a model and a survey compute it once.
 
@@ -49,7 +54,8 @@ def _check_validity(evaluator: SurveyEvaluator) -> Validity:
     plain: dict[str, dict[str, Array]] = {}
     poles: dict[str, dict[tuple[str, str], Array]] = {}
     masses = []
-    codes, names = survey.codes(), tuple(evaluator.wordings)
+    held_out = [name for name in evaluator.wordings if wording_kind(name) == "held_out"]
+    codes, names = survey.codes(), tuple(held_out if len(held_out) > 1 else evaluator.wordings)
     with progress("validity", 1 + len(personas)) as bar:
         for wording, each in zip(
             names, evaluator.survey_respondent(names).answer_wordings(no_soft_prompt), strict=True
@@ -83,13 +89,27 @@ def pole_personas(survey: Survey) -> list[tuple[str, str, str]]:
 
 
 def validity_report(validity: Validity, survey: Survey) -> str:
-    """The statistics of a validity check as text."""
+    """The statistics of a validity check as text, a table of indices first."""
     digits = decimals(survey.published_range) + 1
     by_wording = ", ".join(f"{w} {n}" for w, n in validity.items_right_by_wording.items())
-    effects = ", ".join(f"{d} {e:+.{digits}f}" for d, e in validity.effects.items())
+    rows = [
+        [
+            name,
+            f"{x.effect:+.{digits}f}",
+            f"{x.low:+.{digits}f} to {x.high:+.{digits}f}",
+            f"{x.steerable_range:.2f}",
+            _number(x.reliability),
+            "-" if x.wordings_needed is None else str(x.wordings_needed),
+            f"{x.entanglement:.2f}",
+            "yes" if x.trusted else "no",
+        ]
+        for name, x in validity.indices.items()
+    ]
     lines = [
+        tabulate(rows, ["index", *COLUMNS], tablefmt="plain", disable_numparse=True),
+        "",
+        f"effect: of opposite personas, in {survey.unit}; range: its share of the range of countries",
         f"items that opposite personas move the right way: {validity.items_right} of {validity.items_total} ({by_wording})",
-        f"effect of opposite personas in {survey.unit}: {effects}",
         f"agreement between wordings: {_number(validity.wording_agreement)}",
         f"agreement between option orders: {_number(validity.order_agreement)}",
         f"share of variance due to content: {_number(validity.content_share)}",

@@ -96,6 +96,24 @@ def load_region(survey: Survey, code: str, vintage: str | None = None, key: str 
     return Region(row["iso_alpha2"].lower(), row["country"], vintage, target, row["estimated"] == "yes")
 
 
+def target_range(survey: Survey) -> NDArray[np.float64]:
+    """Highest minus lowest score [K] of all regions in the default vintage, in the unit of the survey.
+
+    Raises:
+        ValueError: if a dimension has fewer than two different scores there, so that nothing can be compared with its range.
+    """
+    rows = [row for row in survey.targets.rows if row["vintage"] == survey.default_vintage]
+    scores = {d: [float(row[d]) for row in rows if row[d]] for d in survey.dimensions}
+    ranges = np.array([max(column, default=0.0) - min(column, default=0.0) for column in scores.values()])
+    if not (ranges > 0).all():
+        flat = [d for d, spread in zip(scores, ranges, strict=True) if not spread > 0]
+        raise ValueError(
+            f"the targets of {survey.name} have fewer than two different scores for {', '.join(flat)} in "
+            f"{survey.default_vintage}; the validity check compares with their range: add regions, or set validity=false"
+        )
+    return ranges
+
+
 def complete_regions(survey: Survey, vintage: str) -> list[Region]:
     """The regions with a score for every dimension in one vintage."""
     codes = region_codes(survey, vintage)

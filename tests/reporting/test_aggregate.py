@@ -34,20 +34,21 @@ def test_a_row_has_the_averaged_order_or_the_only_one():
     single = [replace(RECORD, method="aligned", option_order="descending", loss=None)]
     table = run_table([result(scores=both + single)])
     assert table[["run", "region", "seed", "method", "wording", "readout"]].values.tolist() == [
-        [0, "us", 0, "naive", "tuned", "expected"],
-        [0, "us", 0, "aligned", "tuned", "expected"],
+        [0, "us", 0, method, wording, "expected"]
+        for wording in ("tuned_pooled", "tuned")
+        for method in ("naive", "aligned")
     ]
-    assert table.loss.tolist() == pytest.approx([2.0, float("nan")], nan_ok=True)
+    assert table.loss.tolist() == pytest.approx(2 * [2.0, float("nan")], nan_ok=True)
     assert run_table([]).empty
 
 
 def test_losses_may_be_those_of_another_scoring():
     table = run_table([result()], lambda run, record: run.seed + record.item_means["m01"])
-    assert table.loss.tolist() == [3.0]
+    assert table.loss.tolist() == [3.0, 3.0]  # the pool and its wording
 
 
 def test_dimension_scores_stand_beside_their_targets():
-    table = dimension_table([result()])
+    table = dimension_table([result()]).iloc[2:]  # after those of the pool
     assert table.dimension.tolist() == ["PDI", "IDV"]
     assert table.score.tolist() == pytest.approx([40.0, float("nan")], nan_ok=True)
     assert table.target.tolist() == pytest.approx([40.0, float("nan")], nan_ok=True)

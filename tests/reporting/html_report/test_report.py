@@ -187,7 +187,7 @@ def test_the_first_sentence_says_what_became_better_and_what_did_not(tmp_path):
     }
     (single,) = groups_in(tmp_path / "in")
     assert headline([single]) == (
-        "India: the evolved prompt is closer to the target than the plain model on the tuned wording (30.0 → 10.0 index points), "
+        "India: the evolved prompt is closer to the target than the plain model on what was tuned (30.0 → 10.0 index points), "
         "not closer on held-out wordings (23.0 → 26.0 index points)."
     )
     _, page = report_on(tmp_path)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.results import SETTINGS, single_spaced
+from helpers.results import SETTINGS, single_spaced, with_pools
 
 from cultural_sp.runs.result import ALL_COUNTRIES, Knowledge, KnowledgeScore, RegionTarget, Result, ScoreRecord
 from cultural_sp.studies.paper.claim_tests import (
@@ -53,7 +53,7 @@ def run(code, seed, **losses):
         rows.append(ScoreRecord(method, wording, "none", readout, None, {}, means, None, 0.0))
     hashes = {"weights_hash_before": "a", "weights_hash_after": "a"}
     entry = {"code": code, "country": region.country, "vintage": TUNED.vintage, "estimated": False, "target": {}}
-    return Result("paper", RegionTarget(**entry), "m", seed, 4, rows, None, hashes, **SETTINGS)
+    return Result("paper", RegionTarget(**entry), "m", seed, 4, with_pools(rows), None, hashes, **SETTINGS)
 
 
 def runs(seeds=6, **changes):
@@ -76,18 +76,18 @@ def tuned(results, wording="tuned", readout="expected"):
 
 def test_recorded_answers_are_scored_anew_for_every_setting():
     result = run("us", 0, naive=5.0)
-    assert loss_table([result], TUNED).loss.item() == pytest.approx(5.0)
+    assert loss_table([result], TUNED).loss.iloc[0] == pytest.approx(5.0)
     # with C = 0 every index is 50 points lower
-    assert loss_table([result], replace(TUNED, constant=0.0)).loss.item() == pytest.approx(45.0)
+    assert loss_table([result], replace(TUNED, constant=0.0)).loss.iloc[0] == pytest.approx(45.0)
     later = load_region(SURVEY, "us", "culture_factor_2023").target
     expected = np.abs(load_region(SURVEY, "us", TUNED.vintage).target + 5 - later).mean()
-    assert loss_table([result], replace(TUNED, vintage="culture_factor_2023")).loss.item() == pytest.approx(expected)
+    assert loss_table([result], replace(TUNED, vintage="culture_factor_2023")).loss.iloc[0] == pytest.approx(expected)
     # the first item of MAS has weight 35 in both: only items with the other weight score differently
-    assert loss_table([result], replace(TUNED, instrument="vsm13_cat")).loss.item() == pytest.approx(5.0)
+    assert loss_table([result], replace(TUNED, instrument="vsm13_cat")).loss.iloc[0] == pytest.approx(5.0)
     means = result.scores[0].item_means
     means["m08"] += 1
-    cat = loss_table([result], replace(TUNED, instrument="vsm13_cat")).loss.item()
-    assert loss_table([result], TUNED).loss.item() - cat == pytest.approx(10 / 6)
+    cat = loss_table([result], replace(TUNED, instrument="vsm13_cat")).loss.iloc[0]
+    assert loss_table([result], TUNED).loss.iloc[0] - cat == pytest.approx(10 / 6)
 
 
 def test_settings_are_those_in_which_every_region_is_complete():
