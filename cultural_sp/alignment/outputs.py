@@ -22,7 +22,8 @@ from cultural_sp.reporting.model_card import write_card
 from cultural_sp.reporting.statements import weights_csv
 from cultural_sp.runs.folder import RESULT, RunFolder
 from cultural_sp.runs.provenance import provenance
-from cultural_sp.runs.result import Result, Validity
+from cultural_sp.runs.result import Result
+from cultural_sp.runs.validity import Validity
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.types import Candidates
 from cultural_sp.utils.files import disk_errors, write_text

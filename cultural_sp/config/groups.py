@@ -30,6 +30,7 @@ from cultural_sp.config.registries import (
 JOINT = "joint"
 
 DTYPES = ("float32", "bfloat16", "float16")
+PERSONA_INSTRUCTION = "Answer every question the way most people in {country} would."
 PLACEMENTS = ("prefix", "system", "user")
 
 
@@ -131,19 +132,24 @@ class SurveyConfig:
     questionnaire: str | None = None
     """CSV or YAML file with a licensed questionnaire's texts for the tuned wording."""
     scoring: str = "label"
-    """label: likelihood of an option's own text, no list shown; number: a numbered list is shown, its number is scored."""
+    """label: likelihood of an option's own text, no list shown; number: a numbered list is shown, its number is scored; list: the
+    options are listed in words, and the likelihood of an option's text as the whole answer is scored."""
     calibrate: bool = True
-    """With label scoring: divide by the option's likelihood after a content-free question."""
+    """With label and list: divide by the option's likelihood after a content-free question."""
     layout: str = "question_first"
-    """With number scoring: list before (legend_first) or after (question_first) the question."""
+    """With number and list: list before (legend_first) or after (question_first) the question."""
     option_order: str = "both"
-    """With number scoring: ascending, descending, or both and averaged."""
+    """With number and list: ascending, descending, or both and averaged."""
+    persona_instruction: str = PERSONA_INSTRUCTION
+    """Last sentence of the personas; {country} stands for the region's name. Empty for none."""
+    pole_instruction: str = ""
+    """Last sentence of the pole personas of the validity check. A capable model may need one, to answer as a persona."""
     tune_wordings: list[int] = field(default_factory=lambda: [0])
     """Wordings that the search sees; its loss is the average over them. The others are held out."""
 
     def __post_init__(self) -> None:
         """Check choices."""
-        check_one_of("survey.scoring", self.scoring, ("number", "label"))
+        check_one_of("survey.scoring", self.scoring, ("number", "label", "list"))
         check_one_of("survey.layout", self.layout, ("legend_first", "question_first"))
         check_one_of("survey.option_order", self.option_order, ("ascending", "descending", "both"))
         if (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cultural_sp.runs.result import IndexValidity
+from cultural_sp.runs.validity import IndexValidity
 from cultural_sp.stats.generalizability import g_coefficient, variance_components, wordings_needed
 from cultural_sp.stats.intervals import bootstrap
 from cultural_sp.survey.instrument import POLES, Survey
@@ -84,7 +84,7 @@ def _interval(moved: Array, weights: Array) -> tuple[float, float]:
 def _reliabilities(
     survey: Survey, plain: Mapping[str, Array], poles: Mapping[str, Mapping[tuple[str, str], Array]]
 ) -> list[tuple[float | None, int | None]]:
-    """Per dimension the reliability of the pooled score and the wordings needed for 0.8; None with one wording, or if infinite."""
+    """Per dimension the reliability of the pooled score, and the wordings needed for 0.8; None as in :class:`IndexValidity`."""
     if len(plain) < 2:
         return [(None, None)] * len(survey.dimensions)
     personas = [(d, pole) for d in survey.dimensions for pole in POLES]

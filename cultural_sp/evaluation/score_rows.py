@@ -9,6 +9,7 @@ import numpy as np
 
 from cultural_sp.runs.result import KINDS, ScoreRow, pooled, wording_kind
 from cultural_sp.survey.instrument import Survey
+from cultural_sp.survey.sampling_error import answer_moments, standard_errors
 from cultural_sp.survey.scoring import dimension_scores
 from cultural_sp.types import Array
 from cultural_sp.utils.serialize import jsonable
@@ -87,9 +88,18 @@ def score_rows(survey: Survey, condition: tuple[str, str], read: ReadAnswers) ->
                 valid_mass=mass,
                 missing=float(np.isnan(answers).mean()),
                 option_probabilities=None if chances is None else _by_item(survey, chances),
+                respondent_sd=None if chances is None else _respondent_sd(survey, chances),
             )
         )
     return rows
+
+
+def _respondent_sd(survey: Survey, chances: Array) -> dict[str, float | None]:
+    """Dimension -> standard deviation of one respondent's score, from option probabilities [Q, O]."""
+    _means, variances = answer_moments(chances, survey.codes())
+    deviations = standard_errors(survey.scoring, variances)
+    named: dict[str, float | None] = jsonable(dict(zip(survey.dimension_names, deviations, strict=True)))
+    return named
 
 
 def mean_of_present(answers: Array) -> Array:

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from cultural_sp.evaluation.index_validity import index_validities
-from cultural_sp.runs.result import VERDICTS, Validity
+from cultural_sp.runs.validity import VERDICTS, Validity
 from cultural_sp.stats.intervals import wilson
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.types import Array

@@ -12,7 +12,8 @@ from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.readout import expected
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
-from cultural_sp.runs.result import Validity, wording_kind
+from cultural_sp.runs.result import wording_kind
+from cultural_sp.runs.validity import Validity
 from cultural_sp.survey.instrument import Survey, decimals
 from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
@@ -85,7 +86,8 @@ def pole_personas(survey: Survey) -> list[tuple[str, str, str]]:
             f"survey.instrument={survey.name} has no high and low pole persona for {', '.join(lacking)}, which the "
             "validity check needs; add them under poles: or set validity=false"
         )
-    return [(d, pole, text) for d in survey.dimensions for pole, text in survey.poles[d].items()]
+    poles = [(d, pole, text) for d in survey.dimensions for pole, text in survey.poles[d].items()]
+    return [(d, pole, f"{text} {survey.pole_instruction}".strip()) for d, pole, text in poles]
 
 
 def validity_report(validity: Validity, survey: Survey) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cultural_sp.config.registries import GENERATE, OPTIMIZERS, READOUTS
+from cultural_sp.reporting.limits import limits_table
 from cultural_sp.reporting.text_tables import text_table
 from cultural_sp.runs.methods import METHODS, STRONGEST_ICL
-from cultural_sp.runs.result import ALL_COUNTRIES, KINDS, VERDICTS, Result, ScoreRecord, pooled
+from cultural_sp.runs.result import ALL_COUNTRIES, KINDS, Result, ScoreRecord, pooled
+from cultural_sp.runs.validity import VERDICTS
 
 MEANS_NOTHING = "These numbers show that the search works on its objective; they say nothing about a culture."
 
@@ -84,6 +86,7 @@ def summary(result: Result, searched: str = "expected") -> str:
     names = labels(result, searched)
     parts = [
         _loss_table(result, searched, names),
+        limits_table(result, searched, names),
         _dimension_table(result, searched, names),
         *knowledge_table(result, names),
         *origin(result),

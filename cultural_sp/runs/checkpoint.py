@@ -7,7 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from cultural_sp.runs.result import KnowledgeScore, ScoreRow, Validity, read_record, to_json
+from cultural_sp.runs.records import read_record
+from cultural_sp.runs.result import KnowledgeScore, ScoreRow, to_json
+from cultural_sp.runs.validity import Validity
 from cultural_sp.utils.files import REPLACE_HINT, disk_errors, write_text
 from cultural_sp.utils.json_lines import JsonLines
 from cultural_sp.utils.serialize import jsonable

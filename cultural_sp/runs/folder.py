@@ -20,7 +20,8 @@ from cultural_sp.config.schema import AlignConfig
 from cultural_sp.runs.checkpoint import ResponseCache, cached_validity
 from cultural_sp.runs.inputs import joint_codes
 from cultural_sp.runs.provenance import config_hash, json_hash, result_settings, search_settings
-from cultural_sp.runs.result import KnowledgeScore, Result, ScoreRow, Validity, load_result
+from cultural_sp.runs.result import KnowledgeScore, Result, ScoreRow, load_result
+from cultural_sp.runs.validity import Validity
 from cultural_sp.search.journal import JOURNAL, Journal
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.errors import reason_of

@@ -12,12 +12,18 @@ from cultural_sp.survey.regions import Region, known_vintage, load_region, regio
 
 
 def survey_from_config(config: AlignConfig) -> Survey:
-    """Return the configured instrument, with ``objective.constant`` and the texts of ``survey.questionnaire`` if they are set.
+    """Return the configured instrument, with the personas' last sentences.
+
+    If they are set, ``objective.constant`` replaces C, and the texts of ``survey.questionnaire`` the first wording.
 
     Raises:
         ValueError: if the instrument or the questionnaire can't be read.
     """
-    survey = load_survey(config.survey.instrument)
+    survey = replace(
+        load_survey(config.survey.instrument),
+        persona_instruction=config.survey.persona_instruction,
+        pole_instruction=config.survey.pole_instruction,
+    )
     if config.objective.constant is not None:
         survey = replace(survey, scoring=survey.scoring.with_constant(config.objective.constant))
     return apply_questionnaire(survey, config.survey.questionnaire) if config.survey.questionnaire else survey

@@ -41,7 +41,7 @@ _ICL_STYLE = ("#D55E00", ("#b94d00", "#ff8a3d"), "^", (6, 2, 1, 2))  # figures s
 _TABLE = (
     Method("midpoint", "midpoint respondent", "#999999", ("#6b717a", "#a8adb5"), "s", (1, 2)),
     Method("naive", "naive", "#000000", ("#000000", "#f2f2f2"), "o", (4, 2)),
-    Method("persona", "persona", *_ICL_STYLE, lambda survey, region: persona(region)),
+    Method("persona", "persona", *_ICL_STYLE, persona),
     Method("persona_demonstrations", "persona + demonstrations", *_ICL_STYLE, with_demonstrations),
     Method(
         "persona_native",

@@ -6,17 +6,18 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from cultural_sp.config.schema import AlignConfig
 from cultural_sp.runs.methods import METHODS, icl_keys
+from cultural_sp.runs.records import read_record, strict
+from cultural_sp.runs.validity import Validity
+from cultural_sp.survey.floors import floors
 from cultural_sp.survey.instrument import Survey, decimals
 from cultural_sp.survey.regions import Region
 from cultural_sp.utils.files import write_text
 from cultural_sp.utils.serialize import jsonable
 
-VERDICTS = ("not measurable", "weakly measurable", "measurable")
-"""Verdicts of the validity check, the worst first."""
 SCHEMA_VERSION = 1
 EVALUATION_NAME = "evaluation"
 """Name of results without a search, from the program ``evaluate``."""
@@ -27,8 +28,6 @@ FACTORS_FILE = "factor_analysis.json"
 
 KINDS = {"tuned": "tuned", "selected": "selected", "held_out": "held out"}
 """Kind of a wording -> its name in tables: seen by the search, used to choose among its candidates, or neither."""
-
-Record = TypeVar("Record")
 
 
 def pooled(kind: str) -> str:
@@ -41,13 +40,7 @@ def wording_kind(wording: str) -> str:
     return next(kind for kind in KINDS if wording == kind or wording.startswith(f"{kind}_"))
 
 
-def _strict(schema: type[Record]) -> type[Record]:
-    """Make pydantic refuse unknown fields and numbers that are not finite."""
-    schema.__pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # type: ignore[attr-defined]
-    return schema
-
-
-@_strict
+@strict
 @dataclass(frozen=True)
 class ScoreRow:
     """The answers of one respondent under one wording, option order and readout. For the fields see :class:`ScoreRecord`."""
@@ -60,9 +53,10 @@ class ScoreRow:
     valid_mass: float | None
     missing: float
     option_probabilities: dict[str, list[float]] | None = None
+    respondent_sd: dict[str, float | None] | None = None
 
 
-@_strict
+@strict
 @dataclass(frozen=True)
 class ScoreRecord:
     """One row of the tidy table ``scores``: one method under one wording, option order and readout."""
@@ -87,60 +81,12 @@ class ScoreRecord:
     """Share of missing answers: refusals and text that can't be parsed."""
     option_probabilities: dict[str, list[float]] | None = None
     """Item -> probability of each option, in the order of the codes, normalized over the options; readout expected only."""
+    respondent_sd: dict[str, float | None] | None = None
+    """Dimension -> standard deviation of a single respondent's score, whose answers are drawn from these probabilities; over the
+    square root of n, the standard error of n respondents. Readout expected only."""
 
 
-@_strict
-@dataclass(frozen=True)
-class IndexValidity:
-    """What opposite personas do to one index; ``evaluation/index_validity.py`` explains each statistic and the limits."""
-
-    effect: float
-    """Score of the high persona minus score of the low one, pooled over wordings, in the unit of the survey."""
-    low: float
-    """Lower end of its 95 % interval over items and wordings."""
-    high: float
-    """Upper end."""
-    steerable_range: float
-    """The effect as a share of the range of countries."""
-    reliability: float | None
-    """Generalizability coefficient of the score pooled over the wordings; None with one wording, or if nothing varies."""
-    wordings_needed: int | None
-    """Number of wordings from which on the reliability is at least 0.8; None if there is no such number."""
-    entanglement: float
-    """Mean movement of the other indices over that of this one, each as a share of the range of countries."""
-    trusted: bool
-
-
-@_strict
-@dataclass(frozen=True)
-class Validity:
-    """Whether the model can take the survey at all; ``evaluation/validity.py`` explains each statistic."""
-
-    verdict: str
-    """One of :data:`VERDICTS`."""
-    sentence: str
-    """The verdict with its reasons."""
-    items_right: int
-    """Number of items that opposite personas move in the right direction, averaged over wordings."""
-    items_total: int
-    share_interval: tuple[float, float]
-    """95 % Wilson interval of ``items_right / items_total``."""
-    items_right_by_wording: dict[str, int]
-    effects: dict[str, float]
-    """Dimension -> score of the high persona minus score of the low one, averaged over wordings."""
-    wording_agreement: float | None
-    """Mean correlation of item means between wordings, after each scale's mean is subtracted."""
-    order_agreement: float | None
-    """The same between ascending and descending order; None if there is only one order."""
-    content_share: float | None
-    """Share of the variance of item means within a scale that is due to the item (one-way ICC over wordings and orders)."""
-    valid_mass: float
-    """Mean probability of all valid options together, over the personas."""
-    indices: dict[str, IndexValidity] = field(default_factory=dict)
-    """Dimension -> validity of its index."""
-
-
-@_strict
+@strict
 @dataclass(frozen=True)
 class KnowledgeScore:
     """The accuracy of a method on questions about one country or all, in one form and order."""
@@ -168,7 +114,7 @@ class KnowledgeScore:
     """Question -> whether the answer is right, for paired comparisons of methods."""
 
 
-@_strict
+@strict
 @dataclass(frozen=True)
 class Knowledge:
     """The cultural knowledge of several methods."""
@@ -182,7 +128,7 @@ class Knowledge:
     scores: list[KnowledgeScore]
 
 
-@_strict
+@strict
 @dataclass(frozen=True)
 class OpenAnswer:
     """The texts that methods generated greedily for one open-ended question."""
@@ -192,7 +138,7 @@ class OpenAnswer:
     """Method (naive or aligned) -> text."""
 
 
-@_strict
+@strict
 @dataclass(frozen=True)
 class RegionTarget:
     """The region that a run aligns to, with its published scores."""
@@ -213,7 +159,7 @@ class RegionTarget:
         return cls(region.code, region.country, region.vintage, region.estimated, region_target(survey, region))
 
 
-@_strict
+@strict
 @dataclass(frozen=True)
 class Result:
     """Everything that a run reports for one region."""
@@ -237,6 +183,9 @@ class Result:
     """Unit of scores and losses."""
     published_range: tuple[float, float]
     """Range of the published scores of the survey."""
+    floors: dict[str, float]
+    """Losses below which a kind of answers can't come: ``whole_numbers``, the best that one option per item can do, and
+    ``rounding``, what is expected if every item's mean is right and then rounded to an option."""
     seconds: dict[str, float] = field(default_factory=dict)
     """Part of the run -> its duration."""
     joint: list[str] = field(default_factory=list)
@@ -260,6 +209,7 @@ class Result:
             "note": config.model.note,
             "unit": survey.unit,
             "published_range": survey.published_range,
+            "floors": floors(survey, region.target),
         }
         return cls(**(shared | fields))
 
@@ -335,22 +285,6 @@ def with_strongest_icl(result: Result, readout: str) -> Result:
 def to_json(entry: Result | Validity) -> str:
     """Return a result, or a part of it, as the text of a JSON file."""
     return json.dumps(jsonable(asdict(entry)), indent=1, allow_nan=False) + "\n"
-
-
-def read_record(schema: type[Record], text: str | bytes) -> Record:
-    """Read a record of this module from JSON. Every field must have its type, no field may be unknown, all numbers are finite.
-
-    Raises:
-        ValueError: if the text is no such record; it names the first wrong field.
-    """
-    from pydantic import TypeAdapter, ValidationError  # imported here because it takes a while
-
-    try:
-        return TypeAdapter(schema).validate_json(text, strict=True)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ValueError(f"{place}: {first['msg']}" if place else first["msg"]) from error
 
 
 def load_result(path: Path | str) -> Result:

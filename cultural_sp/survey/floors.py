@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse.csgraph import connected_components
 
+from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.sampling_error import sampling_floor, standard_errors
 from cultural_sp.survey.scoring import Scoring, dimension_scores
 from cultural_sp.types import Array
@@ -117,6 +118,15 @@ def rounding_floor(scoring: Scoring, codes: Array, target: Array) -> float:
     steps = np.diff(codes, axis=1)
     variances = np.nansum(steps**3, axis=1) / np.nansum(steps, axis=1) / 12
     return sampling_floor(standard_errors(scoring, variances), target)
+
+
+def floors(survey: Survey, target: Array) -> dict[str, float]:
+    """Return ``whole_numbers`` (:func:`argmax_floor`) and ``rounding`` (:func:`rounding_floor`) for a target [K]."""
+    scoring, codes = survey.scoring, survey.codes()
+    return {
+        "whole_numbers": argmax_floor(scoring, codes, target).loss,
+        "rounding": rounding_floor(scoring, codes, target),
+    }
 
 
 def skill(loss: float, midpoint_loss: float) -> float:

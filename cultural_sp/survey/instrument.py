@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cultural_sp.config.groups import PERSONA_INSTRUCTION
 from cultural_sp.survey.scoring import INDEX, Scoring, make_scoring, matrix
 from cultural_sp.survey.targets import Targets, read_targets
 from cultural_sp.utils.numbers import number
@@ -83,6 +84,10 @@ class Survey:
     roles: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """Role -> places of its wordings, the same for every item, see :data:`ROLES`. Without roles in the file the first wording is
     tuned on, the others are tested on, and none is left to select on."""
+    persona_instruction: str = PERSONA_INSTRUCTION
+    """Last sentence of the personas; ``{country}`` stands for the region's name."""
+    pole_instruction: str = ""
+    """Last sentence of the pole personas of the validity check."""
     demonstrations: str = ""
     """Claims about other constructs, for the baseline with demonstrations: a shipped list's name or a file; empty for none."""
 
@@ -129,7 +134,7 @@ class Survey:
     def fingerprint(self) -> str:
         """SHA-256 of all texts that the model sees and of everything that determines the scores."""
         content: list[Any] = [[i.id, i.scale.labels, i.scale.lead, i.wordings] for i in self.items]
-        parts = [content, self.roles, self.dimensions, self.poles]
+        parts = [content, self.roles, self.dimensions, self.poles, self.persona_instruction, self.pole_instruction]
         if any(i.scale.codes != Scale("", i.scale.labels, "").codes for i in self.items):
             parts.append([i.scale.codes for i in self.items])
         if (

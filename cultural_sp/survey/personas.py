@@ -22,12 +22,12 @@ def midpoint_item_means(survey: Survey) -> NDArray[np.float64]:
     return means
 
 
-def persona(region: Region) -> str:
-    """System message that tells the model whom to answer as."""
-    return (
-        f"You are an ordinary adult from {region.country}. You were born and raised there and have always lived there. "
-        f"Answer every question the way most people in {region.country} would."
+def persona(survey: Survey, region: Region) -> str:
+    """System message that tells the model whom to answer as; the survey has its last sentence."""
+    text = (
+        f"You are an ordinary adult from {region.country}. You were born and raised there and have always lived there."
     )
+    return f"{text} {survey.persona_instruction.replace('{country}', region.country)}".strip()
 
 
 def with_demonstrations(survey: Survey, region: Region) -> str | None:
@@ -48,7 +48,7 @@ def with_demonstrations(survey: Survey, region: Region) -> str | None:
     if not lines:
         return None
     asked = f"Asked about other matters, people in {region.country} answered:"
-    return "\n".join([persona(region), asked, *lines])
+    return "\n".join([persona(survey, region), asked, *lines])
 
 
 def _answer(score: float, pole: str) -> str:

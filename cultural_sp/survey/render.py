@@ -41,13 +41,14 @@ class Rendering:
     """How items are shown, and which text of an option is scored."""
 
     scoring: str
-    """``number`` shows a numbered list and scores the number; ``label`` shows no list and scores the option's text."""
+    """``number`` shows a numbered list and scores the number; ``list`` lists the options in words and scores the option's text as
+    the whole answer; ``label`` shows no list and scores the option's text behind the first words of the answer."""
     layout: str = "question_first"
-    """With ``number``: ``legend_first`` or ``question_first``."""
+    """With a list: ``legend_first`` or ``question_first``."""
     order: str = "none"
-    """With ``number``: ``ascending`` lists code 1 first, ``descending`` lists it last."""
+    """With a list: ``ascending`` lists code 1 first, ``descending`` lists it last."""
     calibrate: bool = False
-    """With ``label``: add one content-free question per scale."""
+    """With ``label`` and ``list``: add one content-free question per scale."""
 
 
 def orders_of(scoring: str, option_order: str) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ def render(survey: Survey, wording: int, rendering: Rendering, persona: str = ""
         persona: system message; empty for the plain model.
 
     Raises:
-        ValueError: with ``number``, if an item has more than nine options; with ``label``, if one label begins another.
+        ValueError: with ``number``, if an item has more than nine options; otherwise, if one label begins another.
     """
     if rendering.scoring == "number":
         long = [item.id for item in survey.items if len(item.scale.labels) > 9]
@@ -83,21 +84,27 @@ def render(survey: Survey, wording: int, rendering: Rendering, persona: str = ""
     if ambiguous:
         name, label, longer = ambiguous[0]
         raise ValueError(
-            f"survey.scoring=label can't tell labels apart of which one begins another, as {label!r} does {longer!r} in scale "
-            f"{name} of {survey.name}; name the points in words, or label fewer of them and give their codes"
+            f"survey.scoring={rendering.scoring} can't tell labels apart of which one begins another, as {label!r} does "
+            f"{longer!r} in scale {name} of {survey.name}; name the points in words, or label fewer of them and give their codes"
         )
-    questions = [labelled(item.scale, item.wordings[wording], persona) for item in survey.items]
+
+    def ask(scale: Scale, text: str) -> ChatPrompt:
+        if rendering.scoring == "list":
+            return _listed(scale, text, rendering, persona)
+        return labelled(scale, text, persona)
+
+    questions = [ask(item.scale, item.wordings[wording]) for item in survey.items]
     if not rendering.calibrate:
-        return Administration("none", tuple(questions), (), ())
-    content_free = [labelled(scale, CONTENT_FREE, persona) for scale in scales]
+        return Administration(rendering.order, tuple(questions), (), ())
+    content_free = [ask(scale, CONTENT_FREE) for scale in scales]
     index = [scales.index(item.scale) for item in survey.items]
-    return Administration("none", tuple(questions), tuple(content_free), tuple(index))
+    return Administration(rendering.order, tuple(questions), tuple(content_free), tuple(index))
 
 
 def _numbered(item: Item, text: str, rendering: Rendering, persona: str) -> ChatPrompt:
     """A question with a list that runs 1, 2, ...; in descending order the number 1 stands for the highest code."""
     labels = item.scale.labels
-    listed = labels if rendering.order == "ascending" else labels[::-1]
+    listed = _in_order(labels, rendering.order)
     legend = "\n".join(f"{number} = {label}" for number, label in enumerate(listed, start=1))
     instruction = f"Answer with one number from 1 to {len(labels)}."
     parts = (legend, instruction, text) if rendering.layout == "legend_first" else (text, legend, instruction)
@@ -107,8 +114,24 @@ def _numbered(item: Item, text: str, rendering: Rendering, persona: str) -> Chat
     return ChatPrompt(persona, "\n\n".join(parts), "", tuple(numbers))
 
 
+def _listed(scale: Scale, text: str, rendering: Rendering, persona: str) -> ChatPrompt:
+    """A question with a list of the options in words; the whole answer is an option's text."""
+    separator = "; " if any("," in label for label in scale.labels) else ", "
+    legend = f"Answer with one of: {separator.join(_in_order(scale.labels, rendering.order))}"
+    parts = (legend, text) if rendering.layout == "legend_first" else (text, legend)
+    return ChatPrompt(persona, "\n".join(parts), "", _capitalised(scale.labels))
+
+
+def _in_order(labels: tuple[str, ...], order: str) -> tuple[str, ...]:
+    return labels if order == "ascending" else labels[::-1]
+
+
+def _capitalised(labels: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(label[0].upper() + label[1:] for label in labels)
+
+
 def labelled(scale: Scale, text: str, persona: str) -> ChatPrompt:
     """A question whose answer is scored by the text of the options; no list is shown."""
     if scale.lead:
         return ChatPrompt(persona, text, scale.lead, tuple(f" {label}" for label in scale.labels))
-    return ChatPrompt(persona, text, "", tuple(label[0].upper() + label[1:] for label in scale.labels))
+    return ChatPrompt(persona, text, "", _capitalised(scale.labels))

@@ -343,7 +343,8 @@ def test_the_validity_command_prints_a_verdict(monkeypatch, capsys, tiny_run):
     code, out, _ = call(monkeypatch, capsys, *tiny_run, entry="validity")
     assert code == 0
     assert "agreement between option orders: does not apply" in out
-    assert "measurable: opposite personas move" in out.splitlines()[-1]
+    assert "opposite personas surely move" in out.splitlines()[-1]
+    assert out.splitlines()[0].split()[:4] == ["index", "effect", "95", "%"]
 
 
 def test_shell_completion_offers_regions():

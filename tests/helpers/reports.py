@@ -10,7 +10,8 @@ from helpers.journals import write_lines
 from helpers.results import SETTINGS, with_pools
 
 from cultural_sp.runs.methods import SUMMARY
-from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord, Validity
+from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord
+from cultural_sp.runs.validity import Validity
 from cultural_sp.stats.factor.analysis import analyse
 from cultural_sp.stats.factor.answers import MeasurementModel
 from cultural_sp.survey.instrument import load_survey

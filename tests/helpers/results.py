@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord, Validity, pooled, wording_kind
+from cultural_sp.runs.result import RegionTarget, Result, ScoreRecord, pooled, wording_kind
+from cultural_sp.runs.validity import Validity
 
 RECORD = ScoreRecord("naive", "tuned", "none", "expected", 12.5, {"PDI": 40.0, "IDV": None}, {"m01": 3.0}, 0.2, 0.0)
 VALIDITY = Validity(
@@ -10,7 +11,13 @@ VALIDITY = Validity(
 )
 
 
-SETTINGS = {"optimizer": "de", "note": "", "unit": "index points", "published_range": (0.0, 100.0)}
+SETTINGS = {
+    "optimizer": "de",
+    "note": "",
+    "unit": "index points",
+    "published_range": (0.0, 100.0),
+    "floors": {"whole_numbers": 3.0, "rounding": 15.0},
+}
 """Fields of a result that follow from the config and the survey."""
 
 

@@ -33,7 +33,7 @@ def baseline(monkeypatch):
 def test_a_baseline_from_outside_is_one_line_of_the_table(monkeypatch, capsys, tmp_path, short_run):
     code, out, err = call(monkeypatch, capsys, *short_run, "validity=false", f"output_dir={tmp_path}")
     assert code == 0, err
-    assert sum(line.startswith("polite persona") for line in out.splitlines()) == 2  # losses and scores
+    assert sum(line.startswith("polite persona") for line in out.splitlines()) == 3  # losses and scores
     result = load_result(folder_of(tmp_path) / "result.json")
     assert "polite" in result.methods
     assert result.score("polite").loss is not None

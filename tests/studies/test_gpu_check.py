@@ -40,7 +40,12 @@ def test_every_part_has_its_result_and_one_that_fails_does_not_lose_the_others(c
     assert "needs a GPU" in parts["out_of_memory"]["error"]
     assert [row["candidates"] for row in parts["batch_sizes"]["result"]] == [1, 2]
     assert all(row["float32"] < 1e-4 for row in parts["exactness"]["result"])
-    assert [row["rendering"] for row in parts["exactness"]["result"]] == ["list first", "question first", "words"]
+    assert [row["rendering"] for row in parts["exactness"]["result"]] == [
+        "list first",
+        "question first",
+        "words",
+        "words from a list",
+    ]
     assert all(max(row.values()) < 1e-3 for row in parts["agreement"]["result"].values())
     seconds = parts["sustained"]["result"]["seconds"]
     assert parts["sustained"]["result"]["share_of_bound"]["tree"] == pytest.approx(seconds["bound"] / seconds["tree"])

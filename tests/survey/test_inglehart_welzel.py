@@ -147,4 +147,4 @@ def test_the_fingerprint_sees_codes_and_scoring(world, latent):
 
 
 def test_personas_name_the_country(world):
-    assert "from Norway" in persona(load_region(world, "no"))
+    assert "from Norway" in persona(world, load_region(world, "no"))

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from helpers.results import RECORD, result
 
+from cultural_sp.evaluation.validity_check import pole_personas
 from cultural_sp.runs.methods import persona_texts
 from cultural_sp.runs.result import with_strongest_icl
 from cultural_sp.survey.instrument import DATA, load_survey
@@ -101,3 +102,16 @@ def test_a_summarised_result_has_the_strongest_persona_alone():
     found = with_strongest_icl(result(scores=rows), "expected")
     assert [(r.method, r.loss) for r in found.scores] == 2 * [("naive", 5.0), ("persona", 8.0)]  # the pool, the wording
     assert with_strongest_icl(result(scores=rows[:1]), "expected") == result(scores=rows[:1])
+
+
+def test_the_last_sentence_of_personas_can_be_chosen(survey):
+    region = load_region(survey, "us")
+    usual = persona_texts(survey, region)["persona"]
+    assert usual.endswith("Answer every question the way most people in United States would.")
+    other = replace(survey, persona_instruction="Think of {country}.", pole_instruction="Answer like them.")
+    assert persona_texts(other, region)["persona"].endswith("have always lived there. Think of United States.")
+    assert persona_texts(replace(survey, persona_instruction=""), region)["persona"].endswith("lived there.")
+    assert {text.removesuffix(" Answer like them.") for *_, text in pole_personas(other)} == {
+        text for *_, text in pole_personas(survey)
+    }
+    assert len({survey.fingerprint(), other.fingerprint()}) == 2

@@ -56,7 +56,39 @@ def test_calibration_asks_one_content_free_question_per_scale(survey):
         assert asked.content_free[neutral].lead == question.lead
 
 
-@pytest.mark.parametrize("scoring", ["number", "label"])
+@pytest.mark.parametrize("layout", ["legend_first", "question_first"])
+def test_options_are_listed_in_words_in_both_orders_and_their_texts_are_the_answers(survey, layout):
+    text = survey.items[17].wordings[3]
+    legends = {
+        "ascending": "Answer with one of: very good, rather good, average, rather bad, very bad",
+        "descending": "Answer with one of: very bad, rather bad, average, rather good, very good",
+    }
+    for order, legend in legends.items():
+        asked = render(survey, 3, Rendering(scoring="list", layout=layout, order=order), "You are old.")
+        question = asked.questions[17]
+        assert asked.order == order
+        assert question.user == f"{legend}\n{text}" if layout == "legend_first" else f"{text}\n{legend}"
+        assert (question.system, question.lead) == ("You are old.", "")
+        assert question.options == ("Very good", "Rather good", "Average", "Rather bad", "Very bad"), (
+            "in the order of codes"
+        )
+
+
+def test_a_label_with_a_comma_is_told_from_the_next(survey):
+    scale = replace(survey.items[0].scale, labels=("yes, always", "no"), codes=(1.0, 2.0))
+    item = replace(survey.items[0], scale=scale)
+    asked = render(replace(survey, items=(item,)), 0, Rendering(scoring="list", order="ascending"))
+    assert asked.questions[0].user.endswith("Answer with one of: yes, always; no")
+
+
+def test_a_list_is_calibrated_by_a_content_free_question_with_the_same_list(survey):
+    asked = render(survey, 0, Rendering(scoring="list", order="descending", calibrate=True))
+    assert len(asked.content_free) == 6
+    assert asked.content_free[0].user.startswith("N/A\nAnswer with one of: not important, slightly")
+    assert asked.content_free[0].options == asked.questions[0].options
+
+
+@pytest.mark.parametrize("scoring", ["number", "label", "list"])
 def test_personas_are_the_system_message_everywhere(survey, scoring):
     asked = render(
         survey, 0, Rendering(scoring=scoring, layout="legend_first", order="ascending", calibrate=True), persona="Be X."

@@ -19,7 +19,8 @@ from cultural_sp.reporting.html_report.searches import SearchLosses, read_search
 from cultural_sp.reporting.tables import origin
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.methods import SUMMARY
-from cultural_sp.runs.result import VERDICTS, Result, load_result, pooled, with_strongest_icl
+from cultural_sp.runs.result import Result, load_result, pooled, with_strongest_icl
+from cultural_sp.runs.validity import VERDICTS
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.utils.diff import flatten
 from cultural_sp.utils.errors import reason_of

@@ -10,7 +10,7 @@ from statistics import median
 from cultural_sp.reporting.aggregate import rounding
 from cultural_sp.reporting.html_report.groups import HELD_OUT, TUNED, WORDING_RANGE, Group, common_unit
 from cultural_sp.runs.methods import SUMMARY
-from cultural_sp.runs.result import VERDICTS
+from cultural_sp.runs.validity import VERDICTS
 
 NOT_CHECKED = "not checked"
 WORST_FIRST = (VERDICTS[0], NOT_CHECKED, *VERDICTS[1:])

@@ -194,7 +194,7 @@ def test_the_first_sentence_says_what_became_better_and_what_did_not(tmp_path):
     assert page.shown.index(headline(groups)) < page.shown.index("✓")
     assert "partly" not in "".join(page.shown)
     markdown = (tmp_path / "report" / "report.md").read_text()
-    assert "| tuned wording | 3 of 3 (-18.0) | 1 of 3 (-12.0) | 2 of 3 (-5.0) | 2 of 3 (-4.0) |" in markdown
+    assert "| tuned wordings | 3 of 3 (-18.0) | 1 of 3 (-12.0) | 2 of 3 (-5.0) | 2 of 3 (-4.0) |" in markdown
 
 
 def test_runs_that_are_only_tracked_otherwise_are_seeds_of_one_group(tmp_path):

@@ -33,6 +33,7 @@ SETTINGS = {
     "list first": {"scoring": "number", "layout": "legend_first"},
     "question first": {"scoring": "number", "layout": "question_first"},
     "words": {"scoring": "label"},
+    "words from a list": {"scoring": "list"},
 }
 """Name of a rendering -> its settings of the group ``survey``."""
 
