@@ -25,12 +25,13 @@ from cultural_sp.config.studies import (
     PaperConfig,
     RespondentsConfig,
     StudyConfig,
+    ValidityConfig,
 )
 
 Schema = TypeVar("Schema")
 SCHEMAS: dict[str, type] = {
     "align": AlignConfig,
-    "validity": AlignConfig,
+    "validity": ValidityConfig,
     "check_model": AlignConfig,
     "evaluate": AlignConfig,
     "ask": AskConfig,

@@ -11,6 +11,22 @@ from omegaconf import MISSING
 from cultural_sp.config.checks import check_above_zero, check_in_range, check_one_of, check_plain_name
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.config.regions import region_option
+from cultural_sp.config.schema import AlignConfig
+
+AUTO = "auto"
+
+
+@dataclass
+class ValidityConfig(AlignConfig):
+    """One validity check, with the settings of a run."""
+
+    rendering: str = "configured"
+    """configured: as the group survey says; auto: the most valid of several ways of asking, chosen on wordings to select on."""
+
+    def __post_init__(self) -> None:
+        """Check the choice."""
+        super().__post_init__()
+        check_one_of("rendering", self.rendering, ("configured", AUTO))
 
 
 @dataclass

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 from tabulate import tabulate
 
 from cultural_sp.config.schema import AlignConfig
+from cultural_sp.config.studies import AUTO, ValidityConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.validity import assess_validity
 from cultural_sp.lm.load import load_model
@@ -19,6 +24,13 @@ from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
 from cultural_sp.utils.terminal import show
 
+RENDERINGS: dict[str, dict[str, Any]] = {
+    "words": {"scoring": "label", "calibrate": False},
+    "words, calibrated": {"scoring": "label", "calibrate": True},
+    "numbered list": {"scoring": "number", "layout": "question_first", "option_order": "both"},
+    "list in words": {"scoring": "list", "layout": "question_first", "option_order": "both", "calibrate": False},
+}
+"""Name of a rendering -> its settings of the group ``survey``."""
 COLUMNS = ("effect", "95 % interval", "range", "reliability", "wordings for 0.8", "entanglement", "trusted")
 
 
@@ -31,9 +43,44 @@ def run_validity_check(config: AlignConfig, cache: ModelCache | None = None) -> 
     cache = ModelCache() if cache is None else cache
     survey = survey_from_config(config)
     regions_from_config(config, survey)  # only to refuse bad ones
-    validity = check_validity(SurveyEvaluator(cache.model(config.model, load_model), survey, config, cache))
+    lm = cache.model(config.model, load_model)
+    if isinstance(config, ValidityConfig) and config.rendering == AUTO:
+        config = most_valid_rendering(config, SurveyEvaluator(lm, survey, config, cache))
+    validity = check_validity(SurveyEvaluator(lm, survey, config, cache))
     show(validity_report(validity, survey))
     return validity
+
+
+def most_valid_rendering(config: ValidityConfig, evaluator: SurveyEvaluator) -> ValidityConfig:
+    """Return the config with the most valid of :data:`RENDERINGS`, judged on the wordings to select on, and print the table.
+
+    The most valid one has most trusted indices, and among those the highest merit: the mean over indices of reliability times
+    steerable range, which is cut to 0 and 1.
+
+    Raises:
+        ValueError: if the survey has fewer than two wordings to select on.
+    """
+    names = [name for name in evaluator.wordings if wording_kind(name) == "selected"]
+    if len(names) < 2:
+        raise ValueError(
+            f"rendering=auto needs two or more wordings to select on, {evaluator.survey.name} has {len(names)}; give them under "
+            "wordings: select: in the survey file, or choose survey.scoring yourself"
+        )
+    found: dict[str, tuple[int, float, ValidityConfig]] = {}
+    for name, settings in RENDERINGS.items():
+        chosen = replace(config, survey=replace(config.survey, **settings))
+        indices = _check_validity(
+            SurveyEvaluator(evaluator.lm, evaluator.survey, chosen, evaluator.cache), names
+        ).indices.values()
+        merit = float(np.mean([(x.reliability or 0.0) * np.clip(x.steerable_range, 0, 1) for x in indices]))
+        found[name] = (sum(x.trusted for x in indices), merit, chosen)
+    rows = [[name, str(trusted), f"{merit:.2f}"] for name, (trusted, merit, _) in found.items()]
+    heads = ["rendering", "trusted indices", "merit"]
+    show(f"on {len(names)} wordings to select on:\n" + tabulate(rows, heads, tablefmt="plain", disable_numparse=True))
+    best = max(found, key=lambda name: found[name][:2])
+    described = " ".join(f"survey.{key}={str(value).lower()}" for key, value in RENDERINGS[best].items())
+    show(f"most valid: {best} ({described}); on the wordings to test on:\n")
+    return found[best][2]
 
 
 def check_validity(evaluator: SurveyEvaluator) -> Validity:
@@ -46,17 +93,18 @@ def check_validity(evaluator: SurveyEvaluator) -> Validity:
     Raises:
         ValueError: if the instrument lacks a pole persona.
     """
-    return evaluator.cache.get_or_compute(("validity", evaluator.survey_key), lambda: _check_validity(evaluator))
+    held_out = [name for name in evaluator.wordings if wording_kind(name) == "held_out"]
+    names = held_out if len(held_out) > 1 else list(evaluator.wordings)
+    return evaluator.cache.get_or_compute(("validity", evaluator.survey_key), lambda: _check_validity(evaluator, names))
 
 
-def _check_validity(evaluator: SurveyEvaluator) -> Validity:
+def _check_validity(evaluator: SurveyEvaluator, names: Sequence[str]) -> Validity:
     survey, no_soft_prompt = evaluator.survey, evaluator.lm.no_soft_prompt[None]
     personas = pole_personas(survey)
     plain: dict[str, dict[str, Array]] = {}
     poles: dict[str, dict[tuple[str, str], Array]] = {}
     masses = []
-    held_out = [name for name in evaluator.wordings if wording_kind(name) == "held_out"]
-    codes, names = survey.codes(), tuple(held_out if len(held_out) > 1 else evaluator.wordings)
+    codes = survey.codes()
     with progress("validity", 1 + len(personas)) as bar:
         for wording, each in zip(
             names, evaluator.survey_respondent(names).answer_wordings(no_soft_prompt), strict=True

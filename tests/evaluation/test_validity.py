@@ -1,6 +1,10 @@
+import re
+
 import numpy as np
 import pytest
+from helpers.runs import call
 
+from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.validity import assess_validity
 
 RNG = np.random.default_rng(0)
@@ -88,3 +92,36 @@ def test_constant_answers_have_no_content_share(survey):
     assert validity.content_share is None
     assert validity.wording_agreement is None
     assert validity.items_right == 0
+
+
+def test_the_most_valid_rendering_is_chosen_on_other_wordings_than_it_is_reported_on(monkeypatch, capsys, tiny_folder):
+    asked = []
+    usual = SurveyEvaluator.survey_respondent
+
+    def noted(evaluator, wordings, *arguments, **settings):
+        asked.append((evaluator.config.survey.scoring, evaluator.config.survey.calibrate, tuple(wordings)))
+        return usual(evaluator, wordings, *arguments, **settings)
+
+    monkeypatch.setattr(SurveyEvaluator, "survey_respondent", noted)
+    code, out, err = call(monkeypatch, capsys, f"model.name_or_path={tiny_folder}", "rendering=auto", entry="validity")
+    assert code == 0, err
+    select, test = tuple(f"selected_{i}" for i in range(8, 12)), tuple(f"held_out_{i}" for i in range(12, 20))
+    tried = dict.fromkeys(asked)
+    assert [wordings for *_, wordings in tried] == 4 * [select] + [test]
+    assert {scoring for scoring, *_ in tried} == {"label", "number", "list"}
+    chosen = re.search(r"most valid: ([a-z, ]+) \(survey.scoring=(\w+)", out)
+    assert list(tried)[-1][0] == chosen[2]
+    rows = re.findall(r"^(\D+?) +(\d+) +([\d.]+)$", out, re.MULTILINE)
+    merits = {name: (int(trusted), float(merit)) for name, trusted, merit in rows}
+    assert len(merits) == 4
+    assert merits[chosen[1]] == max(merits.values())
+    assert "on the wordings to test on:" in out
+
+
+def test_a_rendering_needs_wordings_to_select_on(monkeypatch, capsys, tiny_folder, toy_survey_file):
+    given = [f"model.name_or_path={tiny_folder}", f"survey.instrument={toy_survey_file}"]
+    code, _, err = call(monkeypatch, capsys, *given, "rendering=auto", entry="validity")
+    assert code == 2
+    assert "rendering=auto needs two or more wordings to select on, toy has 0" in err
+    code, _, err = call(monkeypatch, capsys, *given, "rendering=best", entry="validity")
+    assert "rendering='best' is not allowed; choose one of: configured, auto" in err
