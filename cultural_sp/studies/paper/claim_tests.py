@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from cultural_sp.runs.result import KnowledgeScore, Result
-from cultural_sp.stats.intervals import PairedTest, holm, paired_test
+from cultural_sp.stats.intervals import PairedTest, bootstrap, holm, paired_test
 
 SIGNIFICANCE_LEVEL = 0.05
 SMALLEST_RISE = 0.05
 """The smallest rise in accuracy that counts as a rise."""
+MIN_SEEDS, MIN_WORDINGS = 3, 5
+"""Levels below which a two-way bootstrap says nothing."""
 HOLDS, FAILS, OPEN = "holds", "fails", "can't tell"
 LARGEST_DROPS = ("us", "in")
 """Regions whose loss drops most, says the paper."""
@@ -37,6 +39,43 @@ def in_every_region(losses: pd.DataFrame, against: str) -> TestOutcome:
     rows = [losses[losses.index.get_level_values("region") == region] for region in regions]
     names = [region.upper() for region in regions]
     return _decided([(r["aligned"].to_numpy(), r[against].to_numpy()) for r in rows], names, test)
+
+
+def on_other_wordings(table: pd.DataFrame, against: str) -> TestOutcome:
+    """Test whether DE's loss is lower than another method's in every region, on wordings like those held out.
+
+    The differences [seeds, wordings] of a region vary with both. Seeds that share a wording aren't independent, and a sign test
+    over them would take one lucky wording for a finding (arXiv 2605.27463). So both are random here: two-way bootstrap of the
+    mean difference (Owen 2007, :func:`~cultural_sp.stats.intervals.bootstrap`). The claim holds if the 95 % interval lies below 0 in
+    each region (intersection-union test). It fails if an interval, Bonferroni-corrected, lies above 0 in one.
+
+    Args:
+        table: losses of single wordings, as :func:`~cultural_sp.reporting.aggregate.run_table` has them.
+        against: the other method.
+    """
+    test = f"two-way bootstrap over seeds and held-out wordings, aligned < {against} in every region"
+    rows = table[table.wording.str.match(r"held_out_\d+$") & (table.readout == "expected")]
+    regions = list(dict.fromkeys(map(str, rows.region)))
+    numbers, below, above = [], [], []
+    for region in regions:
+        wide = rows[rows.region == region].pivot_table("loss", ["seed", "wording"], "method", dropna=False)
+        if not {"aligned", against} <= set(wide):
+            return OPEN, None, test, "some losses are missing"
+        difference = (wide["aligned"] - wide[against]).unstack("wording").to_numpy(dtype=float)
+        if np.isnan(difference).any():
+            return OPEN, None, test, "some losses are missing"
+        if difference.shape[0] < MIN_SEEDS or difference.shape[1] < MIN_WORDINGS:
+            few = "{} seed(s) and {} held-out wording(s)".format(*difference.shape)
+            return OPEN, None, test, f"{few}; it takes {MIN_SEEDS} and {MIN_WORDINGS}"
+        interval = bootstrap(difference, (0, 1))
+        wider = bootstrap(difference, (0, 1), confidence=1 - SIGNIFICANCE_LEVEL / len(regions))
+        below.append(interval.high < 0)
+        above.append(wider.low > 0)
+        numbers.append(f"{region.upper()} {interval.estimate:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})")
+    if not regions:
+        return OPEN, None, test, "no held-out wordings"
+    verdict = HOLDS if all(below) else FAILS if any(above) else OPEN
+    return verdict, None, test, "; ".join(numbers)
 
 
 def largest_drop(losses: pd.DataFrame) -> TestOutcome:

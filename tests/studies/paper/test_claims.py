@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers.results import SETTINGS, single_spaced, with_pools
 
 from cultural_sp.runs.result import ALL_COUNTRIES, Knowledge, KnowledgeScore, RegionTarget, Result, ScoreRecord
+from cultural_sp.stats.intervals import bootstrap, paired_test
 from cultural_sp.studies.paper.claim_tests import (
     FAILS,
     HOLDS,
@@ -15,6 +17,7 @@ from cultural_sp.studies.paper.claim_tests import (
     knowledge_does_not_rise,
     knowledge_falls,
     largest_drop,
+    on_other_wordings,
     weights,
 )
 from cultural_sp.studies.paper.claims import judge, markdown
@@ -47,7 +50,6 @@ def run(code, seed, **losses):
             "held": ("held_out_1", "expected"),
             "held2": ("held_out_2", "expected"),
             "argmax": ("tuned", "argmax"),
-            "sample": ("tuned", "sample"),
         }[condition]
         means = dict.fromkeys([i.id for i in SURVEY.items]) if loss is None else means_with(region.target + loss)
         rows.append(ScoreRecord(method, wording, "none", readout, None, {}, means, None, 0.0))
@@ -218,3 +220,53 @@ def test_results_that_do_not_belong_together_are_one_line():
     other.scores[0].item_means.pop("m01")
     with pytest.raises(ValueError, match="which aren't those of vsm13"):
         loss_table([other], TUNED)
+
+
+def crossed(differences, regions=("us",)):
+    """A table of losses of single held-out wordings: naive 30, DE 30 plus differences [seeds, wordings]; a pool beside them."""
+    rows = [
+        (region, seed, method, wording, "expected", 30.0 + (difference if method == "aligned" else 0.0))
+        for region in regions
+        for seed, row in enumerate(differences)
+        for number, difference in enumerate(row)
+        for method in ("naive", "aligned")
+        for wording in (f"held_out_{number}", *(["held_out_pooled"] if number == 0 else []))
+    ]
+    return pd.DataFrame(rows, columns=["region", "seed", "method", "wording", "readout", "loss"])
+
+
+def test_a_difference_in_every_wording_and_seed_holds_on_other_wordings():
+    rng = np.random.default_rng(0)
+    clear = -10 + rng.standard_normal((5, 8))
+    verdict, _, _, numbers = on_other_wordings(crossed(clear, ("us", "cn")), "naive")
+    assert verdict == HOLDS
+    assert numbers.startswith(f"US {clear.mean():+.1f} (")
+    assert on_other_wordings(crossed(-clear, ("us", "cn")), "naive")[0] == FAILS
+    both = pd.concat([crossed(clear), crossed(-clear, ("cn",))])
+    assert on_other_wordings(both, "naive")[0] == FAILS
+
+
+def test_one_lucky_wording_is_no_finding():
+    lucky = np.full((5, 8), 1.0) + 0.1 * np.random.default_rng(0).standard_normal((5, 8))
+    lucky[:, 0] = -30.0
+    assert on_other_wordings(crossed(lucky), "naive")[0] == OPEN
+
+
+def test_few_seeds_or_wordings_can_not_tell():
+    assert "1 seed(s) and 8 held-out wording(s)" in on_other_wordings(crossed(np.full((1, 8), -9.0)), "naive")[3]
+    assert "4 seed(s) and 2 held-out wording(s)" in on_other_wordings(crossed(np.full((4, 2), -9.0)), "naive")[3]
+    missing = crossed(np.full((4, 8), -9.0)).iloc[3:]
+    assert on_other_wordings(missing, "naive")[::3] == (OPEN, "some losses are missing")
+    assert on_other_wordings(crossed(np.full((4, 8), -9.0)), "icl")[::3] == (OPEN, "some losses are missing")
+
+
+def test_seeds_that_share_a_wording_make_a_sign_test_reject_too_often_and_the_crossed_test_not():
+    """No true difference, but every wording favours one method or the other by about 5 points, for all seeds alike."""
+    rng, naive, crossed_test = np.random.default_rng(0), 0, 0
+    n = 150
+    for _ in range(n):
+        difference = 5 * rng.standard_normal(8) + rng.standard_normal((5, 8))
+        naive += paired_test(difference[:, 0], np.zeros(5), "less").p <= 0.05
+        crossed_test += bootstrap(difference, (0, 1), resamples=200).high < 0
+    assert naive / n > 0.25
+    assert crossed_test / n < 0.06
