@@ -46,8 +46,8 @@ def on_other_wordings(table: pd.DataFrame, against: str) -> TestOutcome:
 
     The differences [seeds, wordings] of a region vary with both. Seeds that share a wording aren't independent, and a sign test
     over them would take one lucky wording for a finding (arXiv 2605.27463). So both are random here: two-way bootstrap of the
-    mean difference (Owen 2007, :func:`~cultural_sp.stats.intervals.bootstrap`). The claim holds if the 95 % interval lies below 0 in
-    each region (intersection-union test). It fails if an interval, Bonferroni-corrected, lies above 0 in one.
+    mean difference (Owen 2007, :func:`~cultural_sp.stats.intervals.bootstrap`). The claim holds if the 95 % interval lies below 0
+    in each region (intersection-union test). It fails if an interval, Bonferroni-corrected, lies above 0 in one.
 
     Args:
         table: losses of single wordings, as :func:`~cultural_sp.reporting.aggregate.run_table` has them.
