@@ -94,7 +94,7 @@ def test_a_run_leaves_everything_a_reader_needs(monkeypatch, capsys, tiny_run, t
             assert result.score(method, "held_out_pooled", readout).dimensions == pytest.approx(mean, abs=1e-6)
     strongest = min(("persona", "persona_demonstrations", "persona_native"), key=lambda m: result.score(m).loss)
     assert result.icl() == strongest
-    assert out.count(" (ICL)") == 2  # in the table of losses and in that of scores
+    assert out.count(" (ICL)") == 3  # in the tables of losses, limits and scores
     assert len({json.dumps(result.score(m).item_means) for m in ("naive", *icl_keys())}) == 4
     assert result.score("midpoint").dimensions == dict.fromkeys(["PDI", "IDV", "MAS", "UAI", "LTO", "IVR"], 50.0)
     assert result.validity is not None
