@@ -174,19 +174,20 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
         if fault == "raise":
             raise FloatingPointError("logits are not finite")
         respondent = self.survey_respondent()
-        answer = respondent.answer
+        answer = respondent.answer_wordings
 
         def broken(given):
-            answers = answer(given)
-            for values in (*answers.log_probs.values(), *answers.valid_mass.values()):
-                values[...] = np.nan
-            return answers
+            wordings = answer(given)
+            for answers in wordings:
+                for values in (*answers.log_probs.values(), *answers.valid_mass.values()):
+                    values[...] = np.nan
+            return wordings
 
-        monkeypatch.setattr(respondent, "answer", broken)
+        monkeypatch.setattr(respondent, "answer_wordings", broken)
         try:
             return fitness(self, prompts)
         finally:
-            monkeypatch.setattr(respondent, "answer", answer)
+            monkeypatch.setattr(respondent, "answer_wordings", answer)
 
     monkeypatch.setattr(Fitness, "__call__", sometimes)
     mine = [*mine, f"readout={readout}", "validity=false"]
@@ -204,15 +205,16 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
 
 
 def test_an_initial_prompt_that_nothing_can_be_compared_with_is_one_line(monkeypatch, capsys, tmp_path, mine):
-    answer = SurveyRespondent.answer
+    answer = SurveyRespondent.answer_wordings
 
     def without_mass(self, prompts):
-        answers = answer(self, prompts)
-        for values in answers.valid_mass.values():
-            values[...] = np.nan
-        return answers
+        wordings = answer(self, prompts)
+        for answers in wordings:
+            for values in answers.valid_mass.values():
+                values[...] = np.nan
+        return wordings
 
-    monkeypatch.setattr(SurveyRespondent, "answer", without_mass)
+    monkeypatch.setattr(SurveyRespondent, "answer_wordings", without_mass)
     err = refused(monkeypatch, capsys, tmp_path, *mine, "validity=false", "objective.valid_mass_weight=2")
     assert (
         "objective.valid_mass_weight=2.0 compares with the initial prompt, for which the model's output is not" in err
