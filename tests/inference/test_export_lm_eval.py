@@ -26,7 +26,7 @@ def likelihood(lm, text, choice):
     return sum(float(log_probs[i - 1, ids[i]]) for i in range(start, len(ids)))
 
 
-@pytest.mark.parametrize("scoring", ["label", "number"])
+@pytest.mark.parametrize("scoring", ["label", "number", "list"])
 def test_task_files_give_the_scores_of_this_program(
     monkeypatch, capsys, tiny_lm, toy_survey, toy_survey_file, tmp_path, scoring
 ):

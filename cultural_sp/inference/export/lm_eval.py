@@ -128,12 +128,13 @@ def _documents(config: AlignConfig, survey: Survey, region: Region, wording: int
             yield {
                 "item": item.id,
                 "scale": item.scale.name,
+                "order": order,
                 "codes": item.scale.codes,
                 **_choices(question),
                 **scoring,
             }
         for scale, question in _content_free(survey.items, administration).items():
-            yield {"item": None, "scale": scale, **_choices(question), **scoring}
+            yield {"item": None, "scale": scale, "order": order, **_choices(question), **scoring}
 
 
 def _content_free(items: tuple[Item, ...], administration: Administration) -> dict[str, ChatPrompt]:

@@ -1,8 +1,8 @@
 """Dimension scores of a survey inside lm-evaluation-harness.
 
 This file is copied beside generated task files, so it needs only Python itself. A document is an item in one option order, or
-the content-free question of a scale; it holds everything that scoring needs. The harness returns the log-likelihoods of its
-choices, and the aggregations below compute the same scores as ``cultural_sp``.
+the content-free question of a scale in one option order; it holds everything that scoring needs. The harness returns the
+log-likelihoods of its choices, and the aggregations below compute the same scores as ``cultural_sp``.
 """
 
 import json
@@ -61,17 +61,22 @@ def valid_mass(answers: Documents) -> float:
 
 def item_means(answers: Documents) -> dict[str, float]:
     """Return item -> mean code, weighted by the options' probabilities and averaged over option orders."""
-    neutral = {answer["scale"]: answer["log_probs"] for answer in answers if answer["item"] is None}
+    neutral = {_shown(answer): answer["log_probs"] for answer in answers if answer["item"] is None}
     means: dict[str, list[float]] = {}
     for answer in answers:
         if answer["item"] is None:
             continue
-        base = neutral.get(answer["scale"], [0.0] * len(answer["log_probs"]))
+        base = neutral.get(_shown(answer), [0.0] * len(answer["log_probs"]))
         scores = [score - baseline for score, baseline in zip(answer["log_probs"], base, strict=True)]
         weights = [math.exp(score - max(scores)) for score in scores]
         mean = sum(code * weight for code, weight in zip(answer["codes"], weights, strict=True)) / sum(weights)
         means.setdefault(answer["item"], []).append(mean)
     return {item: sum(by_order) / len(by_order) for item, by_order in means.items()}
+
+
+def _shown(answer: Doc) -> tuple[str, str]:
+    """Return scale and option order, by which an item finds its content-free question."""
+    return answer["scale"], answer["order"]
 
 
 def _index(means: dict[str, float], about: Doc, name: str) -> float:
