@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.fitness import Fitness
 from cultural_sp.evaluation.knowledge.exam import exam_prompts
 from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
-from cultural_sp.evaluation.validity_check import pole_personas
+from cultural_sp.evaluation.validity_check import checked_wordings, pole_personas
 from cultural_sp.lm.geometry import PEAK_FLOPS, llama
 from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.load import resolve
@@ -71,15 +71,15 @@ def remaining_work(configs: Sequence[AlignConfig], lm: LanguageModel, *, lenient
     unfinished = [config for config in configs if not RunFolder(config).finished]
     first, survey = configs[0], survey_from_config(configs[0])
     evaluator = SurveyEvaluator(lm, survey, first)
-    each = sum(_tokens(evaluator, wording, first.soft_prompt.n_tokens) for wording in evaluator.tuned_wordings)
-    once = sum(_tokens(evaluator, wording, 0) for wording in evaluator.wordings)
+    each = _tokens(evaluator, evaluator.tuned_wordings, first.soft_prompt.n_tokens)
+    once = _tokens(evaluator, evaluator.wordings, 0)
     evaluations = 0
     for seed in dict.fromkeys(config.seed for config in unfinished):
         left = [_evaluations_left(config) for config in unfinished if config.seed == seed]
         evaluations += max(random for random, _ in left) + sum(aligned for _, aligned in left)
     tokens = evaluations * each + len(unfinished) * MAX_RESPONDENTS * once
     if first.validity and unfinished:
-        tokens += (1 + len(pole_personas(evaluator.survey))) * once
+        tokens += (1 + len(pole_personas(evaluator.survey))) * _tokens(evaluator, checked_wordings(evaluator), 0)
     uncounted = ""
     try:
         questions = knowledge_from_config(first)
@@ -101,9 +101,9 @@ def _evaluations_left(config: AlignConfig) -> tuple[int, int]:
     return budget - searches.count("random_search"), budget - searches.count("aligned")
 
 
-def _tokens(evaluator: SurveyEvaluator, wording: str, n_virtual: int) -> int:
-    """Return the tokens of one survey in a wording, behind a soft prompt of so many virtual tokens."""
-    trees = evaluator.survey_respondent(wording, soft=n_virtual > 0).trees
+def _tokens(evaluator: SurveyEvaluator, wordings: Iterable[str], n_virtual: int) -> int:
+    """Return the tokens of one survey in these wordings together, behind a soft prompt of so many virtual tokens."""
+    trees = evaluator.survey_respondent(wordings, soft=n_virtual > 0).trees
     return sum(n_virtual + len(tree.before) + tree.n_nodes for tree in trees)
 
 
@@ -115,11 +115,11 @@ def measured_rate(config: AlignConfig, lm: LanguageModel, shared: ModelCache) ->
     size = fitness.batch_size(start)
     prompts = np.repeat(start[None], size, axis=0)
     respondent = fitness.survey_respondent()
-    respondent.answer(prompts)
+    respondent.answer_wordings(prompts)
     began = time.perf_counter()
-    respondent.answer(prompts)
+    respondent.answer_wordings(prompts)
     seconds = time.perf_counter() - began
-    return size * _tokens(evaluator, "tuned", len(start)) / seconds
+    return size * _tokens(evaluator, evaluator.tuned_wordings, len(start)) / seconds
 
 
 def model_without_weights(config: AlignConfig, geometry: GeometryConfig) -> LanguageModel:

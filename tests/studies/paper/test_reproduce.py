@@ -72,7 +72,7 @@ def test_the_paper_profile_runs_through_and_goes_on(monkeypatch, capsys, overrid
     folder = tmp_path / "out" / "paper"
     assert {file.name for file in folder.iterdir() if file.is_file()} == FILES
     table = pd.read_csv(folder / "table_1.csv")
-    assert set(table.condition) == {"tuned", "held_out", "any", "easy", "hard"}
+    assert set(table.condition) == {"tuned", "held_out", "single", "easy", "hard"}
     mean = table[(table.condition == "tuned") & (table.method == "aligned")].set_index("region").estimate
     assert mean["mean"] == pytest.approx((mean["us"] + mean["in"]) / 2)
     text = (folder / "claims.md").read_text()
