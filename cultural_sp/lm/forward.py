@@ -37,9 +37,7 @@ class TreeForward:
         )  # without a soft prompt nothing varies, so nothing is worth caching
         front = tree.before[n_cached:]
         n_front = len(front) + n_virtual
-        parents = torch.where(tree.parents < 0, n_front - 1, tree.parents + n_front)
-        parents = torch.cat([torch.arange(n_front) - 1, parents])
-        depth = torch.cat([torch.arange(n_front), tree.depth + n_front])
+        parents, depth = tree.behind(n_front)
         device = lm.embeddings.device
         cache = tuple((layer.keys, layer.values) for layer in cache_layers(lm, tree.before)) if n_cached else ()
         blocks = make_blocks(parents, depth, cache, lm.embeddings.dtype)

@@ -41,6 +41,12 @@ class TokenTree:
         """Number of nodes T."""
         return len(self.tokens)
 
+    def behind(self, n_front: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Parents and depths [F + T] of F tokens in sequence with the nodes behind them; -1 is the parent of the first."""
+        parents = torch.where(self.parents < 0, n_front - 1, self.parents + n_front)
+        front = torch.arange(n_front)
+        return torch.cat([front - 1, parents]), torch.cat([front, self.depth + n_front])
+
     @property
     def longest(self) -> int:
         """Length of the longest sequence, without the soft prompt."""

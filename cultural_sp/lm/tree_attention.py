@@ -136,9 +136,8 @@ def tree_attention(
 
     mask = blocks.mask.to(query.device)
     groups, _one, size, _keys = mask.shape
-    sharing = (
-        heads // kv_heads
-    )  # query heads per key head; their queries stand below each other, so that no key is copied
+    # Queries of the heads that share a key head stand below each other, so that no key is copied.
+    sharing = heads // kv_heads
     filled = pad(query, (0, 0, 0, blocks.n_queries - length)) if blocks.n_queries > length else query
     queries = filled.reshape(n * kv_heads, sharing, groups, size, -1).permute(2, 0, 1, 3, 4)
     queries = queries.reshape(groups, n * kv_heads, sharing * size, -1)  # [G, N * kv_heads, R * B, D]

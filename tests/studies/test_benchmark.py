@@ -1,24 +1,13 @@
 import json
-import sys
 
 import pytest
 import torch
+from helpers.runs import call
 
-from cultural_sp.cli.command import run as run_program
 from cultural_sp.config.groups import SurveyConfig
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.studies.benchmark import methods, run
 from cultural_sp.survey.instrument import load_survey
-
-
-def call(monkeypatch, capsys, *overrides):
-    monkeypatch.setattr(sys, "argv", ["benchmark.py", *overrides])
-    code = 0
-    try:
-        run_program("bench")
-    except SystemExit as leaving:
-        code = leaving.code
-    return code, *capsys.readouterr()
 
 
 @pytest.fixture
@@ -35,7 +24,7 @@ def tiny_bench(tiny_folder, tmp_path):
 
 
 def test_the_benchmark_measures_all_methods_and_axes(monkeypatch, capsys, tiny_bench, tmp_path):
-    code, out, err = call(monkeypatch, capsys, *tiny_bench)
+    code, out, err = call(monkeypatch, capsys, *tiny_bench, entry="bench")
     assert code == 0, err
     result = json.loads((tmp_path / "bench" / "bench.json").read_text())
     usual = {"generate", "per_item", "padded_all_logits", "padded", "peft"}
@@ -65,7 +54,7 @@ def test_the_benchmark_measures_all_methods_and_axes(monkeypatch, capsys, tiny_b
     ],
 )
 def test_bad_input_is_one_line(monkeypatch, capsys, tiny_bench, override, message):
-    code, _, err = call(monkeypatch, capsys, *tiny_bench, override)
+    code, _, err = call(monkeypatch, capsys, *tiny_bench, override, entry="bench")
     assert code == 2
     assert message in err
     assert err.count("\n") == 1

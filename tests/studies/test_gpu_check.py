@@ -1,9 +1,8 @@
 import json
-import sys
 
 import pytest
+from helpers.runs import call
 
-from cultural_sp.cli.command import run as run_program
 from cultural_sp.studies.benchmark.gpu_check import exactness
 from cultural_sp.studies.benchmark.gpu_check.run import PARTS
 
@@ -13,20 +12,15 @@ SIZES = ["evaluations=8", "population=4", "rounds=1", "batch_sizes=[1,2]", "kind
 
 @pytest.fixture
 def check(monkeypatch, capsys, tiny_folder, tmp_path):
-    """Run the check on this CPU and return its exit code, its result and what it printed."""
+    """Run the check on this CPU and return its exit code, its parts and its error lines."""
 
     def run(*overrides):
         small = [f"model.name_or_path={tiny_folder}", "geometry=tiny", "model.device=cpu", "model.dtype=float32"]
         words = [*small, "model.compile=false", *SIZES, f"output_dir={tmp_path}", *overrides]
-        monkeypatch.setattr(sys, "argv", ["gpu_check.py", *words])
-        code = 0
-        try:
-            run_program("gpu-check")
-        except SystemExit as leaving:
-            code = leaving.code
+        code, _, err = call(monkeypatch, capsys, *words, entry="gpu-check")
         written = tmp_path / "gpu_check" / "gpu_check.json"
         parts = json.loads(written.read_text())["parts"] if written.exists() else {}
-        return code, parts, capsys.readouterr()
+        return code, parts, err
 
     return run
 
@@ -61,10 +55,10 @@ def test_no_part_starts_after_the_time_is_up(check):
 
 
 def test_an_unknown_part_is_one_line(check):
-    code, parts, printed = check("parts=[speed]")
+    code, parts, err = check("parts=[speed]")
     assert (code, parts) == (2, {})
-    assert "parts=speed is unknown; choose some of: sustained, batch_sizes" in printed.err
-    assert printed.err.count("\n") == 1
+    assert "parts=speed is unknown; choose some of: sustained, batch_sizes" in err
+    assert err.count("\n") == 1
 
 
 @pytest.mark.slow

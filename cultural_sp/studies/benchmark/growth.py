@@ -19,6 +19,7 @@ from cultural_sp.utils.progress import progress
 
 SURVEY_COPIES = (1, 2, 4, 10)
 """How often the survey's items are repeated."""
+WORDINGS = (1, 2, 3)
 VIRTUAL_TOKENS = (1, 10, 30, 100)
 CANDIDATES = (1, 2, 4, 8)
 """Candidates per batch."""
@@ -85,7 +86,7 @@ def _pass_sizes(lm: LanguageModel, survey: Survey, config: SurveyConfig) -> Iter
             for item in survey.items
         ]
         yield PassSize("items", len(items), questions(replace(survey, items=tuple(items))))
-    for n in range(1, survey.n_wordings + 1):
+    for n in (n for n in WORDINGS if n <= survey.n_wordings):
         yield PassSize("wordings", n, [q for wording in range(n) for q in questions(survey, wording=wording)])
     yield PassSize("option orders", 1, default)
     yield PassSize("option orders", 2, default + questions(survey, "descending"))

@@ -33,7 +33,7 @@ def tables(result: Mapping[str, Any]) -> str:
         f"{result['model']}, {result['dtype']}, {result['machine']}: {tokens['sum']} tokens asked, {tokens['tree']} in the "
         f"tree, {result['batch_size']} candidate(s) per pass, median of {result['rounds']} rounds",
         "",
-        _methods_table(result),
+        text_table(METHOD_COLUMNS, method_rows(result)),
         "",
         f"fraction of the bound {result['fraction_of_bound']:.2f}; largest difference of a log-probability "
         f"{result['max_abs_diff']:.1e}; 1,000 evaluations take {result['seconds_per_1000_evaluations']:.0f} s",
@@ -47,14 +47,18 @@ def tables(result: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _methods_table(result: Mapping[str, Any]) -> str:
+METHOD_COLUMNS = ("method", "s/candidate", "tree is faster by", "lowest-highest")
+
+
+def method_rows(result: Mapping[str, Any]) -> list[list[str]]:
+    """Return the rows below :data:`METHOD_COLUMNS`, one per method that was timed."""
     rate, spread = result["candidates_per_second"], result["spread"]
     rows = []
     for name, label in LABELS.items():
         if name in rate:
             low, middle, high = spread.get(name, (1, 1, 1))
             rows.append([label, f"{1 / rate[name]:.3f}", f"{middle:.2f}x", f"{low:.2f}-{high:.2f}"])
-    return text_table(["method", "s/candidate", "tree is faster by", "lowest-highest"], rows)
+    return rows
 
 
 def _growth_table(growth: Sequence[Mapping[str, Any]]) -> str:

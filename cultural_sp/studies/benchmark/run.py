@@ -9,11 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 
 from cultural_sp.config.studies import BenchmarkConfig
-from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.geometry import peak_flops
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.runs.provenance import git_commit, versions
@@ -22,7 +20,7 @@ from cultural_sp.studies.benchmark.growth import growth
 from cultural_sp.studies.benchmark.measure import TimedMethod, interleaved
 from cultural_sp.studies.benchmark.methods import Method, usual_methods
 from cultural_sp.studies.benchmark.report import save_figure, tables
-from cultural_sp.studies.benchmark.workload import Workload, make_workload
+from cultural_sp.studies.benchmark.workload import Workload, log_probs_of, make_workload, respondent_in_batches
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.utils.files import write_text
 from cultural_sp.utils.terminal import show
@@ -71,9 +69,7 @@ def _timed_methods(config: BenchmarkConfig, workload: Workload) -> dict[str, Tim
     methods = {name: _first_candidate(method, candidates) for name, method in usual.items()}
     methods["tree"] = whole_batch(workload.respondent, prompts)
     if config.model.compile:
-        compiled = SurveyRespondent(
-            lm, workload.survey, config.survey, batching=Batching(lm, workload.batch_size), compiled=True
-        )
+        compiled = respondent_in_batches(config, workload, workload.batch_size, compiled=True)
         try:
             compiled.answer(prompts[0].numpy())
             methods |= {"tree_eager": methods["tree"], "tree": whole_batch(compiled, prompts)}
@@ -102,8 +98,7 @@ def whole_batch(respondent: SurveyRespondent, prompts: torch.Tensor) -> TimedMet
     """Run the token tree on all candidates of a round; ``prompts`` is [rounds + 1, N, P, H]."""
 
     def run(index: int) -> tuple[int, torch.Tensor]:
-        answers = respondent.answer(prompts[index].numpy())
-        return prompts.shape[1], torch.from_numpy(np.concatenate([x[0] for x in answers.log_probs.values()]))
+        return prompts.shape[1], torch.from_numpy(log_probs_of(respondent, prompts[index].numpy()))
 
     return run
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from tabulate import tabulate
 
 from cultural_sp.search.journal import JOURNAL, read_records
+from cultural_sp.studies.benchmark.commands import run_command
 from cultural_sp.utils.terminal import show
 
 SEARCH = (
@@ -60,13 +60,10 @@ def _run(size: int, overrides: list[str], folder: Path) -> list[dict[str, Any]]:
     """Run the search in ``size`` processes and return its journal."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(size)]
     command += ["--module", "cultural_sp", "align", *SEARCH, *overrides]
-    process = subprocess.run(
-        command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False
-    )
-    if process.returncode:
-        errors = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
-        reason = errors[0] if errors else process.stderr[-300:]
-        raise ValueError(f"the run with {size} process(es) failed: {' '.join(reason.split())}")
+    try:
+        run_command(command, os.environ | {"OMP_NUM_THREADS": "1"})
+    except ValueError as error:
+        raise ValueError(f"the run with {size} process(es) failed: {error}") from error
     return list(read_records(next(folder.rglob(JOURNAL))))
 
 

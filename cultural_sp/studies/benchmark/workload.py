@@ -16,6 +16,7 @@ from cultural_sp.lm.language_model import LanguageModel
 from cultural_sp.lm.load import find_device, load_model, resolve
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.survey.instrument import Survey
+from cultural_sp.types import Array
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,6 @@ class Workload:
     """The model with the survey as a token tree, not compiled."""
     prompts: torch.Tensor
     """Candidates [rounds + 1, N, P, H] on the CPU; N is the batch size of the token tree."""
-
     spread: float
     """Standard deviation of a candidate's coordinates, as the embedding matrix has it."""
 
@@ -70,6 +70,19 @@ class Workload:
         """Return ``size`` candidates [size, P, H], the same ones for the same size."""
         shape = (size, self.n_virtual, self.lm.hidden_size)
         return (self.spread * np.random.default_rng(size).standard_normal(shape)).astype(np.float32)
+
+
+def respondent_in_batches(
+    config: BenchmarkConfig, workload: Workload, size: int | None, *, compiled: bool = False
+) -> SurveyRespondent:
+    """Return the workload's survey with ``size`` candidates per forward pass; None lets the program choose."""
+    batching = Batching(workload.lm, size)
+    return SurveyRespondent(workload.lm, workload.survey, config.survey, batching=batching, compiled=compiled)
+
+
+def log_probs_of(respondent: SurveyRespondent, prompts: NDArray[np.float32], row: int = 0) -> Array:
+    """Return the log-probabilities [Q, O] of one of the candidates [N, P, H], the questions of all orders below each other."""
+    return np.concatenate([x[row] for x in respondent.answer(prompts).log_probs.values()])
 
 
 def make_workload(config: BenchmarkConfig, survey: Survey) -> Workload:

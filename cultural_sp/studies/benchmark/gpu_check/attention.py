@@ -29,9 +29,7 @@ def attention_times(config: GpuCheckConfig, workload: Workload) -> dict[str, Any
     heads, kv_heads = shape.num_attention_heads, shape.num_key_value_heads
     width = lm.hidden_size // heads
     [tree] = workload.respondent.trees
-    front = workload.n_virtual
-    parents = torch.cat([torch.arange(front) - 1, torch.where(tree.parents < 0, front - 1, tree.parents + front)])
-    depth = torch.cat([torch.arange(front), tree.depth + front])
+    parents, depth = tree.behind(workload.n_virtual)
     n, length, dtype = config.population, len(parents), lm.embeddings.dtype
 
     def draw(count: int) -> torch.Tensor:

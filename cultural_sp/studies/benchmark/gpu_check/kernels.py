@@ -8,8 +8,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from cultural_sp.config.studies import GpuCheckConfig
-from cultural_sp.studies.benchmark.gpu_check.speed import fixed_batch
-from cultural_sp.studies.benchmark.workload import Workload
+from cultural_sp.studies.benchmark.workload import Workload, respondent_in_batches
 
 KINDS = {
     "matrix products": ("gemm", "nvjet", "cutlass_80", "cutlass_90", "addmm", "aten::mm", "matmul"),
@@ -31,7 +30,7 @@ def profiles(config: GpuCheckConfig, workload: Workload) -> dict[str, Any]:
     on_gpu = workload.device.type == "cuda"
     result = {}
     for name in ("tree", "tree_compiled") if config.model.compile else ("tree",):
-        respondent = fixed_batch(config, workload, size, compiled=name == "tree_compiled")
+        respondent = respondent_in_batches(config, workload, size, compiled=name == "tree_compiled")
         respondent.answer(prompts)
         with profile(activities=[ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]) as measured:
             respondent.answer(prompts)

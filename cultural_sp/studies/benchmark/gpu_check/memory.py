@@ -9,8 +9,7 @@ import torch
 
 from cultural_sp.config.studies import GpuCheckConfig
 from cultural_sp.lm.batching import Batching
-from cultural_sp.lm.survey_respondent import SurveyRespondent
-from cultural_sp.studies.benchmark.workload import Workload
+from cultural_sp.studies.benchmark.workload import Workload, respondent_in_batches
 
 FITTING = 4
 """Candidates for whose activations memory is left, by the estimate."""
@@ -28,16 +27,15 @@ def out_of_memory(config: GpuCheckConfig, workload: Workload) -> dict[str, Any]:
     prompts = workload.draw(16 * FITTING)
     [tree] = workload.respondent.trees
     needed = Batching(workload.lm).bytes_needed(workload.tokens_tree, len(tree.sources))
-    small = SurveyRespondent(workload.lm, workload.survey, config.survey, batching=Batching(workload.lm, FITTING))
-    expected = small.answer(prompts)
+    expected = respondent_in_batches(config, workload, FITTING).answer(prompts)
     torch.cuda.empty_cache()
     free = torch.cuda.mem_get_info(device)[0]
     ballast = torch.empty(max(0, free - 2 * FITTING * needed), dtype=torch.uint8, device=device)
     try:
-        forced = Batching(workload.lm, len(prompts))
-        answers = SurveyRespondent(workload.lm, workload.survey, config.survey, batching=forced).answer(prompts)
+        forced = respondent_in_batches(config, workload, len(prompts))
+        answers = forced.answer(prompts)
         torch.cuda.empty_cache()
-        chosen = SurveyRespondent(workload.lm, workload.survey, config.survey, batching=Batching(workload.lm))
+        chosen = respondent_in_batches(config, workload, None)
         size = chosen.batch_size(prompts)
         chosen.answer(prompts)  # must not run out again
     finally:
@@ -46,7 +44,7 @@ def out_of_memory(config: GpuCheckConfig, workload: Workload) -> dict[str, Any]:
     differences = [np.nanmax(np.abs(answers.log_probs[o] - expected.log_probs[o])) for o in expected.log_probs]
     return {
         "asked_for": len(prompts),
-        "size_after_back_off": forced.size(lambda x: x, torch.empty(0), 0, 0),
+        "size_after_back_off": forced.batch_size(prompts),
         "largest_difference": float(max(differences)),
         "chosen_by_estimate": size,
         "chosen_after_run": chosen.batch_size(prompts),

@@ -6,13 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from cultural_sp.reporting.text_tables import markdown_table
+from cultural_sp.studies.benchmark.report import LABELS as METHODS
+from cultural_sp.studies.benchmark.report import METHOD_COLUMNS, method_rows
 
 LABELS = {
-    "tree": "token tree",
-    "tree_compiled": "token tree, compiled",
-    "graph": "token tree, CUDA graph",
-    "bound": "bare matrix products",
+    "tree": METHODS["tree"],
+    "tree_compiled": f"{METHODS['tree']}, compiled",
+    "graph": f"{METHODS['tree']}, CUDA graph",
+    "bound": METHODS["bound"],
 }
+"""Way to run the token tree, or the bound -> its label, in the order of tables."""
 
 
 def page(result: Mapping[str, Any]) -> str:
@@ -94,9 +97,7 @@ def _exactness(result: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _methods(result: Mapping[str, Any]) -> str:
-    rates, spread = result["candidates_per_second"], result["speedup_over"]
-    rows = [[name, f"{1 / rate:.4f}", f"{spread[name]:.2f}" if name in spread else ""] for name, rate in rates.items()]
-    table = markdown_table(["method", "s per candidate", "tree is faster by"], rows)
+    table = markdown_table(METHOD_COLUMNS, method_rows(result))
     return f"{table}\n\nLargest difference of a log-probability: {result['max_abs_diff']:.1e}."
 
 

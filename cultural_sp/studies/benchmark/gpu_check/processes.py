@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from cultural_sp.config.studies import GpuCheckConfig
 from cultural_sp.lm.load import find_device, save_model
 from cultural_sp.search.journal import JOURNAL, read_records
+from cultural_sp.studies.benchmark.commands import failure_of, run_command
 from cultural_sp.studies.benchmark.gpu_check.exactness import small_model
 
 RUN = (
@@ -80,7 +81,7 @@ def restarts(config: GpuCheckConfig, tokenizer: PreTrainedTokenizerBase) -> dict
                 losses = journal(name)
                 gaps = [abs(a - b) for a, b in zip(whole, losses, strict=True)]
                 result[way] = {"evaluations": len(losses), "largest_difference": max(gaps)} | extra
-            except (RuntimeError, ValueError, StopIteration, subprocess.SubprocessError) as error:
+            except (ValueError, StopIteration, subprocess.SubprocessError) as error:
                 result[way] = {"error": str(error)[-400:]}
             result[way]["seconds"] = time.perf_counter() - started
     return result
@@ -93,9 +94,7 @@ def _environment() -> dict[str, str]:
 
 
 def _run(command: Sequence[str]) -> None:
-    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False, timeout=TIMEOUT)
-    if done.returncode:
-        raise RuntimeError(f"exit code {done.returncode}: {done.stderr[-300:]}")
+    run_command(command, _environment(), TIMEOUT)
 
 
 def _kill_and_resume(command: Sequence[str], folder: Path) -> dict[str, Any]:
@@ -134,4 +133,4 @@ def _two_nodes(arguments: Sequence[str]) -> None:
         for node in nodes:
             node.kill()
     if any(node.returncode for node in nodes):
-        raise RuntimeError(f"exit codes {[node.returncode for node in nodes]}: {errors[0][-300:]}")
+        raise ValueError(f"exit codes {[node.returncode for node in nodes]}: {failure_of(errors[0])}")

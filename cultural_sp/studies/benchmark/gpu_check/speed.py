@@ -20,8 +20,8 @@ from cultural_sp.lm.geometry import peak_flops
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.lm.token_tree import option_log_probs
 from cultural_sp.studies.benchmark.bound import bare_products, flops_per_candidate
-from cultural_sp.studies.benchmark.measure import seconds
-from cultural_sp.studies.benchmark.workload import Workload
+from cultural_sp.studies.benchmark.measure import TimedMethod, interleaved, seconds
+from cultural_sp.studies.benchmark.workload import Workload, log_probs_of, respondent_in_batches
 from cultural_sp.types import Array
 from cultural_sp.utils.progress import progress
 
@@ -33,12 +33,7 @@ def batch_sizes(config: GpuCheckConfig, workload: Workload) -> list[dict[str, An
         One row per size: candidates, seconds per candidate of each method (the median of the rounds), and the activations' peak
         in GiB beside its estimate.
     """
-    rows = []
-    with progress("batch sizes", len(config.batch_sizes)) as bar:
-        for size in config.batch_sizes:
-            rows.append(_one_size(config, workload, size))
-            bar.update()
-    return rows
+    return [_one_size(config, workload, size) for size in config.batch_sizes]
 
 
 def _one_size(config: GpuCheckConfig, workload: Workload, size: int) -> dict[str, Any]:
@@ -51,13 +46,14 @@ def _one_size(config: GpuCheckConfig, workload: Workload, size: int) -> dict[str
         row |= _memory(workload, forward, prompts)
         methods["graph"] = captured(forward, prompts)
     methods["bound"] = bare_products(workload.lm, size * workload.tokens_tree)
-    times: dict[str, list[float]] = {name: [] for name in methods}
-    for index in range(config.rounds + 1):
-        for name, call in methods.items():
-            duration, _ = seconds(device, call)
-            if index:
-                times[name].append(duration / size)
+    timed: dict[str, TimedMethod] = {name: partial(_timed, call, size) for name, call in methods.items()}
+    times, _ = interleaved(device, timed, config.rounds)
     return row | {name: median(series) for name, series in times.items()}
+
+
+def _timed(call: Callable[[], Any], size: int, _round: int) -> tuple[int, None]:
+    call()
+    return size, None
 
 
 def _memory(workload: Workload, forward: TreeForward, prompts: torch.Tensor) -> dict[str, float]:
@@ -105,10 +101,10 @@ def sustained(config: GpuCheckConfig, workload: Workload) -> dict[str, Any]:
     size = min(config.population, config.evaluations)
     n_batches = -(-config.evaluations // size)
     prompts = workload.draw(size)
-    respondents = {"tree": fixed_batch(config, workload, size)}
+    respondents = {"tree": respondent_in_batches(config, workload, size)}
     compilation = None
     if config.model.compile:
-        respondents["tree_compiled"] = fixed_batch(config, workload, size, compiled=True)
+        respondents["tree_compiled"] = respondent_in_batches(config, workload, size, compiled=True)
         compilation, _ = seconds(workload.device, partial(respondents["tree_compiled"].answer, prompts))
     calls: dict[str, Callable[[], Any]] = {name: partial(r.answer, prompts) for name, r in respondents.items()}
     calls["bound"] = bare_products(workload.lm, size * workload.tokens_tree)
@@ -130,13 +126,6 @@ def sustained(config: GpuCheckConfig, workload: Workload) -> dict[str, Any]:
     }
 
 
-def fixed_batch(config: GpuCheckConfig, workload: Workload, size: int, *, compiled: bool = False) -> SurveyRespondent:
-    """Return the workload's survey with ``size`` candidates per forward pass."""
-    return SurveyRespondent(
-        workload.lm, workload.survey, config.survey, batching=Batching(workload.lm, size), compiled=compiled
-    )
-
-
 def _repeat(name: str, call: Callable[[], Any], times: int) -> None:
     with progress(f"{name}, in a row", times) as bar:
         for _ in range(times):
@@ -153,20 +142,16 @@ def agreement(config: GpuCheckConfig, workload: Workload) -> dict[str, dict[str,
     """
     size = config.population
     prompts = workload.draw(size)
-    respondent = fixed_batch(config, workload, size)
+    respondent = respondent_in_batches(config, workload, size)
     turned = np.concatenate([prompts[1:], prompts[:1]])
-
-    def log_probs(asked: SurveyRespondent, batch: NDArray[np.float32], row: int = 0) -> Array:
-        return np.concatenate([x[row] for x in asked.answer(batch).log_probs.values()])
-
     ways = {
-        "first in a batch": log_probs(respondent, prompts),
-        "the same again": log_probs(respondent, prompts),
-        "last in a batch": log_probs(respondent, turned, size - 1),
-        "alone": log_probs(respondent, prompts[:1]),
+        "first in a batch": log_probs_of(respondent, prompts),
+        "the same again": log_probs_of(respondent, prompts),
+        "last in a batch": log_probs_of(respondent, turned, size - 1),
+        "alone": log_probs_of(respondent, prompts[:1]),
     }
     if config.model.compile:
-        ways["compiled"] = log_probs(fixed_batch(config, workload, size, compiled=True), prompts)
+        ways["compiled"] = log_probs_of(respondent_in_batches(config, workload, size, compiled=True), prompts)
     [tree] = workload.respondent.trees
     padded = PaddedForward(workload.lm, tree)(torch.from_numpy(prompts[:1]))
     ways["separate passes"] = option_log_probs(tree, padded)[0].numpy()
@@ -184,5 +169,4 @@ def _in_float32(config: GpuCheckConfig, workload: Workload, prompts: NDArray[np.
     if device.type == "cuda" and torch.cuda.mem_get_info(device)[0] < 6 * model.num_parameters():
         return None
     exact = replace(workload.lm, model=deepcopy(model).float())
-    respondent = SurveyRespondent(exact, workload.survey, config.survey, batching=Batching(exact, 1))
-    return np.concatenate([x[0] for x in respondent.answer(prompts).log_probs.values()])
+    return log_probs_of(SurveyRespondent(exact, workload.survey, config.survey, batching=Batching(exact, 1)), prompts)
