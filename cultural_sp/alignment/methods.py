@@ -23,7 +23,7 @@ from cultural_sp.survey.instrument import Survey
 from cultural_sp.survey.regions import Region
 from cultural_sp.types import Candidates
 from cultural_sp.utils.progress import progress
-from cultural_sp.utils.serialize import fingerprint, jsonable
+from cultural_sp.utils.serialize import as_array, fingerprint, jsonable
 
 Methods = Mapping[str, Respondent]
 """Method -> the respondent that answers for it; the midpoint respondent needs none."""
@@ -137,7 +137,7 @@ def score_records(method: str, rows: Sequence[ScoreRow], region: Region) -> list
     """Rows of a method with their loss for a region."""
     records = []
     for row in rows:
-        scores = np.array([np.nan if score is None else score for score in row.dimensions.values()], dtype=float)
+        scores = as_array(row.dimensions.values())
         loss = jsonable(l1_loss(scores, region.target)[()])
         records.append(ScoreRecord(method=method, loss=loss, **asdict(row)))
     return records

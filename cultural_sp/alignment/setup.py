@@ -17,6 +17,7 @@ from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.search.space import Space
 from cultural_sp.search.warm_start import WarmStart, read_warm_start
+from cultural_sp.survey.regions import target_range
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Setup:
         fitness.survey_respondent()  # renders and tokenizes the survey, which may fail
         if config.validity:
             pole_personas(inputs.survey)
+            target_range(inputs.survey)
         header = journal_header(config, inputs, lm, weights, space.initial)
         determinants = {key: header[key] for key in SCORE_DETERMINANTS}
         warm_start = (

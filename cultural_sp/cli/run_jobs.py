@@ -20,6 +20,7 @@ from cultural_sp.utils.terminal import show
 
 if TYPE_CHECKING:
     from cultural_sp.config.inference import ReportConfig
+    from cultural_sp.config.studies import ValidityConfig
 
 
 def align_job(config: AlignConfig) -> JobResult:
@@ -74,7 +75,7 @@ def _report(folder: Path, *, finished_before: bool) -> None:
     show(f"report: {page if exists else write_report([folder], folder / FOLDER)}")
 
 
-def validity_job(config: AlignConfig) -> None:
+def validity_job(config: ValidityConfig) -> None:
     """Check whether a model can take a survey."""
     from cultural_sp.evaluation.validity_check import run_validity_check
     from cultural_sp.lm.model_cache import PROCESS_CACHE

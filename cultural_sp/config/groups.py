@@ -145,7 +145,7 @@ class SurveyConfig:
     pole_instruction: str = ""
     """Last sentence of the pole personas of the validity check. A capable model may need one, to answer as a persona."""
     tune_wordings: list[int] = field(default_factory=lambda: [0])
-    """Wordings that the search sees; its loss is the average over them. The others are held out."""
+    """Places of the wordings that the search sees; its loss is that of the scores pooled over them."""
 
     def __post_init__(self) -> None:
         """Check choices."""

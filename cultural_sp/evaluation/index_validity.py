@@ -45,16 +45,17 @@ def index_validities(
     moves = {  # dimension -> movement [W, Q] of item means by its personas
         d: np.stack([means[d, "high"] - means[d, "low"] for means in poles.values()]) for d in survey.dimensions
     }
-    shares = {d: weights @ moved.mean(axis=0) / ranges for d, moved in moves.items()}  # [K] of the ranges
+    effects = {d: weights @ moved.mean(axis=0) for d, moved in moves.items()}  # [K] on every index
     reliabilities = _reliabilities(survey, plain, poles)
     found = {}
     for k, dimension in enumerate(survey.dimensions):
         low, high = _interval(moves[dimension], weights[k])
-        others = np.delete(np.abs(shares[dimension]), k)
-        share, (reliability, needed) = float(shares[dimension][k]), reliabilities[k]
+        shares = effects[dimension] / ranges
+        others = np.delete(np.abs(shares), k)
+        share, (reliability, needed) = float(shares[k]), reliabilities[k]
         entanglement = float(others.mean() / abs(share)) if others.size and share else 0.0
         found[dimension] = IndexValidity(
-            effect=share * float(ranges[k]),
+            effect=float(effects[dimension][k]),
             low=low,
             high=high,
             steerable_range=share,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,18 +46,15 @@ def with_pools(answers: Mapping[str, ReadAnswers]) -> dict[str, ReadAnswers]:
 
 
 def _pooled(members: Sequence[ReadAnswers]) -> ReadAnswers:
-    first = members[0]
-    return ReadAnswers(
-        {order: np.mean([mean_of_present(m.codes[order]) for m in members], axis=0)[None] for order in first.codes},
-        None
-        if first.valid_mass is None
-        else {order: float(np.mean([(m.valid_mass or {})[order] for m in members])) for order in first.valid_mass},
-        None
-        if first.probabilities is None
-        else {
-            order: np.mean([(m.probabilities or {})[order] for m in members], axis=0) for order in first.probabilities
-        },
-    )
+    means = [{order: mean_of_present(answers)[None] for order, answers in m.codes.items()} for m in members]
+    masses = [m.valid_mass for m in members if m.valid_mass is not None]
+    probabilities = [m.probabilities for m in members if m.probabilities is not None]
+    return ReadAnswers(_mean(means), _mean(masses) if masses else None, _mean(probabilities) if probabilities else None)
+
+
+def _mean(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Order -> mean over the parts."""
+    return {order: np.mean([part[order] for part in parts], axis=0) for order in parts[0]}
 
 
 def score_rows(survey: Survey, condition: tuple[str, str], read: ReadAnswers) -> list[ScoreRow]:

@@ -47,10 +47,6 @@ def assess_validity(
     mean_moves = np.mean(list(moves.values()), axis=0)
     right, total = int((mean_moves[used] > 0).sum()), int(used.sum())
     share = wilson(right, total)
-    effects = {
-        d: float(weights @ np.mean([means[d, "high"] - means[d, "low"] for means in poles.values()], axis=0))
-        for d, weights in zip(survey.dimensions, survey.scoring.weights, strict=True)
-    }
 
     centred = {w: {o: _within_scale(survey, m) for o, m in orders.items()} for w, orders in plain.items()}
     by_wording = [np.mean(list(orders.values()), axis=0) for orders in centred.values()]
@@ -71,7 +67,7 @@ def assess_validity(
         items_total=total,
         share_interval=(share.low, share.high),
         items_right_by_wording={w: int((m[used] > 0).sum()) for w, m in moves.items()},
-        effects=effects,
+        effects={d: index.effect for d, index in indices.items()},
         wording_agreement=_agreement(by_wording),
         order_agreement=_agreement(by_order),
         content_share=content,

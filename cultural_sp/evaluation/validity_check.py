@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from tabulate import tabulate
 
-from cultural_sp.config.schema import AlignConfig
 from cultural_sp.config.studies import AUTO, ValidityConfig
 from cultural_sp.evaluation.evaluator import SurveyEvaluator
 from cultural_sp.evaluation.validity import assess_validity
@@ -17,7 +16,7 @@ from cultural_sp.lm.load import load_model
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.readout import expected
 from cultural_sp.runs.inputs import regions_from_config, survey_from_config
-from cultural_sp.runs.result import wording_kind
+from cultural_sp.runs.result import single_wordings
 from cultural_sp.runs.validity import Validity
 from cultural_sp.survey.instrument import Survey, decimals
 from cultural_sp.types import Array
@@ -34,7 +33,7 @@ RENDERINGS: dict[str, dict[str, Any]] = {
 COLUMNS = ("effect", "95 % interval", "range", "reliability", "wordings for 0.8", "entanglement", "trusted")
 
 
-def run_validity_check(config: AlignConfig, cache: ModelCache | None = None) -> Validity:
+def run_validity_check(config: ValidityConfig, cache: ModelCache | None = None) -> Validity:
     """Check one model on one survey and print the statistics; nothing is written.
 
     Raises:
@@ -44,7 +43,7 @@ def run_validity_check(config: AlignConfig, cache: ModelCache | None = None) -> 
     survey = survey_from_config(config)
     regions_from_config(config, survey)  # only to refuse bad ones
     lm = cache.model(config.model, load_model)
-    if isinstance(config, ValidityConfig) and config.rendering == AUTO:
+    if config.rendering == AUTO:
         config = most_valid_rendering(config, SurveyEvaluator(lm, survey, config, cache))
     validity = check_validity(SurveyEvaluator(lm, survey, config, cache))
     show(validity_report(validity, survey))
@@ -60,7 +59,7 @@ def most_valid_rendering(config: ValidityConfig, evaluator: SurveyEvaluator) -> 
     Raises:
         ValueError: if the survey has fewer than two wordings to select on.
     """
-    names = [name for name in evaluator.wordings if wording_kind(name) == "selected"]
+    names = single_wordings(evaluator.wordings, "selected")
     if len(names) < 2:
         raise ValueError(
             f"rendering=auto needs two or more wordings to select on, {evaluator.survey.name} has {len(names)}; give them under "
@@ -84,18 +83,21 @@ def most_valid_rendering(config: ValidityConfig, evaluator: SurveyEvaluator) -> 
 
 
 def check_validity(evaluator: SurveyEvaluator) -> Validity:
-    """Let the plain model and both pole personas of every dimension take the held-out wordings, and judge the answers.
-
-    A survey with fewer than two of those is asked in all its wordings.
+    """Let the plain model and both pole personas of every dimension take :func:`checked_wordings`, and judge the answers.
 
     The outcome depends neither on the region nor on the seed, so jobs that share a model and a survey compute it once.
 
     Raises:
         ValueError: if the instrument lacks a pole persona.
     """
-    held_out = [name for name in evaluator.wordings if wording_kind(name) == "held_out"]
-    names = held_out if len(held_out) > 1 else list(evaluator.wordings)
+    names = checked_wordings(evaluator)
     return evaluator.cache.get_or_compute(("validity", evaluator.survey_key), lambda: _check_validity(evaluator, names))
+
+
+def checked_wordings(evaluator: SurveyEvaluator) -> list[str]:
+    """Return the wordings of the validity check: those held out, or all reported ones if there are fewer than two of those."""
+    held_out = single_wordings(evaluator.wordings, "held_out")
+    return held_out if len(held_out) > 1 else list(evaluator.wordings)
 
 
 def _check_validity(evaluator: SurveyEvaluator, names: Sequence[str]) -> Validity:

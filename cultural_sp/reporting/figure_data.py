@@ -16,6 +16,7 @@ import pandas as pd
 from cultural_sp.runs.methods import style_of
 from cultural_sp.runs.result import Result
 from cultural_sp.types import Array, DimensionScores, Losses
+from cultural_sp.utils.serialize import as_array
 
 TARGET_COLOUR = "#0072B2"
 ROW_OFFSET = 0.16
@@ -182,12 +183,7 @@ def score_marks(
 def _scores(result: Result, method: str, wording: str, readout: str, searched: str) -> Array:
     """Scores [K] of one record; NaN where one is missing."""
     scores = result.score(result.icl(searched) if method == "icl" else method, wording, readout).dimensions
-    return as_array([scores[dimension] for dimension in result.region.target])
-
-
-def as_array(scores: Sequence[float | None]) -> Array:
-    """Return scores [K] as an array; NaN for a missing score."""
-    return np.array([np.nan if score is None else score for score in scores], dtype=float)
+    return as_array(scores[dimension] for dimension in result.region.target)
 
 
 def score_range(scores: Iterable[Array], published_range: tuple[float, float]) -> tuple[float, float]:

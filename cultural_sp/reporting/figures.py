@@ -12,12 +12,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from cultural_sp.reporting.figure_data import as_array, loss_level, score_marks, search_curve
+from cultural_sp.reporting.figure_data import loss_level, score_marks, search_curve
 from cultural_sp.reporting.panels import convergence_panel, dimension_panel, label_line_ends, legend_beside
 from cultural_sp.reporting.tables import labels, origin
 from cultural_sp.runs.methods import SEARCHES, icl_keys
 from cultural_sp.runs.result import Result
 from cultural_sp.search.history import SearchResult
+from cultural_sp.utils.serialize import as_array
 
 
 def save_figures(folder: Path, result: Result, searches: Sequence[SearchResult], readout: str) -> None:
@@ -71,7 +72,7 @@ def dimensions(result: Result, readout: str) -> Figure:
         score_marks([result], method, names[method], readout, (result.wordings("tuned"), result.wordings("held_out")))
         for method in ("naive", result.icl(readout), "aligned")
     ]
-    target = as_array(list(result.region.target.values()))
+    target = as_array(result.region.target.values())
     dimension_panel(axes, list(result.region.target), marks, target, result.published_range)
     axes.set_xlabel(f"{result.unit} ({readout} readout; the published scale is shaded)")
     axes.set_title(_title(result, "dimension scores"), loc="left", fontsize=11)

@@ -12,6 +12,7 @@ from cultural_sp.runs.result import Result, ScoreRecord, pooled
 from cultural_sp.survey.floors import skill
 from cultural_sp.survey.sampling_error import sampled_loss, sampling_floor
 from cultural_sp.types import Array
+from cultural_sp.utils.serialize import as_array
 
 SAMPLES = (20, 50, 200, 1000)
 """Numbers of respondents whose sampling error is shown; the manual of VSM 2013 asks for at least 20."""
@@ -30,12 +31,12 @@ def limits_table(result: Result, searched: str, names: Mapping[str, str]) -> str
     """
     shown = [m for m in result.methods if m != "midpoint" and (m not in icl_keys() or m == result.icl(searched))]
     kinds = [kind for kind in ("tuned", "held_out") if result.wordings(kind)]
-    target = _numbers(result, result.region.target)
+    target = as_array(result.region.target.values())
     rows = []
     for method in shown:
         record = result.score(method)
         skills = [_skill(result, method, kind, searched if kind == "tuned" else "expected") for kind in kinds]
-        scores, errors = _numbers(result, record.dimensions), _errors(result, record)
+        scores, errors = as_array(record.dimensions[d] for d in result.region.target), _errors(result, record)
         samples = [sampled_loss(scores, errors / np.sqrt(n), target) for n in SAMPLES]
         rows.append([names[method], *skills, *(_loss(result, x) for x in samples)])
     perfect = _errors(result, result.score("aligned"))
@@ -57,12 +58,7 @@ def _skill(result: Result, method: str, kind: str, readout: str) -> str:
 
 def _errors(result: Result, record: ScoreRecord) -> Array:
     """Standard deviation [K] of one respondent's scores; NaN where it is unknown."""
-    return _numbers(result, record.respondent_sd or {})
-
-
-def _numbers(result: Result, by_dimension: Mapping[str, float | None]) -> Array:
-    values = (by_dimension.get(dimension) for dimension in result.region.target)
-    return np.array([np.nan if value is None else value for value in values], dtype=float)
+    return as_array((record.respondent_sd or {}).get(dimension) for dimension in result.region.target)
 
 
 def _loss(result: Result, value: float) -> str:

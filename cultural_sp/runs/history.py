@@ -14,6 +14,7 @@ from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.runs.folder import CONFIG
 from cultural_sp.search.journal import JOURNAL, read_header, read_records
 from cultural_sp.search.objective import Objective
+from cultural_sp.utils.serialize import as_array
 
 
 class RegionHistory:
@@ -46,8 +47,7 @@ class RegionHistory:
         return record
 
     def _losses(self, record: dict[str, Any]) -> dict[str, Any]:
-        numbers = [np.nan if x is None else x for x in (*record["dimensions"].values(), record["valid_mass"])]
-        table = np.array([numbers], dtype=float)
+        table = as_array((*record["dimensions"].values(), record["valid_mass"]))[None]
         loss, l1 = self._objective(table[:, :-1], table[:, -1])
         return {"loss": float(loss[0]), "l1": float(l1[0])} if np.isfinite(loss[0]) else {"loss": None, "l1": None}
 
@@ -69,8 +69,7 @@ def recorded_objective(
     config, start_mass = ObjectiveConfig(**objective), header.get("start_mass")
     if config.valid_mass_weight and start_mass is None:
         raise ValueError("its header lacks start_mass")
-    scores = np.array([np.nan if score is None else score for score in target.values()], dtype=float)
-    return Objective(scores, config, start_mass)
+    return Objective(as_array(target.values()), config, start_mass)
 
 
 def best_so_far(folder: Path, region: str) -> dict[str, pd.Series]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,11 @@ KINDS = {"tuned": "tuned", "selected": "selected", "held_out": "held out"}
 def pooled(kind: str) -> str:
     """Return the name, as a wording, of the item means over all wordings of a kind: ``held_out_pooled``."""
     return f"{kind}_pooled"
+
+
+def single_wordings(names: Iterable[str], kind: str) -> list[str]:
+    """Return the names of single wordings of a kind, each once, in their order; pools are left out."""
+    return [name for name in dict.fromkeys(names) if wording_kind(name) == kind and name != pooled(kind)]
 
 
 def wording_kind(wording: str) -> str:
@@ -220,8 +225,7 @@ class Result:
 
     def wordings(self, kind: str) -> list[str]:
         """Return the single wordings of a kind that have scores, in their order."""
-        names = dict.fromkeys(r.wording for r in self.scores)
-        return [name for name in names if wording_kind(name) == kind and name != pooled(kind)]
+        return single_wordings((r.wording for r in self.scores), kind)
 
     def score(
         self, method: str, wording: str = "tuned_pooled", readout: str = "expected", order: str | None = None

@@ -186,8 +186,9 @@ def _survey(path: Path, raw: dict[str, Any]) -> Survey:
                 raise ValueError(
                     f"item {spec['id']} has the unknown scale {spec['scale']!r}; defined: {', '.join(scales)}"
                 )
-            numbers.append({role: len(texts) for role, texts in _by_role(spec["wordings"]).items()})
-            wordings = tuple(text for texts in _by_role(spec["wordings"]).values() for text in texts)
+            by_role = _by_role(spec["wordings"])
+            numbers.append({role: len(texts) for role, texts in by_role.items()})
+            wordings = tuple(text for texts in by_role.values() for text in texts)
             items.append(Item(str(spec["id"]), str(spec.get("construct", "")), scales[spec["scale"]], wordings))
         dimensions = _weights(raw["dimensions"])
         _check_items(items, dimensions)

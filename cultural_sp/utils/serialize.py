@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,11 @@ from numpy.typing import NDArray
 def fingerprint(array: NDArray[np.floating]) -> str:
     """First 16 hexadecimal digits of the SHA-256 of an array, such as a candidate [d], as little-endian 64-bit floats."""
     return hashlib.sha256(np.ascontiguousarray(array, dtype="<f8").tobytes()).hexdigest()[:16]
+
+
+def as_array(numbers: Iterable[float | None]) -> NDArray[np.float64]:
+    """Return numbers of JSON [n] as an array; NaN for a missing one."""
+    return np.array([np.nan if number is None else number for number in numbers], dtype=float)
 
 
 def jsonable(value: Any) -> Any:

@@ -161,8 +161,8 @@ def _check(result: Result, readout: str) -> None:
         for answer in result.open_answers:
             _require({"naive", "aligned"} <= answer.answers.keys(), "an open answer lacks a method")
         for method in SUMMARY:
-            records = [result.score(method, w, readout) for w in [pooled("tuned"), *result.wordings("tuned")]]
-            records += [result.score(method, w, "expected") for w in held_out(result)]
+            records = [result.score(method, w, readout) for w in _shown_wordings(result, "tuned")]
+            records += [result.score(method, w, "expected") for w in _shown_wordings(result, "held_out")]
             for record in records:
                 about = f"{method}, {record.wording}"
                 _require(record.dimensions.keys() == target.keys(), f"{about} has other dimensions")
@@ -176,10 +176,10 @@ def _check(result: Result, readout: str) -> None:
         raise UnreadableError(f"{RESULT} isn't of the form that this program writes ({error})") from error
 
 
-def held_out(result: Result) -> list[str]:
-    """Return the single wordings that no search saw, and their pool; empty if there are none."""
-    single = result.wordings("held_out")
-    return [pooled("held_out"), *single] if single else []
+def _shown_wordings(result: Result, kind: str) -> list[str]:
+    """Return the pool and the single wordings of a kind; only the pool of tuned wordings must exist in any case."""
+    single = result.wordings(kind)
+    return [pooled(kind), *single] if single or kind == "tuned" else []
 
 
 def _require(condition: bool, reason: str) -> None:

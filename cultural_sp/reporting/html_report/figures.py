@@ -7,7 +7,6 @@ from markupsafe import Markup
 
 from cultural_sp.reporting.figure_data import (
     Curve,
-    as_array,
     highest_loss,
     line_ends,
     loss_level,
@@ -33,6 +32,7 @@ from cultural_sp.reporting.html_report.svg import (
     words,
 )
 from cultural_sp.runs.methods import SEARCHES, SUMMARY
+from cultural_sp.utils.serialize import as_array
 
 MAX_DOTS = 400  # single evaluations in one figure; more are thinned out
 LEFT, RIGHT, TOP, BOTTOM = 34, 226, 12, 218  # pixels of the panel of convergence; names stand right of it
@@ -126,7 +126,7 @@ def dimensions(g: Group) -> Markup:
     wordings = (g.wordings[TUNED], g.wordings.get(HELD_OUT, []))
     results = [run.result for run in g.runs]
     marks = [score_marks(results, m, g.names[m], g.first.readout, wordings) for m in DIMENSION_METHODS]
-    target = as_array(list(g.target.values()))
+    target = as_array(g.target.values())
     single = {m.key: m.tuned if m.key == "aligned" and len(g.runs) > 1 else m.tuned[:0] for m in marks}
     left = 12 + CHARACTER * max(map(len, names)) * 1.15
     published = g.first.result.published_range

@@ -15,7 +15,7 @@ from cultural_sp.reporting.aggregate import Estimate, estimate, losses_by_method
 from cultural_sp.reporting.html_report.collect import Run
 from cultural_sp.reporting.tables import labels
 from cultural_sp.runs.methods import SUMMARY
-from cultural_sp.runs.result import ScoreRecord
+from cultural_sp.runs.result import KINDS, ScoreRecord
 from cultural_sp.survey.instrument import Item, Survey, load_survey
 
 OUTPUT_KEYS = ("output_dir", "overwrite", "tracker.")
@@ -24,9 +24,9 @@ GROUP_KEYS = ("region.", "model.name_or_path", "model.adapter", "model.note", "s
 """Beginnings of config keys that are no part of a group's setting: its region, model and seeds have their own places."""
 SURVEY_KEY = "survey.instrument"
 TUNED, HELD_OUT = "tuned", "held out"
-KEYS = {TUNED: "tuned", HELD_OUT: "held_out"}
-"""Name of a kind of wordings on the page -> its key in results."""
 """Kinds of wordings: those that the search saw, and those that no search saw."""
+KEYS = {name: kind for kind, name in KINDS.items()}
+"""Name of a kind of wordings on the page -> its key in results."""
 WORDING_RANGE = "range of single wordings"
 """Interval of an :class:`Estimate` of one seed and several wordings."""
 

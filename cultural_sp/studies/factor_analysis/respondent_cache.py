@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from cultural_sp.types import Array
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.files import REPLACE_HINT
 from cultural_sp.utils.json_lines import JsonLines
-from cultural_sp.utils.serialize import jsonable
+from cultural_sp.utils.serialize import as_array, jsonable
 
 
 class RespondentCache:
@@ -49,4 +47,4 @@ class RespondentCache:
         if key not in self._answers:
             self._answers[key] = jsonable(compute().tolist())
             self._lines.append([{"group": group, "respondent": index, "answers": self._answers[key]}])
-        return np.array([np.nan if x is None else x for x in self._answers[key]], dtype=float)
+        return as_array(self._answers[key])

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from cultural_sp.runs.result import KnowledgeScore, Result
+from cultural_sp.runs.result import KnowledgeScore, Result, single_wordings
 from cultural_sp.stats.intervals import PairedTest, bootstrap, holm, paired_test
 
 SIGNIFICANCE_LEVEL = 0.05
@@ -54,7 +54,7 @@ def on_other_wordings(table: pd.DataFrame, against: str) -> TestOutcome:
         against: the other method.
     """
     test = f"two-way bootstrap over seeds and held-out wordings, aligned < {against} in every region"
-    rows = table[table.wording.str.match(r"held_out_\d+$") & (table.readout == "expected")]
+    rows = table[table.wording.isin(single_wordings(table.wording, "held_out")) & (table.readout == "expected")]
     regions = list(dict.fromkeys(map(str, rows.region)))
     numbers, below, above = [], [], []
     for region in regions:
@@ -68,9 +68,9 @@ def on_other_wordings(table: pd.DataFrame, against: str) -> TestOutcome:
             few = "{} seed(s) and {} held-out wording(s)".format(*difference.shape)
             return OPEN, None, test, f"{few}; it takes {MIN_SEEDS} and {MIN_WORDINGS}"
         interval = bootstrap(difference, (0, 1))
-        wider = bootstrap(difference, (0, 1), confidence=1 - SIGNIFICANCE_LEVEL / len(regions))
         below.append(interval.high < 0)
-        above.append(wider.low > 0)
+        corrected = 1 - SIGNIFICANCE_LEVEL / len(regions)
+        above.append(interval.low > 0 and bootstrap(difference, (0, 1), confidence=corrected).low > 0)
         numbers.append(f"{region.upper()} {interval.estimate:+.1f} ({interval.low:+.1f} to {interval.high:+.1f})")
     if not regions:
         return OPEN, None, test, "no held-out wordings"

@@ -20,7 +20,6 @@ from cultural_sp.reporting import figures as run_figures
 from cultural_sp.reporting.figure_data import (
     Curve,
     Level,
-    as_array,
     highest_loss,
     loss_level,
     score_marks,
@@ -33,6 +32,7 @@ from cultural_sp.runs.result import KINDS, pooled
 from cultural_sp.studies.paper.runs import Runs
 from cultural_sp.studies.paper.table import METHOD_LABELS
 from cultural_sp.utils.files import disk_errors
+from cultural_sp.utils.serialize import as_array
 
 
 def save_figure(name: str, runs: Runs, folder: Path) -> None:
@@ -97,7 +97,7 @@ def dimensions(runs: Runs) -> Figure:
             score_marks(results, method, METHOD_LABELS[method], runs.readout, ([pooled("tuned")], []))
             for method in ("naive", "icl", "aligned")
         ]
-        dimension_panel(panel, list(target), marks, as_array(list(target.values())), results[0].published_range)
+        dimension_panel(panel, list(target), marks, as_array(target.values()), results[0].published_range)
     legend_beside(panels[-1], 8)
     figure.supxlabel("index points (the published scale is shaded); a mark per seed", fontsize=10)
     return figure

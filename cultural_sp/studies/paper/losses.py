@@ -26,6 +26,7 @@ from cultural_sp.search.objective import l1_loss
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.survey.regions import load_region, region_codes, vintages
 from cultural_sp.survey.scoring import dimension_scores
+from cultural_sp.utils.serialize import as_array
 
 CONSTANTS = (0.0, 50.0)
 INSTRUMENTS = ("vsm13", "vsm13_cat")
@@ -81,16 +82,16 @@ def _item_means(survey: Survey, record: ScoreRecord) -> np.ndarray:
     means = record.item_means
     if set(means) != {item.id for item in survey.items}:
         raise ValueError(f"a result has the items {', '.join(means)}, which aren't those of {survey.name}")
-    return np.array([np.nan if means[item.id] is None else means[item.id] for item in survey.items], dtype=float)
+    return as_array(means[item.id] for item in survey.items)
 
 
-def compared(table: pd.DataFrame, wording: str, readout: str) -> pd.DataFrame:
+def compared(table: pd.DataFrame, kind: str, readout: str) -> pd.DataFrame:
     """Return losses [region x seed, method] under a condition, with ``icl``, the strongest in-context baseline of each run.
 
     Args:
         table: of :func:`loss_table`.
-        wording: ``tuned`` or ``held_out``; the scores are pooled over these wordings.
+        kind: ``tuned`` or ``held_out``; the scores are pooled over these wordings.
         readout: one of the reported readouts.
     """
-    wide = losses_by_method(with_icl(table, readout), wording, readout)
+    wide = losses_by_method(with_icl(table, readout), kind, readout)
     return wide if STRONGEST_ICL.key in wide else wide.assign(**{STRONGEST_ICL.key: np.nan})

@@ -7,8 +7,7 @@ from pathlib import Path
 from hydra import compose
 
 from cultural_sp.config.compose import build_config
-from cultural_sp.config.schema import AlignConfig
-from cultural_sp.config.studies import ControlConfig
+from cultural_sp.config.studies import ControlConfig, ValidityConfig
 from cultural_sp.evaluation.validity_check import run_validity_check
 from cultural_sp.lm.load import load_model
 from cultural_sp.studies.positive_control.respondents import SyntheticRespondents
@@ -29,7 +28,7 @@ def positive_control(config: ControlConfig) -> Path:
     lm = load_model(config.model)
     respondents = SyntheticRespondents(load_survey(config.survey.instrument), lm)
     adapter = train(config, lm, respondents, folder)
-    align_config = compose("align")
-    align_config.model.adapter = str(adapter.resolve())
-    run_validity_check(build_config(align_config, AlignConfig))
+    check = compose("validity")
+    check.model.adapter = str(adapter.resolve())
+    run_validity_check(build_config(check, ValidityConfig))
     return adapter
