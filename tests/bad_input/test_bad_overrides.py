@@ -7,8 +7,9 @@ import typing
 import pytest
 from helpers.malformed import Case, ends_in_one_line
 from helpers.runs import call
+from omegaconf import OmegaConf
 
-from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, group_options
+from cultural_sp.config.compose import OTHER_GROUPS, SCHEMAS, config_folder, group_options
 from cultural_sp.config.overrides import align_config
 from cultural_sp.config.schema import GROUPS, AlignConfig
 
@@ -176,11 +177,18 @@ CASES |= {
 
 
 def _below_groups_without_an_option():
-    """Every key of every group that a program may have none of."""
+    """Every key of every group of which a program has none unless it is told to."""
     for program, schema in SCHEMAS.items():
+        chosen = {
+            group
+            for entry in OmegaConf.load(config_folder() / f"{program}.yaml").defaults
+            if not isinstance(entry, str)
+            for group, option in entry.items()
+            if option is not None
+        }
         for group, hint in typing.get_type_hints(schema).items():
             kinds = typing.get_args(hint)
-            if types.NoneType in kinds and group in GROUPS | OTHER_GROUPS:
+            if types.NoneType in kinds and group in (GROUPS | OTHER_GROUPS).keys() - chosen:
                 for option in dataclasses.fields((GROUPS | OTHER_GROUPS)[group]):
                     yield program.replace("_", "-"), group, f"{group}.{option.name}=3"
 

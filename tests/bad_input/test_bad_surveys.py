@@ -74,7 +74,7 @@ SURVEYS = {
     "wordings that are a text": (
         '["Do you like apples?", "Are apples good?"]',
         "Do you like apples",
-        "a list of texts",
+        "wordings must be a list",
     ),
     "labels that are numbers": ("[much, some, none]", "[1, 2, 3]", "in quotes"),
     "labels that are yes and no": ("[much, some, none]", "[yes, no]", "in quotes"),
