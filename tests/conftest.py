@@ -109,4 +109,5 @@ def few_rounds(monkeypatch):
     """The evolution on a surrogate is what takes time there; for the functions of tests a part of it is enough."""
     from cultural_sp.search import surrogate
 
-    monkeypatch.setattr(surrogate, "GENERATIONS", 12)
+    monkeypatch.setattr(surrogate, "GENERATIONS", 8)
+    monkeypatch.setattr(surrogate, "POPULATION", 15)

@@ -21,7 +21,8 @@ def announcement(config: AlignConfig, inputs: RunInputs, lm: LanguageModel, n_re
     survey, regions = inputs.survey, inputs.regions
     vintage = regions[0].vintage
     names = ", ".join(f"{r.country}{' (estimated scores)' if r.estimated else ''}" for r in regions)
-    lines = [f"aligning {config.model.slug} ({lm.embeddings.device}, frozen) to {names} ({vintage}) on {survey.title}"]
+    how = f"{lm.embeddings.device}, {str(lm.embeddings.dtype).removeprefix('torch.')}, frozen"
+    lines = [f"aligning {config.model.slug} ({how}) to {names} ({vintage}) on {survey.title}"]
     if config.region.codes is not None:
         lines.append(f"one joint search: all regions share {config.optimizer.budget} evaluations")
     if config.model.note:

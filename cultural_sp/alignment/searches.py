@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from cultural_sp.alignment.inputs import RunInputs
+from cultural_sp.alignment.serving import score_batch
 from cultural_sp.alignment.setup import Setup
-from cultural_sp.alignment.spaces import search_space
 from cultural_sp.alignment.workers import WorkerGroup
 from cultural_sp.config.schema import AlignConfig
-from cultural_sp.evaluation.evaluator import SurveyEvaluator
-from cultural_sp.evaluation.fitness import Fitness
-from cultural_sp.lm.load import load_model
-from cultural_sp.lm.model_cache import ModelCache
-from cultural_sp.runs.inputs import survey_from_config
+from cultural_sp.evaluation.fitness import SELECTED
 from cultural_sp.search.history import SearchResult
 from cultural_sp.search.journal import Journal
-from cultural_sp.search.loop import Evaluation, Search
+from cultural_sp.search.loop import Batch, Evaluation, Search
 from cultural_sp.search.objective import Objective
 from cultural_sp.search.optimizers import Optimizer, make_optimizer
 from cultural_sp.search.random_search import RandomSearch
-from cultural_sp.search.space import Space
+from cultural_sp.search.schedule import one_wording_each, whole_survey
+from cultural_sp.search.selection import Selection, selection_name
 from cultural_sp.search.warm_start import WarmStart
-from cultural_sp.types import Candidates
 from cultural_sp.utils.stopwatch import Stopwatch
 
 
@@ -77,50 +73,45 @@ class Searches:
     def _search(
         self, name: str, optimizers: Sequence[Optimizer], warm_start: WarmStart | None = None
     ) -> dict[str, SearchResult]:
-        settings, objective = self.config.optimizer, self.config.objective
+        settings, fitness = self.config.optimizer, self.setup.fitness
         start_mass = self.journal.header.get("start_mass")
+        objectives = {r.code: Objective(r.target, self.config.objective, start_mass) for r in self.inputs.regions}
+        size, single = optimizers[0].generation_size, fitness.single_wordings
+        n_tuned, n_selected = len(fitness.evaluator.tuned_wordings), len(fitness.selected_wordings)
+        n_finalists = settings.finalists if n_selected else 0
         search = Search(
             name=name,
-            objectives={r.code: Objective(r.target, objective, start_mass) for r in self.inputs.regions},
+            objectives=objectives,
             evaluate=self._evaluate,
-            budget=settings.budget,
-            dimension_names=self.setup.fitness.score_names,
+            generations=one_wording_each(settings.budget, size, single, self.config.seed)
+            if single
+            else whole_survey(settings.budget, size),
+            dimension_names=fitness.score_names,
             journal=self.journal,
             max_failed_share=settings.max_failed_share,
             parallel_batches=self.workers.size,
+            n_finalists=n_finalists,
         )
-        return search.run(optimizers, warm_start)
+        results = search.run(optimizers, warm_start)
+        if not n_finalists:
+            return results
+        selection = Selection(
+            name=selection_name(name),
+            objectives=objectives,
+            wording=SELECTED,
+            share=n_selected / (n_tuned + n_selected),
+            evaluate=self._evaluate,
+            dimension_names=fitness.score_names,
+            journal=self.journal,
+        )
+        return selection.run(results)
 
-    def _evaluate(self, z: Candidates) -> Evaluation:
-        """Score candidates [N, d] in batches of the journal's size, spread over the workers."""
-        size = self.journal.header["batch_size"]
-        batches = [z[first : first + size] for first in range(0, len(z), size)]
-        return Evaluation.joined(
-            self.workers.score(partial(score_batch, self.setup.fitness, self.setup.space), batches)
-        )
+    def _evaluate(self, batches: Sequence[Batch]) -> Evaluation:
+        """Score batches, at most one for each worker."""
+        score = partial(score_batch, self.setup.fitness, self.setup.space)
+        return Evaluation.joined(self.workers.score(score, list(batches)))
 
 
 def optimizer_seeds(seed: int, n: int) -> list[int]:
     """Seeds of ``n`` optimizers. The first is the run's; the others are drawn from it, or all would ask for the same."""
     return [seed] + [int(np.random.SeedSequence([seed, i]).generate_state(1)[0]) for i in range(1, n)]
-
-
-def score_batch(fitness: Fitness, space: Space, z: Candidates) -> Evaluation:
-    """Score one batch of candidates [N, d] in one forward pass; NaN if the model's output isn't finite."""
-    fitness.evaluator.batching.fix(len(z))
-    try:
-        return fitness(space.decode(z))
-    except FloatingPointError:
-        return fitness.failed(len(z))
-
-
-def serve_searches(config: AlignConfig, cache: ModelCache, workers: WorkerGroup) -> None:
-    """Score candidates for the leader, which runs the same config, until it is done."""
-
-    def prepare() -> Callable[[Candidates], Evaluation]:
-        survey = survey_from_config(config)
-        lm = cache.model(config.model, load_model)
-        fitness = Fitness(SurveyEvaluator(lm, survey, config, cache))
-        return partial(score_batch, fitness, search_space(config, lm))
-
-    workers.serve(prepare)

@@ -16,19 +16,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from accelerate import PartialState
 from accelerate.utils import broadcast_object_list, gather_object
-from numpy.typing import NDArray
 
 from cultural_sp.config.groups import ModelConfig
+from cultural_sp.search.loop import Batch
 from cultural_sp.utils.errors import reason_of
 from cultural_sp.utils.files import RESUME_HINT
 from cultural_sp.utils.signals import PeerLostError
 
 T = TypeVar("T")
-Batch = NDArray[np.float64]
 Score = Callable[[Batch], T]
 TIMEOUT = timedelta(days=7)  # workers wait while the leader loads the model, checks validity and writes results
 

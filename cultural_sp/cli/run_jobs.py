@@ -54,7 +54,7 @@ def run_folder(config: AlignConfig) -> Path:
 def run_alignment(config: AlignConfig) -> None:
     """Do this process's part of a run. The first process leads even if there is nothing to do: the others wait for it."""
     from cultural_sp.alignment.run import align
-    from cultural_sp.alignment.searches import serve_searches
+    from cultural_sp.alignment.serving import serve_searches
     from cultural_sp.alignment.workers import join
     from cultural_sp.lm.model_cache import PROCESS_CACHE
 

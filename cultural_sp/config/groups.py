@@ -29,7 +29,7 @@ from cultural_sp.config.registries import (
 
 JOINT = "joint"
 
-DTYPES = ("float32", "bfloat16", "float16")
+DTYPES = ("float32", "bfloat16", "float16", "auto")
 PERSONA_INSTRUCTION = "Answer every question the way most people in {country} would."
 PLACEMENTS = ("prefix", "system", "user")
 
@@ -43,7 +43,7 @@ class ModelConfig:
     revision: str | None = None
     """Branch, tag or commit of a hub model."""
     dtype: str = "float32"
-    """float32, bfloat16 or float16; the weights are converted to it."""
+    """float32, bfloat16 or float16, to which the weights are converted; auto is bfloat16 where that is fast, else float32."""
     device: str = "auto"
     """auto (a GPU if there is one), cpu, cuda, cuda:1, ..."""
     device_map: str | None = None
@@ -247,6 +247,11 @@ class OptimizerConfig:
     """With de: probability that a coordinate comes from the donor."""
     budget: int = 80
     """Evaluations of the search, of all regions together; random search gets the same number."""
+    wordings: str = "all"
+    """all: a candidate takes the survey in every tuned wording; one: in one of them, and the one that seems best of each
+    generation in all. Either way, one candidate in one go is one evaluation; a check of the best one counts once per wording."""
+    finalists: int = 0
+    """Best candidates of each search that are compared on the wordings to select on; 0 to take the best one of the tuned ones."""
     warm_start: Any = None
     """Run folders, or folders above several, whose evaluations seed the search. Random search never sees them, so the baseline
     stays comparable."""
@@ -260,6 +265,8 @@ class OptimizerConfig:
         check_one_of("optimizer.kind", self.kind, OPTIMIZERS)
         check_in_range("optimizer.population", self.population, 4)
         check_in_range("optimizer.budget", self.budget, 1)
+        check_one_of("optimizer.wordings", self.wordings, ("all", "one"))
+        check_in_range("optimizer.finalists", self.finalists, 0)
         check_in_range("optimizer.seed", self.seed, 0, 2**32 - 1)
         check_in_range("optimizer.max_failed_share", self.max_failed_share, 0, 1)
         self.warm_start = [self.warm_start] if isinstance(self.warm_start, str) else self.warm_start

@@ -1,4 +1,4 @@
-"""The fitness function of the search: soft prompts in, dimension scores pooled over the tuned wordings out."""
+"""The fitness function of the search: soft prompts in, dimension scores pooled over wordings out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from cultural_sp.evaluation.score_rows import mean_of_present
 from cultural_sp.lm.answer_parsing import generate_answers
 from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.survey_respondent import SurveyRespondent
+from cultural_sp.runs.result import single_wordings
 from cultural_sp.search.loop import Evaluation
 from cultural_sp.survey.scoring import dimension_scores
 from cultural_sp.types import Array, SoftPrompt, SoftPrompts
 from cultural_sp.utils.serialize import fingerprint
 
+SELECTED = "selected"
+"""Stands for all wordings to select on together."""
+
 
 class Fitness:
-    """Scores candidates on the tuned wordings: item means are averaged over wordings before they become dimension scores.
+    """Scores candidates on wordings: item means are averaged over them before they become dimension scores.
 
     If the objective weighs argmax answers, there is a second set of scores, from the likeliest answers.
     """
@@ -36,16 +40,32 @@ class Fitness:
                     "another readout"
                 )
 
-    def survey_respondent(self) -> SurveyRespondent:
-        """Return the model with the tuned wordings; all jobs that share the model share it."""
+    @property
+    def single_wordings(self) -> tuple[str, ...]:
+        """Names of the tuned wordings if a candidate is asked one of them at a time; empty if it is asked all."""
+        names = tuple(self.evaluator.tuned_wordings)
+        return names if self.config.optimizer.wordings == "one" and len(names) > 1 else ()
+
+    @property
+    def selected_wordings(self) -> list[str]:
+        """Names of the wordings that the best candidates are selected on."""
+        return single_wordings(self.evaluator.wordings, "selected")
+
+    def survey_respondent(self, wording: str = "") -> SurveyRespondent:
+        """Return the model with some wordings; all jobs that share the model share it.
+
+        Args:
+            wording: the name of one, :data:`SELECTED`, or an empty text for all tuned ones.
+        """
         scoring = "number" if self.config.readout.kind == "generate" else None
         placement = self.config.soft_prompt.placement
         evaluator, compiled = self.evaluator, self.config.model.compile
+        of_pools = {"": list(evaluator.tuned_wordings), SELECTED: self.selected_wordings}
+        names = of_pools.get(wording, [wording])
+        places = tuple(evaluator.wordings[name] for name in names)
         respondent = evaluator.cache.get_or_compute(
-            ("tuning", evaluator.survey_key, scoring, placement),
-            lambda: evaluator.survey_respondent(
-                evaluator.tuned_wordings, scoring=scoring, soft=True, compiled=compiled
-            ),
+            ("tuning", evaluator.survey_key, scoring, placement, places),
+            lambda: evaluator.survey_respondent(names, scoring=scoring, soft=True, compiled=compiled),
         )
         respondent.batching = evaluator.batching  # token trees are shared; the batch size belongs to the job
         return respondent
@@ -54,7 +74,7 @@ class Fitness:
         """Candidates per forward pass, measured with a soft prompt [P, H]."""
         if self.config.readout.kind == "generate":
             return 1
-        return self.survey_respondent().batch_size(initial[None])
+        return self.survey_respondent(next(iter(self.single_wordings), "")).batch_size(initial[None])
 
     def start_mass(self, initial: SoftPrompt) -> float:
         """Mean valid mass of the initial prompt [P, H] on the tuned wordings.
@@ -81,16 +101,17 @@ class Fitness:
         names = self.evaluator.survey.dimension_names
         return names + tuple(f"{name}, {kind}" for kind in self.readouts[1:] for name in names)
 
-    def __call__(self, soft_prompts: SoftPrompts) -> Evaluation:
-        """Scores of candidates [N, P, H], see :attr:`score_names`.
+    def __call__(self, soft_prompts: SoftPrompts, wording: str = "") -> Evaluation:
+        """Scores of candidates [N, P, H] on some wordings, see :meth:`survey_respondent` and :attr:`score_names`.
 
         Jobs that share a model share the evaluations of the candidates they have in common, such as those of random search.
         """
         config, evaluator = self.config, self.evaluator
         constants = tuple(evaluator.survey.scoring.constants.tolist())
         reading = (repr(config.readout), constants, config.objective.argmax_weight > 0, config.seed)
-        key = ("fitness", evaluator.survey_key, config.soft_prompt.placement, reading, fingerprint(soft_prompts))
-        return evaluator.cache.get_or_compute(key, lambda: self._evaluate(soft_prompts))
+        asked = (evaluator.survey_key, config.soft_prompt.placement, wording)
+        key = ("fitness", asked, reading, fingerprint(soft_prompts))
+        return evaluator.cache.get_or_compute(key, lambda: self._evaluate(soft_prompts, wording))
 
     def failed(self, n: int) -> Evaluation:
         """The evaluation of ``n`` candidates for which the model's output isn't finite: NaN throughout."""
@@ -100,14 +121,14 @@ class Fitness:
             np.full(n, np.nan),
         )
 
-    def _evaluate(self, soft_prompts: SoftPrompts) -> Evaluation:
-        item_means, mass = self._answers(soft_prompts)
+    def _evaluate(self, soft_prompts: SoftPrompts, wording: str = "") -> Evaluation:
+        item_means, mass = self._answers(soft_prompts, wording)
         scores = [dimension_scores(self.evaluator.survey.scoring, means) for means in item_means]
         return Evaluation(np.concatenate(scores, axis=1), item_means[0], mass)
 
-    def _answers(self, soft_prompts: SoftPrompts) -> tuple[list[Array], Array]:
+    def _answers(self, soft_prompts: SoftPrompts, wording: str) -> tuple[list[Array], Array]:
         """Item means [N, Q] over wordings and orders under each of :attr:`readouts`, and the valid mass [N]."""
-        settings, respondent = self.config.readout, self.survey_respondent()
+        settings, respondent = self.config.readout, self.survey_respondent(wording)
         if settings.kind == "generate":
             codes = [generate_answers(respondent, p, settings, self.config.seed) for p in soft_prompts]
             means = np.stack([mean_of_present(np.concatenate(list(c.values()))) for c in codes])

@@ -7,6 +7,7 @@ import importlib.util
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def _load_weights(path: str, config: ModelConfig, common: dict[str, Any]) -> Pre
     def load(attention: str) -> tuple[PreTrainedModel, dict[str, Any]]:
         loaded: tuple[PreTrainedModel, dict[str, Any]] = AutoModelForCausalLM.from_pretrained(
             path,
-            dtype=getattr(torch, config.dtype),
+            dtype=weight_type(config),
             attn_implementation=attention,
             output_loading_info=True,
             use_safetensors=True,  # other weights are pickles
@@ -236,3 +237,19 @@ def _convert(gguf: Path, folder: Path) -> None:
     clean.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     umask_modes(folder, "*.safetensors")
+
+
+def weight_type(config: ModelConfig) -> torch.dtype:
+    """Return the type of the weights; ``auto`` is bfloat16 where the processor or the GPU calculates in it, else float32.
+
+    A processor without such instructions takes several times as long in bfloat16.
+    """
+    if config.dtype != "auto":
+        wanted: torch.dtype = getattr(torch, config.dtype)
+        return wanted
+    if find_device(config.device).type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        found: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # new in torch 2.11
+        fast = bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    return torch.bfloat16 if fast else torch.float32

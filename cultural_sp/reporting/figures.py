@@ -46,7 +46,7 @@ def convergence(result: Result, searches: Sequence[SearchResult], readout: str) 
     figure, axes = plt.subplots(figsize=(7.5, 4.5))
     names = labels(result, readout)
     curves = [
-        search_curve(method, names[method], search.l1, search.l1_of_best())
+        search_curve(method, names[method], search.l1, search.l1_of_best)
         for method, search in zip(SEARCHES, searches, strict=True)
     ]
     losses = {method: result.score(method, readout=readout).loss for method in baselines(result, readout)}

@@ -10,6 +10,7 @@ import yaml
 
 from cultural_sp.runs.folder import CONFIG
 from cultural_sp.runs.history import RegionHistory
+from cultural_sp.runs.methods import SEARCHES
 from cultural_sp.search.journal import JOURNAL
 from cultural_sp.survey.instrument import Survey, load_survey
 from cultural_sp.utils.json_lines import DamagedLineError, read_json_lines
@@ -30,7 +31,9 @@ class RunProgress:
         self._seconds: list[float] = []  # duration of each evaluation of the last generation
 
     def add(self, record: dict[str, Any]) -> None:
-        """Add the next record of the journal."""
+        """Add the next record of the journal; those of a selection are left out."""
+        if record["search"] not in SEARCHES:
+            return
         self.n_evaluations += 1
         if (record["search"], record["generation"]) != (self.search, self.generation):
             self._seconds = []

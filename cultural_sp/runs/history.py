@@ -12,7 +12,8 @@ import yaml
 
 from cultural_sp.config.groups import ObjectiveConfig
 from cultural_sp.runs.folder import CONFIG
-from cultural_sp.search.journal import JOURNAL, read_header, read_records
+from cultural_sp.runs.methods import SEARCHES
+from cultural_sp.search.journal import JOURNAL, POOLED, WORDING, read_header, read_records
 from cultural_sp.search.objective import Objective
 from cultural_sp.utils.serialize import as_array
 
@@ -32,19 +33,28 @@ class RegionHistory:
         self.target: Mapping[str, float | None] = header["targets"][region]
         """Dimension -> target score; None if the region has none."""
         self.best: dict[str, Any] = {}
-        """The record with the lowest loss in the current search; empty while no record has a loss."""
+        """The record with the lowest loss over all tuned wordings in the current search; empty while none has a loss."""
         self._objective = recorded_objective(self.target, config["objective"], header)
 
     def add(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Add the next record of the journal; return it with ``loss`` and ``l1`` for this region."""
+        """Add the next record of the journal; return it with ``loss`` and ``l1`` for this region.
+
+        A candidate that was asked one wording is ranked only once it was checked in all tuned ones.
+        """
         if record["index"] == 0:
             self.best = {}
-        if record["objective"] != self.region:  # the record has the losses for the region whose optimizer proposed it
-            record = record | self._losses(record)
-        loss = record["loss"]
+        record = self._of_region(record, record["objective"])
+        ranked = record
+        if WORDING in record:
+            ranked = self._of_region(record | record.get(POOLED, {"loss": None, "l1": None}), record["objective"])
+        loss = ranked["loss"]
         if loss is not None and (not self.best or loss < self.best["loss"]):
-            self.best = record
+            self.best = ranked
         return record
+
+    def _of_region(self, record: dict[str, Any], objective: str) -> dict[str, Any]:
+        """The record has the losses for the region whose optimizer proposed it."""
+        return record if objective == self.region or record["loss"] is None else record | self._losses(record)
 
     def _losses(self, record: dict[str, Any]) -> dict[str, Any]:
         table = as_array((*record["dimensions"].values(), record["valid_mass"]))[None]
@@ -86,6 +96,8 @@ def best_so_far(folder: Path, region: str) -> dict[str, pd.Series]:
     history = RegionHistory(region, config, read_header(folder / JOURNAL))
     curves: dict[str, list[float]] = {}
     for record in read_records(folder / JOURNAL):
+        if record["search"] not in SEARCHES:  # the selection
+            continue
         history.add(record)
         curves.setdefault(record["search"], []).append(history.best["l1"] if history.best else np.inf)
     return {search: pd.Series(losses, index=range(1, len(losses) + 1)) for search, losses in curves.items()}

@@ -18,9 +18,13 @@ from cultural_sp.utils.serialize import fingerprint, jsonable
 from cultural_sp.utils.terminal import show
 
 JOURNAL = "evaluations.jsonl"
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 MAX_STORED_COORDINATES = 1024
 """Longer search vectors are left out of the journal, which would become larger than the model."""
+WORDING = "wording"
+"""Entry of a record: the wording that was asked, if it wasn't all tuned ones."""
+POOLED = "pooled"
+"""Entry of the last record of a check: the scores of its candidate over all tuned wordings, and their loss."""
 MEASURED_KEYS = ("batch_size", "start_mass")
 """Header entries that are measured once. A resumed run takes them from its journal."""
 
@@ -82,22 +86,24 @@ class Journal:
         self.listener: Callable[[Sequence[dict[str, Any]]], None] | None = None
         """Called with every valid record in order: first the replayed ones, then the new ones."""
 
-    def start(self, search: str, budget: int, generation_size: int) -> int:
+    def start(self, search: str, batch_ends: Sequence[int]) -> int:
         """Begin a search and return the number of its evaluations that can be replayed. An unfinished last batch is cut off.
+
+        Args:
+            search: its name.
+            batch_ends: number of evaluations after each batch of the search; the last one is its budget.
 
         Raises:
             ValueError: if the journal holds other evaluations in the place of this search's.
         """
+        budget = batch_ends[-1]
         n_left = self._lines.count - self._n_read
         n_recorded = self._count_records(search)
         if n_recorded > budget or (n_recorded < budget and n_recorded < n_left):
             index = min(n_recorded, budget)
             raise self._lines.damaged(self._n_read + index + 1, f"evaluation {index} of {search} should stand there")
         # Only whole batches count: the last digits of a candidate's scores may depend on its batch.
-        size, n_whole = self.header["batch_size"], n_recorded
-        if n_recorded < budget:
-            n_in_generations = n_recorded // generation_size * generation_size
-            n_whole = n_in_generations + (n_recorded - n_in_generations) // size * size
+        n_whole = max((end for end in batch_ends if end <= n_recorded), default=0)
         if n_whole < n_recorded:
             show(f"{search}: evaluating {n_recorded - n_whole} of an unfinished batch again")
             self._lines.truncate(self._n_read + n_whole)
@@ -123,27 +129,37 @@ class Journal:
         if self._n_read < self._lines.count:
             raise self._lines.damaged(self._n_read + 1, "nothing should stand there")
 
-    def replay(self, candidates: Candidates, objective: str, dimension_names: Sequence[str]) -> RecordedScores:
+    def replay(
+        self, candidates: Candidates, wordings: Sequence[str], objective: str, dimension_names: Sequence[str]
+    ) -> RecordedScores:
         """Return the recorded scores of candidates [N, d], which must be the next N evaluations of the journal.
 
         Args:
             candidates: search vectors.
+            wordings: the wording that each of them was asked; empty texts for all tuned ones.
             objective: name of the objective whose optimizer proposed them.
             dimension_names: names of the K dimension scores.
 
         Raises:
             ValueError: if the journal holds other candidates there.
         """
-        rows = [self._replay_one(z, objective, dimension_names) for z in candidates]
+        rows = [
+            self._replay_one(z, (objective, wording), dimension_names)
+            for z, wording in zip(candidates, wordings, strict=True)
+        ]
         table = np.array(rows, dtype=np.float64).reshape(len(rows), 3 + len(dimension_names))
         return RecordedScores(table[:, 0], table[:, 1], table[:, 3:], table[:, 2])
 
-    def _replay_one(self, z: Candidates, objective: str, dimension_names: Sequence[str]) -> list[float]:
-        """Return loss, l1, valid mass and dimension scores of the next evaluation, which must be that of candidate z [d]."""
+    def _replay_one(self, z: Candidates, asked: tuple[str, str], dimension_names: Sequence[str]) -> list[float]:
+        """Return loss, l1, valid mass and dimension scores of the next evaluation, which must be that of candidate z [d].
+
+        ``asked`` are the objective and the wording that it must be for.
+        """
         line = next(self._replay)
         self._n_read, self._offset = self._n_read + 1, line.end
         record = line.record
-        if (record.get("fingerprint"), record.get("objective")) != (fingerprint(z), objective):
+        recorded = (record.get("fingerprint"), record.get("objective"), record.get(WORDING, ""))
+        if recorded != (fingerprint(z), *asked):
             raise self._lines.damaged(self._n_read, "its fingerprint is not that of the candidate of that evaluation")
         try:
             numbers = record_numbers(record, ("loss", "l1", "valid_mass"), dimension_names)
@@ -164,6 +180,16 @@ class Journal:
         self._n_read, self._offset = self._n_read + len(records), self._lines.size
         if self.listener is not None:
             self.listener(plain)
+
+
+def evaluation_record(z: Array, wording: str, **entries: Any) -> dict[str, Any]:
+    """Return the record of an evaluation: its entries, the wording unless it is all tuned ones, and the candidate [d]."""
+    return {
+        **entries,
+        **({WORDING: wording} if wording else {}),
+        "fingerprint": fingerprint(z),
+        **({"z": z} if z.size <= MAX_STORED_COORDINATES else {}),
+    }
 
 
 def read_header(path: Path) -> dict[str, Any]:

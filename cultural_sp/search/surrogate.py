@@ -1,4 +1,4 @@
-"""Surrogate-assisted Differential Evolution: candidates are optima of cheap models, fitted to the evaluations so far."""
+"""Surrogate-assisted Differential Evolution: nevergrad's DE on a model of the answers."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import RBFInterpolator
-from scipy.optimize import differential_evolution
 from threadpoolctl import threadpool_limits
 
 from cultural_sp.config.groups import OptimizerConfig
+from cultural_sp.search.answer_model import AnswerModel
 from cultural_sp.search.history import Scores
 from cultural_sp.search.journal import MAX_STORED_COORDINATES
-from cultural_sp.search.nevergrad import FAILED_LOSS, best_first
+from cultural_sp.search.nevergrad import best_first, de
 from cultural_sp.types import Array, Candidates, Losses
 
 SEARCH_BOUND = 3.0
 """Bound of every coordinate of a candidate. Standard normal ones lie within; further away a model only extrapolates."""
 MAX_FITTED_EVALUATIONS = 600  # per model, whose cost grows with their cube
-LENGTH_SCALE = 1 / 3  # of the basis functions, in root mean square distances of two standard normal candidates
-SMOOTHING = 0.01  # on the diagonal of the model, which close candidates would make singular
-POPULATION, GENERATIONS = 40, 60  # of the DE that minimizes a model
+POPULATION, GENERATIONS = 30, 25  # of the DE that asks a model
+F1, F2, CROSSOVER = 0.5, 0.5, 0.9
 
 
 class SurrogateEvolution:
     """Surrogate-assisted DE (survey of the method: Jin 2011, doi 10.1016/j.swevo.2011.05.001).
 
-    Each candidate gets its own model: multiquadric radial basis functions (Hardy 1971), fitted to the better half of all
-    evaluations and a random half of the others. The candidate is the point with the lowest loss that DE finds on its model. The
-    models of a generation agree where the evaluations leave no doubt, so their candidates are close there and differ elsewhere.
+    Each candidate is the best of many that nevergrad's DE asks for, screened by a model of the answers. Its population starts
+    from the best evaluations. Each has its own model, fitted to the better half of all evaluations and a random half of the
+    others: the models agree where the evaluations leave no doubt, so the candidates are close there and differ elsewhere.
 
-    The models predict the scores behind the loss: scores are smooth where the loss has kinks. Offered evaluations and high losses
-    are used like all others.
+    The models predict the scores behind the loss: scores are smooth where the loss has kinks. Evaluations in single wordings
+    count for what they say about all tuned wordings. Offered evaluations and high losses are used like all others.
     """
 
     def __init__(self, config: OptimizerConfig, dim: int) -> None:
@@ -48,7 +46,8 @@ class SurrogateEvolution:
             )
         self.generation_size = config.population
         self._rng = np.random.default_rng([config.seed, 3])  # streams 1 and 2 are random search
-        self._z, self._losses, self._values = np.zeros((0, dim)), np.zeros(0), np.zeros((0, 1))
+        self._z, self._losses = np.zeros((0, dim)), np.zeros(0)
+        self._values, self._shares = np.zeros((0, 1)), np.zeros((0, 1))
         self._loss_of: Callable[[Array], Losses] = _first_column
         self._candidates = np.zeros((0, dim))
         self._first = True
@@ -74,18 +73,19 @@ class SurrogateEvolution:
     def offer(self, z: Candidates, losses: Losses, scores: Scores | None = None) -> None:
         """Learn from other candidates [n, d] with losses [n]; those without a loss are ignored."""
         finite = np.isfinite(losses)
-        if scores is not None:
-            scores = Scores(scores.values[finite], scores.loss_of)
-        self._learn(z[finite], losses[finite], scores)
+        self._learn(z[finite], losses[finite], None if scores is None else scores.rows(finite))
 
     def _learn(self, z: Candidates, losses: Losses, scores: Scores | None) -> None:
         if scores is None:
             scores = Scores(losses[:, None], _first_column)
         self._loss_of = scores.loss_of
-        self._z = np.concatenate([self._z, z])
+        shares = np.ones((len(z), 1)) if scores.shares is None else scores.shares
         failed = ~np.isfinite(np.column_stack([losses, scores.values])).all(axis=1)
-        self._losses = np.concatenate([self._losses, np.where(failed, np.nan, losses)])
-        self._values = np.concatenate([self._values, scores.values]) if len(self._values) else scores.values.copy()
+        losses, is_first = np.where(failed, np.nan, losses), not len(self._z)
+        self._z = np.concatenate([self._z, z])
+        self._losses = np.concatenate([self._losses, losses])
+        self._values = scores.values.copy() if is_first else np.concatenate([self._values, scores.values])
+        self._shares = shares.copy() if is_first else np.concatenate([self._shares, shares])
 
     def _ranked_scores(self) -> tuple[Array, NDArray[np.intp]]:
         """Return the scores [N, S] of all evaluations and their indices, the lowest loss first.
@@ -94,38 +94,42 @@ class SurrogateEvolution:
         """
         losses, values, failed = self._losses.copy(), self._values.copy(), np.isnan(self._losses)
         losses[failed], values[failed] = np.nanmax(losses), values[np.nanargmax(losses)]
+        if self._shares.shape[1] > 1:
+            latest = slice(-MAX_FITTED_EVALUATIONS, None)
+            model = AnswerModel(self._z[latest], self._shares[latest], values[latest])
+            losses = self._loss_of(model(self._z, self._pool))
         return values, best_first(losses)
 
+    @property
+    def _pool(self) -> Array:
+        """The share [W] of each wording in the scores that count."""
+        n_wordings = self._shares.shape[1]
+        return np.full(n_wordings, 1 / n_wordings)
+
     def _propose(self, values: Array, order: NDArray[np.intp]) -> Array:
-        """Return the point [d] with the lowest loss on a model of some evaluations, from :meth:`_ranked_scores`."""
+        """Return the point [d] with the lowest loss that DE finds on a model of some evaluations, from :meth:`_ranked_scores`."""
         better, others = np.split(order, [min(len(order) // 2, MAX_FITTED_EVALUATIONS // 2)])
         fitted = [*better, *self._rng.choice(others, min(len(others) // 2, MAX_FITTED_EVALUATIONS // 2), replace=False)]
-        dim = self._z.shape[1]
-        model = RBFInterpolator(
-            self._z[fitted],
-            values[fitted],
-            kernel="multiquadric",
-            epsilon=1 / (LENGTH_SCALE * np.sqrt(2 * dim)),
-            smoothing=SMOOTHING,
-            degree=0,
-        )
+        model = AnswerModel(self._z[fitted], self._shares[fitted], values[fitted])
+
+        def loss(z: Candidates) -> Losses:
+            return self._loss_of(model(z, self._pool))
+
         near = self._rng.permutation(order[: 2 * POPULATION])[:POPULATION]
-        start = np.concatenate([self._z[near], self._rng.standard_normal((POPULATION - len(near), dim))])
-        optimum = differential_evolution(
-            lambda z: np.nan_to_num(self._loss_of(model(z.T)), nan=FAILED_LOSS),
-            [(-SEARCH_BOUND, SEARCH_BOUND)] * dim,
-            init=np.clip(start, -SEARCH_BOUND, SEARCH_BOUND),
-            strategy="currenttobest1bin",
-            mutation=0.5,
-            recombination=0.9,
-            maxiter=GENERATIONS,
-            tol=0,
-            polish=False,
-            updating="deferred",
-            vectorized=True,
-            rng=self._rng,
-        )
-        return np.asarray(optimum.x, dtype=np.float64)
+        start = np.clip(self._z[near], -SEARCH_BOUND, SEARCH_BOUND)
+        seed = int(self._rng.integers(2**32))
+        settings = OptimizerConfig(kind="de", population=POPULATION, f1=F1, f2=F2, crossover=CROSSOVER, seed=seed)
+        evolution = de(settings, self._z.shape[1])
+        start_losses = loss(start)
+        evolution.offer(start, start_losses)
+        best, lowest = start[best_first(start_losses)[0]], np.nanmin(start_losses)
+        for _ in range(GENERATIONS):
+            z = np.clip(evolution.ask(POPULATION), -SEARCH_BOUND, SEARCH_BOUND)
+            losses = loss(z)
+            evolution.tell(losses)
+            if np.nanmin(losses) < lowest:
+                best, lowest = z[np.nanargmin(losses)], np.nanmin(losses)
+        return np.asarray(best, dtype=np.float64)
 
 
 def _first_column(values: Array) -> Losses:

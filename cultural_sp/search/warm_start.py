@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cultural_sp.search.journal import JOURNAL, SCHEMA_VERSION, record_numbers
+from cultural_sp.search.journal import JOURNAL, SCHEMA_VERSION, WORDING, record_numbers
 from cultural_sp.types import Array, Candidates, DimensionScores
 from cultural_sp.utils.diff import differences
 from cultural_sp.utils.json_lines import DamagedLineError, JsonLine, read_json_lines
@@ -29,12 +29,15 @@ class WarmStart:
     """[N, K]; NaN for a missing score."""
     valid_mass: Array
     """[N]"""
+    wordings: list[str]
+    """[N], the wording that each was asked; an empty text for all tuned ones."""
     sources: dict[str, int]
     """Path of a journal -> number of its evaluations."""
 
     def fingerprint(self) -> str:
-        """Return the fingerprint of all candidates and scores, without the paths."""
-        return fingerprint(np.concatenate([self.z.ravel(), self.dimensions.ravel(), self.valid_mass]))
+        """Return the fingerprint of all candidates, wordings and scores, without the paths."""
+        asked = [float(byte) for byte in "\n".join(self.wordings).encode()]
+        return fingerprint(np.concatenate([self.z.ravel(), self.dimensions.ravel(), self.valid_mass, asked]))
 
 
 def find_journals(folders: Sequence[str], run_folder: Path) -> list[Path]:
@@ -75,7 +78,7 @@ def read_warm_start(
         ValueError: if a journal can't be read, has other determinants or lacks its candidates, or if there is no evaluation.
     """
     sources: dict[str, int] = {}
-    rows: list[tuple[str, list[float], list[float]]] = []
+    rows: list[tuple[str, list[float], list[float], str]] = []
     for path in journals:
         sources[str(path)] = 0
         for line in _evaluations(path, determinants):
@@ -86,13 +89,16 @@ def read_warm_start(
             f"{CONFIG_KEY}: no evaluation in {', '.join(sources)}; leave {CONFIG_KEY} out, or give other folders"
         )
     # The last digits of a candidate's scores may differ between journals: sorting selects the same row in any order of paths.
-    unique = {name: (numbers, z) for name, numbers, z in sorted(rows, key=repr, reverse=True)}
+    unique = {(name, wording): (numbers, z) for name, numbers, z, wording in sorted(rows, key=repr, reverse=True)}
     table = np.array([numbers for numbers, _ in unique.values()])
-    return WarmStart(np.array([z for _, z in unique.values()]), table[:, 1:], table[:, 0], sources)
+    candidates, wordings = np.array([z for _, z in unique.values()]), [wording for _, wording in unique]
+    return WarmStart(candidates, table[:, 1:], table[:, 0], wordings, sources)
 
 
-def _row(path: Path, line: JsonLine, dim: int, dimension_names: Sequence[str]) -> tuple[str, list[float], list[float]]:
-    """Return the fingerprint of a candidate, its valid mass and dimension scores, and the candidate itself."""
+def _row(
+    path: Path, line: JsonLine, dim: int, dimension_names: Sequence[str]
+) -> tuple[str, list[float], list[float], str]:
+    """Return the fingerprint of a candidate, its valid mass and dimension scores, the candidate itself and its wording."""
     record = line.record
     z = record.get("z")
     if z is None:
@@ -106,7 +112,7 @@ def _row(path: Path, line: JsonLine, dim: int, dimension_names: Sequence[str]) -
             raise ValueError("its candidate is not the one of its fingerprint")
     except (ValueError, TypeError) as error:
         raise _damaged(path, line.number, error) from error
-    return record["fingerprint"], numbers, z
+    return record["fingerprint"], numbers, z, str(record.get(WORDING, ""))
 
 
 def _evaluations(path: Path, determinants: Mapping[str, Any]) -> Iterator[JsonLine]:

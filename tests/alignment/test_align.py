@@ -211,7 +211,7 @@ def test_what_must_be_said_about_a_model_is_said(monkeypatch, capsys, tiny_run, 
 
 
 def test_the_journal_holds_what_is_searched_and_what_is_reported(monkeypatch, capsys, tiny_run, tmp_path):
-    overrides = ["objective=squared", "objective.valid_mass_weight=100", "soft_prompt.scale=2"]
+    overrides = ["objective=squared", "objective.valid_mass_weight=100", "soft_prompt.scale=4"]
     code, _, err = call(monkeypatch, capsys, *tiny_run, *overrides)
     assert code == 0, err
     file = next((tmp_path / "outputs").rglob("result.json"))

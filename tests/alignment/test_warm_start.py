@@ -170,7 +170,7 @@ def test_an_archive_is_the_same_wherever_its_parts_lie(tmp_path):
     assert np.isnan(scores[2.0, 1.0])
     ledger = SearchHistory(lambda dimensions, mass: (dimensions[:, 0] - 3.9, dimensions[:, 0]))
     ledger.add_prior(archives[0])
-    ledger.add(np.array([[7.0, 7.0]]), np.array([[9.0]]), np.array([0.5]))
+    ledger.add(np.array([[7.0, 7.0]]), [""], np.array([[9.0]]), np.array([0.5]))
     result = ledger.result()
     assert (result.z.tolist(), result.offered, result.losses.tolist()) == ([0.0, 1.0], 2, pytest.approx([5.1]))
 

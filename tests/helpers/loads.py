@@ -20,12 +20,14 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from helpers.options import optimizer_config
+from helpers.searches import of_batches
 
 from cultural_sp.cli.command import run
 from cultural_sp.search.journal import Journal
 from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.optimizers import make_optimizer
 from cultural_sp.search.random_search import RandomSearch
+from cultural_sp.search.schedule import whole_survey
 from cultural_sp.survey.instrument import load_survey
 from cultural_sp.survey.regions import region_codes
 
@@ -54,7 +56,7 @@ def journal(folder, evaluations=200_000, dim=64, population=200):
         kept = Journal(path, {"load": "journal"}, lambda: {"batch_size": population})
         read = time.process_time() - started
         found = [
-            Search(name, {"us": judge}, evaluate, evaluations // 2, names, kept)
+            Search(name, {"us": judge}, of_batches(evaluate), whole_survey(evaluations // 2, population), names, kept)
             .run([make(optimizer_config(population=population, budget=evaluations // 2), dim)])["us"]
             .loss
             for name, make in (("random_search", RandomSearch), ("aligned", make_optimizer))

@@ -115,7 +115,7 @@ def write_hostile(folder, seed=0):
 
 
 def write_journal(folder, rng, budget, names=tuple(SURVEY.dimensions)):
-    lines = [{"schema_version": 4}]
+    lines = [{"schema_version": 5}]
     for search in ("random_search", "aligned"):
         for index in range(budget):
             loss = float(20 + 30 * rng.random() - (10 * index / budget if search == "aligned" else 0))

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from cultural_sp.config.groups import ModelConfig, SurveyConfig
 from cultural_sp.lm.hub import missing, reachable
 from cultural_sp.lm.language_model import weights_hash
-from cultural_sp.lm.load import load_model, on_hub, resolve, save_model
+from cultural_sp.lm.load import load_model, on_hub, resolve, save_model, weight_type
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 
 
@@ -187,3 +187,13 @@ def test_a_gguf_file_is_one_whatever_the_case_of_its_ending(monkeypatch, tmp_pat
     assert Path(lm.path).name.startswith("tiny-")
     with pytest.raises(ValueError, match="does not exist; give the path of a .gguf file"):
         resolve(f"none{ending}")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16), ({"avx2": True}, torch.float32)],
+)
+def test_the_type_of_weights_follows_the_processor(monkeypatch, capabilities, expected):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert weight_type(ModelConfig(name_or_path="x", dtype="auto", device="cpu")) == expected
+    assert weight_type(ModelConfig(name_or_path="x", dtype="float16", device="cpu")) == torch.float16

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from helpers.journals import read_journal
 from helpers.options import optimizer_config
+from helpers.searches import of_batches
 
 from cultural_sp.search.journal import Journal
 from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.optimizers import make_optimizer
 from cultural_sp.search.random_search import RandomSearch
+from cultural_sp.search.schedule import whole_survey
 from cultural_sp.utils import json_lines
 from cultural_sp.utils.json_lines import CHECKSUM, encode_line
 from cultural_sp.utils.serialize import fingerprint
@@ -45,7 +47,7 @@ def run(path, header=HEADER, only=tuple(SEARCHES), objectives=ONE):
     results = [
         result
         for name in only
-        for result in Search(name, objectives, evaluate, BUDGET, ("PDI", "IDV"), journal)
+        for result in Search(name, objectives, of_batches(evaluate), whole_survey(BUDGET, 8), ("PDI", "IDV"), journal)
         .run(
             [
                 SEARCHES[name](optimizer_config(population=8, budget=BUDGET, seed=4 + i), 5)

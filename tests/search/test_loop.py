@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from helpers.journals import read_journal
 from helpers.options import OPTIMIZERS, optimizer_config
+from helpers.searches import of_batches
 
-from cultural_sp.search.history import SearchResult
+from cultural_sp.search.history import SearchHistory
 from cultural_sp.search.journal import Journal
 from cultural_sp.search.loop import Evaluation, Search
 from cultural_sp.search.optimizers import make_optimizer
+from cultural_sp.search.schedule import whole_survey
 from cultural_sp.utils.serialize import jsonable
 
 
@@ -25,9 +27,9 @@ def search(tmp_path, evaluate=evaluate, budget=22, batch_size=4, kind="de", max_
     optimizer = make_optimizer(optimizer_config(kind, population=8, budget=budget), 3)
     journal = Journal(tmp_path / "evaluations.jsonl", {}, lambda: {"batch_size": batch_size})
     objectives = {"us": first_dimension}
-    return Search("aligned", objectives, evaluate, budget, ("PDI", "IDV"), journal, max_failed_share).run([optimizer])[
-        "us"
-    ]
+    generations = whole_survey(budget, optimizer.generation_size)
+    search = Search("aligned", objectives, of_batches(evaluate), generations, ("PDI", "IDV"), journal, max_failed_share)
+    return search.run([optimizer])["us"]
 
 
 def test_spends_exactly_the_budget_and_journals_every_evaluation(tmp_path):
@@ -52,8 +54,9 @@ def test_returns_the_earliest_best_candidate(tmp_path):
 def test_the_reported_l1_belongs_to_the_candidate_with_the_lowest_loss():
     nan = np.nan
     losses, l1 = np.array([nan, 5.0, 7.0, 3.0, 3.0, nan]), np.array([nan, 2.0, 1.0, 4.0, 0.0, 0.5])
-    result = SearchResult(np.zeros(1), 3.0, losses, l1)
-    np.testing.assert_array_equal(result.l1_of_best(), [nan, 2.0, 2.0, 4.0, 4.0, 4.0])
+    history = SearchHistory(lambda dimensions, valid_mass: (dimensions[:, 0], dimensions[:, 1]))
+    history.add(np.arange(6.0)[:, None], [""] * 6, np.stack([losses, l1], axis=1), np.ones(6))
+    np.testing.assert_array_equal(history.result().l1_of_best, [nan, 2.0, 2.0, 4.0, 4.0, 4.0])
 
 
 @pytest.mark.parametrize("kind", OPTIMIZERS)

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 from helpers.journals import read_journal
+from helpers.searches import of_batches
 
 from cultural_sp.search.journal import Journal
 from cultural_sp.search.loop import Evaluation, Search
+from cultural_sp.search.schedule import whole_survey
 from cultural_sp.search.warm_start import WarmStart
 
 TARGETS = {"low": 0.0, "high": 10.0, "far": 100.0}
-WARM_START = WarmStart(np.array([[9.5], [50.0]]), np.array([[9.5], [np.nan]]), np.array([0.5, 0.5]), {})
+WARM_START = WarmStart(np.array([[9.5], [50.0]]), np.array([[9.5], [np.nan]]), np.array([0.5, 0.5]), ["", ""], {})
 
 
 class RecordingOptimizer:
@@ -43,8 +45,8 @@ def search(path, n_optimizers, budget, warm_start=None, evaluate=evaluate, max_f
     results = Search(
         "aligned",
         {name: objective(target) for name, target in TARGETS.items()},
-        evaluate,
-        budget,
+        of_batches(evaluate),
+        whole_survey(budget, 2),
         ("PDI",),
         Journal(path, {}, lambda: {"batch_size": 2}),
         max_failed_share,

@@ -14,10 +14,13 @@ from cultural_sp.runs.history import recorded_objective
 from cultural_sp.runs.methods import SEARCHES
 from cultural_sp.runs.result import Result
 from cultural_sp.search.history import value_of_best
-from cultural_sp.search.journal import JOURNAL, read_header, read_records
+from cultural_sp.search.journal import JOURNAL, POOLED, WORDING, read_header, read_records
 from cultural_sp.search.objective import Objective
 from cultural_sp.types import Array
 from cultural_sp.utils.errors import reason_of
+from cultural_sp.utils.serialize import as_array
+
+UNRANKED = {"loss": None, "l1": None}
 
 
 @dataclass(frozen=True)
@@ -50,29 +53,31 @@ def read_searches(path: Path, result: Result, objective: object, notes: list[str
     rows: dict[str, list[list[float]]] = {name: [] for name in SEARCHES}
     try:
         for record in read_records(path, strict=False):
-            values = [record["loss"], record["l1"]] if own is None else _mass_and_scores(record, len(own.target))
-            rows[record["search"]].append([math.nan if x is None else float(x) for x in values])
+            if record["search"] not in rows:  # the selection
+                continue
+            ranked = record.get(POOLED) if WORDING in record else record
+            parts = [_values(part, own) for part in (record, ranked or UNRANKED)]
+            rows[record["search"]].append([math.nan if x is None else float(x) for part in parts for x in part])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         n_read = sum(map(len, rows.values()))
         notes.append(f"{JOURNAL} can't be read beyond evaluation {n_read} ({reason_of(error)})")
-    try:
-        return {name: _search(np.array(losses), own) for name, losses in rows.items() if losses}
-    except ValueError as error:  # rows of different lengths
-        notes.append(f"{JOURNAL} can't be read ({reason_of(error)})")
-        return {}
+    return {name: _search(np.array(losses)) for name, losses in rows.items() if losses}
 
 
-def _mass_and_scores(record: Mapping[str, Any], size: int) -> list[float | None]:
-    """Return the valid mass, then the dimension scores of all views."""
-    scores = list(record["dimensions"].values())
-    if not scores or len(scores) % size:
-        raise ValueError(f"{len(scores)} dimension scores")
-    return [record["valid_mass"], *scores]
+def _values(record: Mapping[str, Any], objective: Objective | None) -> list[float | None]:
+    """Return loss and mean absolute difference: the recorded ones, or those under the objective of another region."""
+    if objective is None or record["loss"] is None:
+        return [record["loss"], record["l1"]]
+    scores = as_array((record["valid_mass"], *record["dimensions"].values()))[None]
+    if scores.shape[1] == 1 or (scores.shape[1] - 1) % len(objective.target):
+        raise ValueError(f"{scores.shape[1] - 1} dimension scores")
+    loss, l1 = objective(scores[:, 1:], scores[:, 0])
+    return [float(loss[0]), float(l1[0])]
 
 
-def _search(rows: Array, objective: Objective | None) -> SearchLosses:
-    losses, l1 = rows.T if objective is None else objective(rows[:, 1:], rows[:, 0])
-    return SearchLosses(l1, value_of_best(losses, l1))
+def _search(rows: Array) -> SearchLosses:
+    _, l1, ranked, ranked_l1 = rows.T
+    return SearchLosses(l1, value_of_best(ranked, ranked_l1))
 
 
 def _objective(result: Result, objective: object, header: Mapping[str, Any]) -> Objective:

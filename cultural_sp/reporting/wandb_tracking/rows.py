@@ -7,6 +7,7 @@ from typing import Any
 
 from cultural_sp.runs.history import RegionHistory
 from cultural_sp.runs.methods import SEARCHES
+from cultural_sp.search.journal import POOLED, WORDING
 
 AXES = {
     f"{search}{part}": f"{search}{part}/{axis}"
@@ -45,7 +46,8 @@ class Rows:
             f"{search}/seconds": record["seconds"],
             **self._dimensions(search, record),
         }
-        if len(self._generation) == self._population or index + 1 == self._budget:
+        is_last = POOLED in record if WORDING in record else len(self._generation) == self._population
+        if is_last or index + 1 == self._budget:
             row |= self._of_generation(f"{search}_generation")
             self._generation = []
         step = SEARCHES.index(search) * self._budget + index

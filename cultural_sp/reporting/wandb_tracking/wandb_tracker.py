@@ -20,6 +20,7 @@ from cultural_sp.reporting.wandb_tracking.rows import AXES, Rows
 from cultural_sp.reporting.wandb_tracking.wandb_start import TrackedRun, start
 from cultural_sp.runs.folder import CONFIG, RESULT
 from cultural_sp.runs.history import RegionHistory
+from cultural_sp.runs.methods import SEARCHES
 from cultural_sp.runs.result import Result, load_result
 from cultural_sp.search.journal import JOURNAL, read_header
 
@@ -55,10 +56,11 @@ class WandbTracker:
                     started.run.define_metric(f"{prefix}/*", step_metric=axis)
 
     def evaluations(self, records: Sequence[dict[str, Any]]) -> None:
-        """Log a row per record."""
+        """Log a row per record; those of a selection are left out."""
+        rows = [record for record in records if record["search"] in SEARCHES]
         with self._harmless():
             for region, started in self._started.items():
-                for record in records:
+                for record in rows:
                     _log(started, *self._rows[region].row(record))
 
     def finish(self) -> None:

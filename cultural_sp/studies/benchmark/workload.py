@@ -13,7 +13,7 @@ from cultural_sp.config.studies import BenchmarkConfig
 from cultural_sp.lm.batching import Batching
 from cultural_sp.lm.geometry import llama
 from cultural_sp.lm.language_model import LanguageModel
-from cultural_sp.lm.load import find_device, load_model, resolve
+from cultural_sp.lm.load import find_device, load_model, resolve, weight_type
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.survey.instrument import Survey
 from cultural_sp.types import Array
@@ -108,7 +108,7 @@ def random_model(config: BenchmarkConfig) -> LanguageModel:
     with find_device(config.model.device):
         model = AutoModelForCausalLM.from_config(
             llama(geometry, max(geometry.vocab_size, len(tokenizer))),
-            dtype=getattr(torch, config.model.dtype),
+            dtype=weight_type(config.model),
             attn_implementation=config.model.attn_implementation,
         )
     model.requires_grad_(False)

@@ -20,7 +20,7 @@ from cultural_sp.evaluation.knowledge.from_config import knowledge_from_config
 from cultural_sp.evaluation.validity_check import checked_wordings, pole_personas
 from cultural_sp.lm.geometry import PEAK_FLOPS, llama
 from cultural_sp.lm.language_model import LanguageModel
-from cultural_sp.lm.load import resolve
+from cultural_sp.lm.load import resolve, weight_type
 from cultural_sp.lm.model_cache import ModelCache
 from cultural_sp.lm.option_scores import count_tokens
 from cultural_sp.runs.folder import RunFolder
@@ -128,7 +128,7 @@ def model_without_weights(config: AlignConfig, geometry: GeometryConfig) -> Lang
     tokenizer = AutoTokenizer.from_pretrained(path)
     shape = llama(geometry, geometry.vocab_size)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(shape, dtype=getattr(torch, config.model.dtype))
+        model = AutoModelForCausalLM.from_config(shape, dtype=weight_type(config.model))
     return LanguageModel(
         model.eval(), tokenizer, dict(config.model.chat_template_args), config.model.name_or_path, path
     )
