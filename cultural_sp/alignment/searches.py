@@ -20,7 +20,6 @@ from cultural_sp.search.loop import Batch, Evaluation, Search
 from cultural_sp.search.objective import Objective
 from cultural_sp.search.optimizers import Optimizer, make_optimizer
 from cultural_sp.search.random_search import RandomSearch
-from cultural_sp.search.schedule import one_wording_each, whole_survey
 from cultural_sp.search.selection import Selection, selection_name
 from cultural_sp.search.warm_start import WarmStart
 from cultural_sp.utils.stopwatch import Stopwatch
@@ -76,16 +75,13 @@ class Searches:
         settings, fitness = self.config.optimizer, self.setup.fitness
         start_mass = self.journal.header.get("start_mass")
         objectives = {r.code: Objective(r.target, self.config.objective, start_mass) for r in self.inputs.regions}
-        size, single = optimizers[0].generation_size, fitness.single_wordings
         n_tuned, n_selected = len(fitness.evaluator.tuned_wordings), len(fitness.selected_wordings)
         n_finalists = settings.finalists if n_selected else 0
         search = Search(
             name=name,
             objectives=objectives,
             evaluate=self._evaluate,
-            generations=one_wording_each(settings.budget, size, single, self.config.seed)
-            if single
-            else whole_survey(settings.budget, size),
+            generations=fitness.generations(),
             dimension_names=fitness.score_names,
             journal=self.journal,
             max_failed_share=settings.max_failed_share,

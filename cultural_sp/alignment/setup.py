@@ -50,6 +50,7 @@ class Setup:
         weights, space = weights_hash(lm.model), search_space(config, lm)
         fitness = Fitness(SurveyEvaluator(lm, inputs.survey, config, cache))
         _check_writing(lm, config, fitness.evaluator)
+        fitness.generations()
         fitness.survey_respondent()  # renders and tokenizes the survey, which may fail
         if config.validity:
             pole_personas(inputs.survey)

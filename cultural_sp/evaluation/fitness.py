@@ -11,6 +11,7 @@ from cultural_sp.lm.readout import make_readout
 from cultural_sp.lm.survey_respondent import SurveyRespondent
 from cultural_sp.runs.result import single_wordings
 from cultural_sp.search.loop import Evaluation
+from cultural_sp.search.schedule import Generation, one_wording_each, whole_survey
 from cultural_sp.survey.scoring import dimension_scores
 from cultural_sp.types import Array, SoftPrompt, SoftPrompts
 from cultural_sp.utils.serialize import fingerprint
@@ -45,6 +46,17 @@ class Fitness:
         """Names of the tuned wordings if a candidate is asked one of them at a time; empty if it is asked all."""
         names = tuple(self.evaluator.tuned_wordings)
         return names if self.config.optimizer.wordings == "one" and len(names) > 1 else ()
+
+    def generations(self) -> list[Generation]:
+        """Return what each search evaluates in its generations.
+
+        Raises:
+            ValueError: if the budget has no room for a check in all tuned wordings.
+        """
+        settings, single = self.config.optimizer, self.single_wordings
+        if single:
+            return one_wording_each(settings.budget, settings.population, single, self.config.seed)
+        return whole_survey(settings.budget, settings.population)
 
     @property
     def selected_wordings(self) -> list[str]:
