@@ -78,6 +78,13 @@ _TABLE = (
     Program("report", RESULTS, "write one page about finished runs", f"{_RUNS}:report_job", folder=_FOLDER),
     Program("watch", RESULTS, "watch a run in the terminal", "cultural_sp.reporting.watch:main", hydra=False),
     Program(
+        "wordings",
+        RESULTS,
+        "draw how the loss falls with the number of wordings",
+        "cultural_sp.reporting.wordings_figure:main",
+        hydra=False,
+    ),
+    Program(
         "sync-wandb",
         RESULTS,
         "bring finished runs into wandb",
