@@ -70,13 +70,13 @@ def test_a_read_only_folder_is_one_line(monkeypatch, capsys, tmp_path, mine):
 def test_a_folder_that_becomes_read_only_is_one_line(monkeypatch, capsys, tmp_path, mine, whole_run):
     fitness, calls = Fitness.__call__, []
 
-    def then_read_only(self, prompts):
+    def then_read_only(self, prompts, *wording):
         calls.append(len(prompts))
         if len(calls) == 4:
             path = folder_of(tmp_path) / "evaluations.jsonl"
             path.rename(path.with_suffix(".away"))
             path.mkdir()  # can't be opened for writing, by root neither
-        return fitness(self, prompts)
+        return fitness(self, prompts, *wording)
 
     with monkeypatch.context() as patch:
         patch.setattr(Fitness, "__call__", then_read_only)
@@ -167,10 +167,10 @@ def test_a_signal_while_the_model_loads_stops_at_once(tmp_path, mine):
 def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, capsys, tmp_path, mine, readout, fault):
     fitness, calls = Fitness.__call__, []
 
-    def sometimes(self, prompts):
+    def sometimes(self, prompts, *wording):
         calls.append(len(prompts))
         if len(calls) != 2:
-            return fitness(self, prompts)
+            return fitness(self, prompts, *wording)
         if fault == "raise":
             raise FloatingPointError("logits are not finite")
         respondent = self.survey_respondent()
@@ -185,7 +185,7 @@ def test_model_output_that_is_not_finite_is_a_failed_evaluation(monkeypatch, cap
 
         monkeypatch.setattr(respondent, "answer_wordings", broken)
         try:
-            return fitness(self, prompts)
+            return fitness(self, prompts, *wording)
         finally:
             monkeypatch.setattr(respondent, "answer_wordings", answer)
 

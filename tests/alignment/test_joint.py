@@ -181,7 +181,7 @@ def test_a_finished_joint_run_is_only_read_and_another_list_is_refused(monkeypat
 
 def test_all_takes_every_complete_region_even_if_they_get_no_turn(monkeypatch, capsys, tmp_path, short_run):
     fitness, sizes = Fitness.__call__, []
-    monkeypatch.setattr(Fitness, "__call__", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
+    monkeypatch.setattr(Fitness, "__call__", lambda self, p, *w: (sizes.append(len(p)), fitness(self, p, *w))[1])
     monkeypatch.setattr("cultural_sp.runs.inputs.region_codes", lambda survey, vintage: ["de", "fr", "jp", "us"])
     mine = [
         *short_run,

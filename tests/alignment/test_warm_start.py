@@ -45,7 +45,7 @@ def test_a_search_starts_from_what_another_region_evaluated(monkeypatch, capsys,
     cold, warm = tmp_path / "cold", tmp_path / "warm"
     assert call(monkeypatch, capsys, *short_run, *QUICK, f"output_dir={cold}")[0] == 0
     fitness, sizes = Fitness.__call__, []
-    monkeypatch.setattr(Fitness, "__call__", lambda self, p: (sizes.append(len(p)), fitness(self, p))[1])
+    monkeypatch.setattr(Fitness, "__call__", lambda self, p, *w: (sizes.append(len(p)), fitness(self, p, *w))[1])
     mine = [*short_run, *QUICK, f"output_dir={warm}", f"optimizer.warm_start={whole_run}"]
     code, out, err = call(monkeypatch, capsys, *mine)
     assert code == 0, err
