@@ -130,7 +130,7 @@ def test_a_worse_offer_changes_nothing_after_the_first_generation(kind):
 def test_a_good_neighbourhood_saves_evaluations(kind):
     objective = np.random.default_rng(99).standard_normal(20)
     alone, helped = [], []
-    for seed in range(5):
+    for seed in range(3):
         near = others(20, seed=seed, dim=20, around=objective, spread=0.3)
         for best, offers in ((alone, False), (helped, True)):
             search = make(kind, dim=20, seed=seed)
