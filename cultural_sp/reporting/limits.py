@@ -50,6 +50,26 @@ def limits_table(result: Result, searched: str, names: Mapping[str, str]) -> str
     return f"{text_table(['limits', *heads], rows)}\n{about}"
 
 
+def limits_sentence(result: Result, searched: str) -> str:
+    """Return the skill of the evolved prompt and the floors of losses in a sentence; arguments as :func:`limits_table`.
+
+    A run may lack what a part is made from; that part then is a dash.
+    """
+    kinds = [kind for kind in ("tuned", "held_out") if result.wordings(kind)]
+    skills = [
+        f"{_skill(result, 'aligned', kind, searched if kind == 'tuned' else 'expected')} on {kind.replace('_', '-')} wordings"
+        for kind in kinds
+    ]
+    target = as_array(result.region.target.values())
+    perfect = _errors(result, result.score("aligned"))
+    floors = [f"{_loss(result, sampling_floor(perfect / np.sqrt(n), target))} with {n:,}" for n in SAMPLES]
+    return (
+        f"Skill of the evolved prompt (100: the target, 0: the midpoint respondent): {', '.join(skills)}. A sample of a perfect "
+        f"population has a loss of {', '.join(floors)} respondents; the best that one option per item can do is "
+        f"{_loss(result, result.floors['whole_numbers'])}."
+    )
+
+
 def _skill(result: Result, method: str, kind: str, readout: str) -> str:
     loss, midpoint = (result.score(m, pooled(kind), readout).loss for m in (method, "midpoint"))
     value = np.nan if loss is None or midpoint is None else skill(loss, midpoint)

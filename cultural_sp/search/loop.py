@@ -145,7 +145,7 @@ class _RunningSearch:
         self._search, self._n_recorded, self._bar = search, n_recorded, bar
         self._histories = {name: SearchHistory(o, search.n_finalists) for name, o in search.objectives.items()}
         self._turns = list(zip(search.objectives, optimizers, strict=False))
-        self._answers = Answers(search.generations[0].check)
+        self._answers = Answers(search.generations[-1].check)
         self._done = 0
 
     def offer_prior(self, prior: WarmStart) -> None:
@@ -273,7 +273,7 @@ class _RunningSearch:
         """
         values, shares = np.column_stack(scores), None
         expected = values
-        if self._search.generations[0].check:
+        if self._search.generations[-1].check:
             self._answers.add(z, wordings, values)
             shares = self._answers.shares(wordings)
             expected = self._answers.pooled(z)

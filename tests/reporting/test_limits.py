@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from helpers.results import RECORD, result, single_spaced
 
-from cultural_sp.reporting.limits import limits_table
+from cultural_sp.reporting.limits import limits_sentence, limits_table
 from cultural_sp.runs.methods import METHODS
 
 NAMES = {key: method.label for key, method in METHODS.items()}
@@ -37,6 +37,10 @@ def test_skill_and_samples_by_hand():
     assert "perfect population 17.8 11.3 5.6 2.5" in table
     assert table[-1].startswith("in whole numbers, the best that one option per item can do is 3.0; right means")
     assert not [line for line in table if line.startswith("midpoint")]
+    sentence = limits_sentence(found, "expected")
+    assert "midpoint respondent): 75 on tuned wordings, 75 on held-out wordings." in sentence
+    assert "has a loss of 17.8 with 20, 11.3 with 50, 5.6 with 200, 2.5 with 1,000 respondents; " in sentence
+    assert sentence.endswith("one option per item can do is 3.0.")
 
 
 def test_answers_without_probabilities_have_no_sampling_error():

@@ -30,6 +30,7 @@ from cultural_sp.reporting.html_report.options import codes_of, items_of, option
 from cultural_sp.reporting.html_report.plane import maps
 from cultural_sp.reporting.html_report.svg import SHAPES, nice_ticks
 from cultural_sp.reporting.html_report.tables import answer_shares, escape_markdown, provenance_of
+from cultural_sp.reporting.limits import limits_sentence
 from cultural_sp.reporting.tables import MEANS_NOTHING, origin
 from cultural_sp.runs.methods import METHODS, SUMMARY
 from cultural_sp.utils.progress import with_progress
@@ -178,6 +179,14 @@ def _at(loss: float, top: float) -> float:
     return round(min(max(100 * loss / top, 0.0), 100.0), 2)
 
 
+def _limits(g: Group) -> str:
+    """The sentence on skill and floors; empty where the search or its expected readout has no scores."""
+    try:
+        return limits_sentence(g.first.result, g.first.readout)
+    except KeyError:
+        return ""
+
+
 def _card(g: Group, *, opened: bool) -> dict[str, Any]:
     items = list(g.first.result.score("naive", TUNED, g.first.readout).item_means)
     return {
@@ -191,6 +200,7 @@ def _card(g: Group, *, opened: bool) -> dict[str, Any]:
         "prompts": [(run.result.seed, _tokens(run), _statements(run)) for run in g.runs[:MAX_SEEDS]],
         "factors": [(run.result.seed, run.factors) for run in g.runs[:MAX_SEEDS] if run.factors is not None],
         "more_prompts": max(len(g.runs) - MAX_SEEDS, 0),
+        "limits": _limits(g),
         "origin": list(dict.fromkeys(line for run in g.runs for line in origin(run.result))),
         "notes": [f"seed {run.result.seed}: {note}" for run in g.runs for note in run.notes],
         "answers": g.first.result.open_answers,
