@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from cultural_sp.reporting.aggregate import with_icl
 from cultural_sp.reporting.text_tables import markdown_table
+from cultural_sp.runs.methods import STRONGEST_ICL
 from cultural_sp.runs.result import Result
 from cultural_sp.studies.paper.claim_tests import (
     TestOutcome,
@@ -77,6 +79,7 @@ def _claims_about_losses(table: pd.DataFrame, readout: str) -> dict[str, TestOut
         "DE beats ICL in every region": in_every_region(tuned, "icl"),
         "the drop is largest for US and IN": largest_drop(tuned),
         "DE beats Naive on held-out wordings": on_other_wordings(table, "naive"),
+        "DE beats ICL on held-out wordings": on_other_wordings(with_icl(table, readout), STRONGEST_ICL.key),
         "DE beats the midpoint on held-out wordings": on_other_wordings(table, "midpoint"),
         "DE beats Naive under argmax": in_every_region(compared(table, "tuned", "argmax"), "naive"),
     }

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from helpers.results import SETTINGS, single_spaced, with_pools
 
+from cultural_sp.reporting.aggregate import with_icl
 from cultural_sp.runs.result import ALL_COUNTRIES, Knowledge, KnowledgeScore, RegionTarget, Result, ScoreRecord
 from cultural_sp.stats.intervals import bootstrap, paired_test
 from cultural_sp.studies.paper.claim_tests import (
@@ -210,7 +211,7 @@ def test_conclusions_that_depend_on_the_constant_are_seen():
     tuned, others = text.split("## The same answers, scored otherwise")
     assert "| insights_2021 | 0 | 35 and 25 | **fails** |" in others
     assert "**fails**" not in tuned
-    assert len(verdicts) == 6 * len(scoring_settings(CODES)) + 3
+    assert len(verdicts) == 7 * len(scoring_settings(CODES)) + 3
 
 
 def test_results_that_do_not_belong_together_are_one_line():
@@ -244,6 +245,19 @@ def test_a_difference_in_every_wording_and_seed_holds_on_other_wordings():
     assert on_other_wordings(crossed(-clear, ("us", "cn")), "naive")[0] == FAILS
     both = pd.concat([crossed(clear), crossed(-clear, ("cn",))])
     assert on_other_wordings(both, "naive")[0] == FAILS
+
+
+def test_the_strongest_persona_on_tuned_wordings_is_the_one_to_beat_on_others():
+    table = crossed(np.full((5, 8), -10.0) + np.random.default_rng(0).standard_normal((5, 8)))
+    personas = {"persona": (25.0, 8.0), "persona_demonstrations": (35.0, -15.0)}  # tuned loss; held out against naive
+    rows = [table.assign(run=table.seed)]
+    for method, (tuned, against_naive) in personas.items():
+        held_out = rows[0][rows[0].method == "naive"].assign(method=method)
+        first = held_out.groupby("run").head(1).assign(wording="tuned_pooled", loss=tuned)
+        rows += [held_out.assign(loss=held_out.loss + against_naive), first]
+    outcome = on_other_wordings(with_icl(pd.concat(rows, ignore_index=True), "expected"), "icl")
+    assert outcome[0] == HOLDS  # 18 below the stronger one on tuned wordings, though not below the other
+    assert on_other_wordings(table.replace("naive", "icl"), "icl")[0] == HOLDS
 
 
 def test_one_lucky_wording_is_no_finding():
