@@ -43,18 +43,18 @@ class RegionHistory:
         """
         if record["index"] == 0:
             self.best = {}
-        record = self._of_region(record, record["objective"])
+        record = self._of_region(record)
         ranked = record
         if WORDING in record:
-            ranked = self._of_region(record | record.get(POOLED, {"loss": None, "l1": None}), record["objective"])
+            ranked = self._of_region(record | record.get(POOLED, {"loss": None, "l1": None}))
         loss = ranked["loss"]
         if loss is not None and (not self.best or loss < self.best["loss"]):
             self.best = ranked
         return record
 
-    def _of_region(self, record: dict[str, Any], objective: str) -> dict[str, Any]:
-        """The record has the losses for the region whose optimizer proposed it."""
-        return record if objective == self.region or record["loss"] is None else record | self._losses(record)
+    def _of_region(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return a record, whose losses are for the region whose optimizer proposed it, with those for this region."""
+        return record if record["objective"] == self.region or record["loss"] is None else record | self._losses(record)
 
     def _losses(self, record: dict[str, Any]) -> dict[str, Any]:
         table = as_array((*record["dimensions"].values(), record["valid_mass"]))[None]

@@ -8,6 +8,8 @@ from scipy.spatial.distance import cdist
 
 from cultural_sp.types import Array, Candidates
 
+MAX_FITTED_EVALUATIONS = 600
+"""Evaluations that a model is fitted to at most; the cost grows with their cube."""
 LINEAR = 0.5
 """Variance of the linear part of a score at a standard normal search vector; that of the curved part is 1."""
 EFFECT = 0.1
@@ -55,8 +57,9 @@ class AnswerModel:
         within[np.diag_indices(len(z))] += NOISE
         self._weights: Array = cho_solve(cho_factor(within, lower=True), (values - self._mean) / self._deviation)
 
-    def __call__(self, z: Candidates, share: Array) -> Array:
-        """Return the expected scores [M, S] of search vectors [M, d] under one mixture of wordings [W]."""
-        shares = np.broadcast_to(share, (len(z), len(share)))
+    def pooled(self, z: Candidates) -> Array:
+        """Return the expected scores [M, S] of search vectors [M, d] over all wordings."""
+        n_wordings = self._shares.shape[1]
+        shares = np.full((len(z), n_wordings), 1 / n_wordings)
         scores: Array = covariance(z, shares, self._z, self._shares) @ self._weights * self._deviation + self._mean
         return scores

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from cultural_sp.search.answer_model import AnswerModel
+from cultural_sp.search.answer_model import MAX_FITTED_EVALUATIONS, AnswerModel
 from cultural_sp.types import Array, Candidates
-
-MAX_FITTED = 600
-"""Evaluations that a model of the answers is fitted to, the last ones; the cost grows with their cube."""
 
 
 class Answers:
@@ -23,6 +20,8 @@ class Answers:
         self._z: list[Candidates] = []
         self._shares: list[Array] = []
         self._values: list[Array] = []
+        self._model: AnswerModel | None = None
+        """Fitted to all answers; None if there are new ones."""
 
     def shares(self, wordings: Sequence[str]) -> Array:
         """Return the share [N, W] of each tuned wording in evaluations that were asked ``wordings``."""
@@ -36,6 +35,7 @@ class Answers:
         self._z.append(z.copy())
         self._shares.append(self.shares(wordings))
         self._values.append(values)
+        self._model = None
 
     def is_checked(self, z: Array) -> bool:
         """Whether a candidate [d] was asked in more than one wording."""
@@ -52,12 +52,14 @@ class Answers:
 
         They are NaN while there are fewer than two answers.
         """
+        # The last digits depend on the number of threads, and a search must resume under any number.
+        with threadpool_limits(1):
+            self._model = self._model or self._fitted()
+            return np.full((len(z), self._values[0].shape[1]), np.nan) if self._model is None else self._model.pooled(z)
+
+    def _fitted(self) -> AnswerModel | None:
+        """Fit a model to the last answers; None if there are fewer than two."""
         table, shares, values = (np.concatenate(part) for part in (self._z, self._shares, self._values))
         finite = np.isfinite(values).all(axis=1)
-        table, shares, values = (part[finite][-MAX_FITTED:] for part in (table, shares, values))
-        if len(table) < 2:
-            return np.full((len(z), values.shape[1]), np.nan)
-        with threadpool_limits(
-            1
-        ):  # the last digits depend on the number of threads, and a search must resume under any number
-            return AnswerModel(table, shares, values)(z, np.full(shares.shape[1], 1 / shares.shape[1]))
+        table, shares, values = (part[finite][-MAX_FITTED_EVALUATIONS:] for part in (table, shares, values))
+        return None if len(table) < 2 else AnswerModel(table, shares, values)

@@ -192,6 +192,15 @@ def evaluation_record(z: Array, wording: str, **entries: Any) -> dict[str, Any]:
     }
 
 
+def pooled_entry(
+    dimension_names: Sequence[str], dimensions: Array, valid_mass: float, losses: tuple[float, float]
+) -> dict[str, Any]:
+    """Return the entry :data:`POOLED`: scores [K] and valid mass over several wordings, with their loss and l1."""
+    loss, l1 = losses
+    named = dict(zip(dimension_names, dimensions, strict=True))
+    return {"loss": loss, "l1": l1, "dimensions": named, "valid_mass": valid_mass}
+
+
 def read_header(path: Path) -> dict[str, Any]:
     """Return the first line of a journal.
 

@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from cultural_sp.search.answers import Answers
 from cultural_sp.search.history import ObjectiveFunction, SearchHistory, SearchResult
-from cultural_sp.search.journal import POOLED, Journal, evaluation_record
+from cultural_sp.search.journal import POOLED, Journal, evaluation_record, pooled_entry
 from cultural_sp.search.nevergrad import best_first
 from cultural_sp.search.optimizers import Optimizer
 from cultural_sp.search.schedule import Generation, batch_ends
@@ -133,10 +133,6 @@ class _Place:
     wordings: tuple[str, ...]
     is_check: bool = False
 
-    def after(self, n: int) -> _Place:
-        """Return the place of the evaluations after the first ``n``."""
-        return replace(self, wordings=self.wordings[n:])
-
 
 class _RunningSearch:
     """A search between its first and its last evaluation."""
@@ -182,8 +178,11 @@ class _RunningSearch:
     def _evaluated(self, place: _Place, z: Candidates) -> tuple[Array, Array]:
         """Return dimension scores [N, K] and valid masses [N] of candidates, from the journal as far as it goes."""
         n_replayed = min(max(self._n_recorded - self._done, 0), len(z))
-        parts = [self._replay(replace(place, wordings=place.wordings[:n_replayed]), z[:n_replayed])]
-        for batches in self._batches(place.after(n_replayed), z[n_replayed:]):
+        recorded, new = (
+            replace(place, wordings=place.wordings[part]) for part in (slice(n_replayed), slice(n_replayed, None))
+        )
+        parts = [self._replay(recorded, z[:n_replayed])]
+        for batches in self._batches(new, z[n_replayed:]):
             parts.append(self._evaluate(place, batches))
             best = float(np.mean([history.best for history in self._histories.values()]))
             self._bar.set_postfix_str(f"best loss {best:.2f}" if np.isfinite(best) else "", refresh=False)
@@ -234,9 +233,7 @@ class _RunningSearch:
         """Rank a candidate [d] by its answers in all tuned wordings; return what the journal says about it."""
         means, mass = dimensions.mean(axis=0), float(valid_mass.mean())
         found = {name: history.add_check(z, means, mass) for name, history in self._histories.items()}
-        loss, l1 = found[place.objective]
-        named = dict(zip(self._search.dimension_names, means, strict=True))
-        return {"loss": loss, "l1": l1, "dimensions": named, "valid_mass": mass}
+        return pooled_entry(self._search.dimension_names, means, mass, found[place.objective])
 
     def _records(
         self, place: _Place, asked: tuple[Candidates, Sequence[str]], seconds: float, scores: Evaluation

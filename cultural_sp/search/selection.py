@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from cultural_sp.search.history import Finalist, ObjectiveFunction, SearchResult
-from cultural_sp.search.journal import POOLED, Journal, evaluation_record
+from cultural_sp.search.journal import POOLED, Journal, evaluation_record, pooled_entry
 from cultural_sp.search.loop import Batch, Evaluation
 from cultural_sp.search.schedule import batch_ends
 from cultural_sp.types import Array
@@ -102,8 +102,7 @@ class Selection:
         means = self.share * dimensions + (1 - self.share) * finalist.dimensions
         mass = self.share * valid_mass + (1 - self.share) * finalist.valid_mass
         loss, l1 = self.objectives[objective](means[None], np.array([mass]))
-        named = dict(zip(self.dimension_names, means, strict=True))
-        return {"loss": float(loss[0]), "l1": float(l1[0]), "dimensions": named, "valid_mass": mass}
+        return pooled_entry(self.dimension_names, means, mass, (float(loss[0]), float(l1[0])))
 
 
 def selection_name(search: str) -> str:

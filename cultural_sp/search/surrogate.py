@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cultural_sp.config.groups import OptimizerConfig
-from cultural_sp.search.answer_model import AnswerModel
+from cultural_sp.search.answer_model import MAX_FITTED_EVALUATIONS, AnswerModel
 from cultural_sp.search.history import Scores
 from cultural_sp.search.journal import MAX_STORED_COORDINATES
 from cultural_sp.search.nevergrad import best_first, de
@@ -17,7 +17,6 @@ from cultural_sp.types import Array, Candidates, Losses
 
 SEARCH_BOUND = 3.0
 """Bound of every coordinate of a candidate. Standard normal ones lie within; further away a model only extrapolates."""
-MAX_FITTED_EVALUATIONS = 600  # per model, whose cost grows with their cube
 POPULATION, GENERATIONS = 30, 25  # of the DE that asks a model
 F1, F2, CROSSOVER = 0.5, 0.5, 0.9
 
@@ -97,14 +96,8 @@ class SurrogateEvolution:
         if self._shares.shape[1] > 1:
             latest = slice(-MAX_FITTED_EVALUATIONS, None)
             model = AnswerModel(self._z[latest], self._shares[latest], values[latest])
-            losses = self._loss_of(model(self._z, self._pool))
+            losses = self._loss_of(model.pooled(self._z))
         return values, best_first(losses)
-
-    @property
-    def _pool(self) -> Array:
-        """The share [W] of each wording in the scores that count."""
-        n_wordings = self._shares.shape[1]
-        return np.full(n_wordings, 1 / n_wordings)
 
     def _propose(self, values: Array, order: NDArray[np.intp]) -> Array:
         """Return the point [d] with the lowest loss that DE finds on a model of some evaluations, from :meth:`_ranked_scores`."""
@@ -113,7 +106,7 @@ class SurrogateEvolution:
         model = AnswerModel(self._z[fitted], self._shares[fitted], values[fitted])
 
         def loss(z: Candidates) -> Losses:
-            return self._loss_of(model(z, self._pool))
+            return self._loss_of(model.pooled(z))
 
         near = self._rng.permutation(order[: 2 * POPULATION])[:POPULATION]
         start = np.clip(self._z[near], -SEARCH_BOUND, SEARCH_BOUND)

@@ -177,6 +177,6 @@ def test_the_model_takes_wordings_apart_from_candidates():
     values = np.concatenate([scores(z[[i]], WORDINGS[w]) for i, w in enumerate(asked)])
     model = AnswerModel(z, np.eye(4)[asked], values)
     new = rng.standard_normal((200, 6))
-    error = model(new, np.full(4, 0.25)) - scores(new, "")
+    error = model.pooled(new) - scores(new, "")
     assert np.sqrt((error**2).mean()) < 0.25 * scores(new, "").std()
-    assert np.sqrt(((AnswerModel(z, np.ones((120, 1)), values)(new, np.ones(1)) - scores(new, "")) ** 2).mean()) > 0.4
+    assert np.sqrt(((AnswerModel(z, np.ones((120, 1)), values).pooled(new) - scores(new, "")) ** 2).mean()) > 0.4
