@@ -249,7 +249,7 @@ class OptimizerConfig:
     """Evaluations of the search, of all regions together; random search gets the same number."""
     wordings: str = "all"
     """all: a candidate takes the survey in every tuned wording; one: in one of them, and the one that seems best of each
-    generation in all. Either way, one candidate in one go is one evaluation; a check of the best one counts once per wording."""
+    generation in all. With all, a candidate is one evaluation; with one, each wording that a candidate is asked is one."""
     finalists: int = 0
     """Best candidates of each search that are compared on the wordings to select on; 0 to take the best one of the tuned ones."""
     warm_start: Any = None
